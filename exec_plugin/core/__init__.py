@@ -1,0 +1,1 @@
+"""The deterministic heart: matching, ledger and clock in integers, without any I/O."""

@@ -1,0 +1,84 @@
+"""
+The errors of the package, as a tree.
+
+ExecPluginError                 anything this package raises on purpose
+├── ConfigError                 a setting, file or argument is wrong: correct it and start again
+├── FeedError                   a market-data source cannot be read as asked: the text names file and line
+└── VenueError                  the exchange refuses a request; carries Binance's ``code`` and ``msg``
+    ├── RequestRejected         refused before the matching engine (-1xxx); nothing changed
+    │   └── FilterFailure       a symbol, exchange or asset filter was not met (-1013)
+    ├── OrderRejected           refused by the matching engine (-2010)
+    ├── CancelRejected          the order to cancel is unknown or no longer open (-2011)
+    └── UnknownOrder            a query named an order that does not exist (-2013)
+"""
+
+from __future__ import annotations
+
+
+class ExecPluginError(Exception):
+    """Anything this package raises on purpose."""
+
+
+class ConfigError(ExecPluginError, ValueError):
+    """A setting, file or argument is wrong; correct it and start again."""
+
+
+class FeedError(ExecPluginError, ValueError):
+    """A market-data source cannot be read as asked."""
+
+
+class VenueError(ExecPluginError):
+    """
+    The exchange refuses a request.
+
+    Args:
+        code: Binance's error code, for example -2010.
+        msg: Binance's message for it.
+        hint: what would be accepted; shown to people, never sent over the wire.
+    """
+
+    def __init__(self, code: int, msg: str, hint: str = "") -> None:
+        super().__init__(code, msg, hint)
+        self.code = code
+        self.msg = msg
+        self.hint = hint
+
+    def __str__(self) -> str:
+        text = f"{self.msg} (code {self.code})"
+        return f"{text}: {self.hint}" if self.hint else text
+
+
+class RequestRejected(VenueError):
+    """Refused before the matching engine; nothing changed."""
+
+
+class FilterFailure(RequestRejected):
+    """A filter was not met (filters.md); ``hint`` names the value, the limit and the nearest legal value."""
+
+    def __init__(self, name: str, hint: str = "") -> None:
+        super().__init__(-1013, f"Filter failure: {name}", hint)
+        self.name = name
+
+
+class OrderRejected(VenueError):
+    """The matching engine refused a new order."""
+
+    def __init__(self, msg: str, hint: str = "") -> None:
+        super().__init__(-2010, msg, hint)
+
+
+class CancelRejected(VenueError):
+    """The order to cancel is unknown or no longer open."""
+
+    def __init__(self, msg: str = "Unknown order sent.", hint: str = "") -> None:
+        super().__init__(-2011, msg, hint)
+
+
+class UnknownOrder(VenueError):
+    """A query named an order that does not exist."""
+
+    def __init__(self, hint: str = "") -> None:
+        super().__init__(-2013, "Order does not exist.", hint)
+
+
+INSUFFICIENT_BALANCE = "Account has insufficient balance for requested action."

@@ -1,0 +1,88 @@
+"""
+What happens, as values that are never edited: the market's rows and the venue's own events.
+
+A market row is a plain tuple whose first element is its kind, because millions of them pass through a replay:
+
+``(QUOTE, time, symbol, bid, bid_qty, ask, ask_qty)``
+    The best bid and ask. An empty side has price 0 (bid) or ``FAR`` (ask). A quantity of ``FAR`` means unknown.
+``(TRADE, time, symbol, price, qty, taker_is_seller, trade_id, trade_time)``
+    A public trade. ``trade_id`` is the exchange's, or 0 for the venue to number it; ``trade_time`` is the exchange's.
+``(DEPTH, time, symbol, bids, asks, last_update_id)``
+    Changed levels of the book as ``{price: quantity}``; a quantity of 0 removes the level.
+``(BOOK, time, symbol, bids, asks, last_update_id)``
+    The whole book anew as ``{price: quantity}``.
+
+Times are milliseconds since the epoch, prices and quantities are units of 1e-8.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+QUOTE, TRADE, DEPTH, BOOK = range(4)
+
+#: A market row as described above.
+Row = tuple[Any, ...]
+
+
+class PublicTrade(NamedTuple):
+    """A trade as everybody sees it."""
+
+    id: int
+    time: int
+    price: int
+    qty: int
+    quote: int
+    taker_is_seller: bool
+
+
+class Fill(NamedTuple):
+    """One execution of one paper order."""
+
+    id: int
+    order_id: int
+    symbol: str
+    time: int
+    price: int
+    qty: int
+    quote: int
+    commission: int
+    commission_asset: str
+    is_buyer: bool
+    is_maker: bool
+
+
+class Execution(NamedTuple):
+    """
+    Something happened to an order: an execution report.
+
+    ``order`` is the live order; what may change later stands in the event itself.
+    """
+
+    seq: int
+    time: int
+    kind: str
+    order: Any
+    status: str
+    filled: int
+    quote_filled: int
+    working: bool
+    fill: Fill | None
+    reason: str
+    client_id: str
+
+
+class BalanceChange(NamedTuple):
+    """The balances that a command or a market event changed, as ``{asset: (free, locked)}`` after it."""
+
+    seq: int
+    time: int
+    account: Any
+    balances: Mapping[str, tuple[int, int]]
+
+
+#: What an outbox holds.
+Event = Execution | BalanceChange
