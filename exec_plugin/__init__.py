@@ -1,0 +1,45 @@
+"""
+Paper trading for ccxt bots: a Binance-like market with realistic fills, one word away.
+
+``exec_plugin.install()`` adds ``binancepaper`` to ccxt; ``PaperBroker`` is the same market without ccxt. Names resolve
+on first use, so that importing the package costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+__all__ = ["PaperBroker", "__version__", "install"]
+
+_HOMES = {"PaperBroker": "paper_broker", "install": "ccxt_exchange"}
+
+if TYPE_CHECKING:
+    from .ccxt_exchange import install
+    from .paper_broker import PaperBroker
+
+    __version__: str
+else:
+    # Out of type checkers' sight: to them a module with __getattr__ has every name, also a misspelt one.
+    def __getattr__(name: str) -> object:
+        if name not in __all__:
+            msg = f"module {__name__!r} has no attribute {name!r}"
+            raise AttributeError(msg)
+        value = _version() if name == "__version__" else _load(name)
+        globals()[name] = value
+        return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+def _load(name: str) -> object:
+    from importlib import import_module
+
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+def _version() -> str:
+    from importlib.metadata import version
+
+    return version("exec-plugin")
