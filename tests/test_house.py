@@ -1,0 +1,242 @@
+"""The house stands as drawn: contracts, exports, sizes, light imports, and the seed's names."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+import exec_plugin
+
+PACKAGE = Path(exec_plugin.__file__).parent
+SOURCES = sorted(PACKAGE.rglob("*.py"))
+
+# Module -> why it may be longer than 500 lines.
+LONG = {
+    "core/matching.py": "the tick path is one idea in one place, and a call across modules costs more than the tick",
+}
+
+# The seed's table and prose for paper_broker.py, one line per callable.
+BROKER = """
+__init__(initial_balances, exchange_info=None, fee_config=None)
+register_fill_callback(callback)
+register_order_callback(callback)
+update_market_data(symbol, bid, ask, last_price, volume)
+place_order(symbol, side, order_type, quantity, price=None, time_in_force="GTC")
+get_account_info()
+get_open_orders(symbol=None)
+get_order_history(symbol, limit=100)
+calculate_pnl(symbol)
+simulate_slippage(order, market_data)
+set_latency_simulation(min_ms, max_ms)
+get_position(symbol)
+_check_balance(symbol, side, quantity, price)
+_parse_symbol(symbol)
+_reserve_balance(symbol, side, quantity, price)
+_release_balance(symbol, side, quantity, price)
+_execute_order(order, execution_price)
+_calculate_execution_price(order, market_data)
+_process_pending_orders()
+"""
+BROKER_COROUTINES = {"place_order", "cancel_order", "get_account_info", "get_open_orders", "get_order_history"}
+BROKER_EXPORTS = [
+    "LinearSlippageModel",
+    "MarketData",
+    "OrderBook",
+    "OrderBookLevel",
+    "PaperBroker",
+    "SlippageModel",
+]
+BROKER_VALUES = """
+MarketData(symbol, bid, ask, price, volume)
+OrderBookLevel(price, quantity)
+OrderBook(symbol, bids, asks)
+LinearSlippageModel(base_slippage, size_impact)
+"""
+BROKER_MEMBERS = [
+    "MarketData.mid_price",
+    "MarketData.spread",
+    "MarketData.spread_pct",
+    "OrderBook.get_best_bid",
+    "OrderBook.get_best_ask",
+    "OrderBook.get_mid_price",
+    "SlippageModel.calculate_slippage",
+    "LinearSlippageModel.calculate_slippage",
+]
+
+
+@pytest.fixture(scope="module")
+def broker():
+    """The seed's module for the paper broker."""
+    return pytest.importorskip("exec_plugin.paper_broker")
+
+
+def test_contracts(root):
+    """Every module keeps to its row."""
+    lint = "from importlinter.cli import lint_imports_command as lint; lint()"
+    command = [sys.executable, "-c", lint, "--no-cache", "--config", "setup.cfg"]
+    run = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stdout + run.stderr
+
+
+def test_exports():
+    """The front door's `__all__` is sorted, whole, and what type checkers are told."""
+    assert exec_plugin.__all__ == sorted(_typed_names(PACKAGE / "__init__.py"))
+    assert set(exec_plugin.__all__) <= set(dir(exec_plugin))
+
+
+@pytest.mark.parametrize("name", exec_plugin.__all__)
+def test_lazy(name):
+    """Each exported name resolves on first use."""
+    if name in exec_plugin._HOMES:
+        pytest.importorskip(f"exec_plugin.{exec_plugin._HOMES[name]}")
+    assert getattr(exec_plugin, name) is getattr(exec_plugin, name)
+
+
+def test_unknown_name():
+    """A misspelt name is an AttributeError that repeats it."""
+    with pytest.raises(AttributeError, match="instal"):
+        exec_plugin.instal  # noqa: B018
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.relative_to(PACKAGE).as_posix())
+def test_all_lists(path):
+    """Where a module has an `__all__`, it is sorted and names what exists."""
+    name = ".".join(("exec_plugin", *path.relative_to(PACKAGE).with_suffix("").parts)).removesuffix(".__init__")
+    if "__all__" not in path.read_text(encoding="utf-8") or name == "exec_plugin":
+        return
+    module = import_module(name)
+    assert list(module.__all__) == sorted(module.__all__)
+    assert [public for public in module.__all__ if not hasattr(module, public)] == []
+
+
+def test_sizes():
+    """No module outgrows 500 lines, but for those with a reason."""
+    lengths = {path.relative_to(PACKAGE).as_posix(): _lines(path) for path in SOURCES}
+    assert {name: lines for name, lines in lengths.items() if lines > 500 and name not in LONG} == {}
+
+
+def test_light():
+    """Importing the package takes under 50 ms and brings none of the heavy libraries."""
+    script = (
+        "import sys, time; start = time.perf_counter(); import exec_plugin;"
+        "print(time.perf_counter() - start, *{'aiohttp', 'asyncio', 'attr', 'ccxt', 'pluggy'} & set(sys.modules))"
+    )
+    runs = [subprocess.check_output([sys.executable, "-c", script], text=True).split() for _ in range(3)]
+    assert [run[1:] for run in runs] == [[], [], []]
+    assert min(float(run[0]) for run in runs) < 0.05
+
+
+def test_readme(root):
+    """The README stays under 500 words."""
+    assert len((root / "README.md").read_text(encoding="utf-8").split()) < 500
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.relative_to(PACKAGE).as_posix())
+def test_no_flag(path):
+    """Paper differs from live in one transport; nothing branches on a flag."""
+    flag = re.compile(r"(is_)?paper(_?(mode|trading|only))?|is_live|live_(mode|trading)|dry_run", re.IGNORECASE)
+    tests = [node.test for node in ast.walk(_tree(path)) if isinstance(node, (ast.If, ast.IfExp, ast.While))]
+    names = [getattr(node, "id", getattr(node, "attr", "")) for test in tests for node in ast.walk(test)]
+    assert [name for name in names if flag.fullmatch(name)] == []
+
+
+@pytest.mark.parametrize("path", sorted((PACKAGE / "core").glob("**/*.py")), ids=lambda path: path.stem)
+def test_no_floats(path):
+    """The core holds no float literal: money and time are integers."""
+    constants = [node for node in ast.walk(_tree(path)) if isinstance(node, ast.Constant)]
+    assert [(node.lineno, node.value) for node in constants if isinstance(node.value, float)] == []
+
+
+def test_broker_exports(broker):
+    """paper_broker exports the seed's names and no others."""
+    assert list(broker.__all__) == BROKER_EXPORTS
+
+
+@pytest.mark.parametrize("line", BROKER.strip().splitlines())
+def test_broker_signatures(broker, line):
+    """The seed's parameters come first, in its order and with its defaults; further ones are optional."""
+    name, seed = _parse(line)
+    _accepts(_parameters(getattr(broker.PaperBroker, name)), seed)
+
+
+def test_broker_cancel(broker):
+    """cancel_order takes a symbol and an id, or the id alone, by position or by name."""
+    signature = inspect.signature(broker.PaperBroker.cancel_order)
+    signature.bind(None, "BTCUSDC", "12345")
+    signature.bind(None, "12345")
+    signature.bind(None, order_id="12345")
+    signature.bind(None, symbol="BTCUSDC", order_id="12345")
+
+
+def test_broker_coroutines(broker):
+    """Exactly the calls that a live client would await are coroutines."""
+    names = [_parse(line)[0] for line in BROKER.strip().splitlines()] + ["cancel_order"]
+    awaited = {name for name in names if inspect.iscoroutinefunction(getattr(broker.PaperBroker, name))}
+    assert awaited == BROKER_COROUTINES
+
+
+@pytest.mark.parametrize("line", BROKER_VALUES.strip().splitlines())
+def test_broker_values(broker, line):
+    """The seed's values take the seed's arguments in its order."""
+    name, seed = _parse(line)
+    inspect.signature(getattr(broker, name)).bind(*seed)
+
+
+@pytest.mark.parametrize("path", BROKER_MEMBERS)
+def test_broker_members(broker, path):
+    """The seed's values have the seed's members: nouns are properties, verbs are methods."""
+    owner, name = path.split(".")
+    member = inspect.getattr_static(getattr(broker, owner), name)
+    assert inspect.isfunction(member) == name.startswith(("get_", "calculate_"))
+
+
+def _tree(path):
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def _lines(path):
+    return len(path.read_text(encoding="utf-8").splitlines())
+
+
+def _typed_names(path):
+    """Names that a module defines for type checkers only."""
+    blocks = [node.body for node in _tree(path).body if isinstance(node, ast.If)]
+    for node in blocks[0]:
+        if isinstance(node, ast.ImportFrom):
+            yield from (alias.asname or alias.name for alias in node.names)
+        else:
+            yield node.target.id
+
+
+def _parse(line):
+    """A seed line as its name and its ``{parameter: default}``."""
+    name, _, rest = line.partition("(")
+    arguments = ast.parse(f"def f({rest}: ...").body[0].args
+    required = len(arguments.args) - len(arguments.defaults)
+    defaults = [inspect.Parameter.empty] * required + [ast.literal_eval(node) for node in arguments.defaults]
+    return name, dict(zip((argument.arg for argument in arguments.args), defaults, strict=True))
+
+
+def _parameters(function):
+    parameters = dict(inspect.signature(function).parameters)
+    parameters.pop("self", None)
+    return parameters
+
+
+def _accepts(parameters, seed):
+    """Fail unless calls written for the seed's signature work."""
+    leading = list(parameters.values())[: len(seed)]
+    assert {parameter.name: parameter.default for parameter in leading} == seed
+    assert all(parameter.kind is parameter.POSITIONAL_OR_KEYWORD for parameter in leading)
+    extra = list(parameters.values())[len(seed) :]
+    variadic = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    assert [
+        parameter.name for parameter in extra if parameter.default is parameter.empty and parameter.kind not in variadic
+    ] == []
