@@ -1,0 +1,62 @@
+"""What exists is documented, and what is documented can be found."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+import exec_plugin
+
+
+@pytest.fixture(scope="module")
+def pages(root):
+    """Every page's text by its name."""
+    return {path.stem: path.read_text(encoding="utf-8") for path in sorted((root / "docs").glob("*.md"))}
+
+
+@pytest.fixture(scope="module")
+def everything(pages):
+    """All pages as one text, without the changelog, which explains nothing."""
+    return "\n".join(text for name, text in pages.items() if name != "changelog")
+
+
+def test_index(pages):
+    """Every page stands in the index's table of contents."""
+    listed = "\n".join(re.findall(r"```\{toctree\}(.*?)```", pages["index"], re.DOTALL)).split()
+    assert set(pages) - {"index"} - set(listed) == set()
+
+
+def test_links(root, pages):
+    """Links between pages lead to files that exist."""
+    targets = {(name, link) for name, text in pages.items() for link in re.findall(r"\]\((?!https?:)([^)#\s]+)", text)}
+    assert [pair for pair in sorted(targets) if not (root / "docs" / pair[1]).exists()] == []
+
+
+def test_changelog(pages):
+    """The changelog has an entry for this version."""
+    assert re.search(rf"^## {re.escape(exec_plugin.__version__)}\b", pages["changelog"], re.MULTILINE)
+
+
+def test_commands(everything):
+    """Every command and every option of the command line is documented."""
+    cli = pytest.importorskip("exec_plugin.cli")
+    commands = {f"exec-plugin {name}": command for name, command in cli.main.commands.items()}
+    options = {
+        option
+        for command in commands.values()
+        for parameter in command.params
+        for option in parameter.opts
+        if option.startswith("--")
+    }
+    assert _missing({*commands, *options}, everything) == []
+
+
+def test_endpoints(everything):
+    """Every route of the endpoint table is documented with its method."""
+    endpoints = pytest.importorskip("exec_plugin.endpoints")
+    assert _missing({f"{route.method} {route.path}" for route in endpoints.ENDPOINTS}, everything) == []
+
+
+def _missing(names, text):
+    return [name for name in sorted(names) if not re.search(rf"(?<![\w/-]){re.escape(name)}(?![\w/-])", text)]
