@@ -1,0 +1,15 @@
+"""``ccxt.async_support.binancepaper``."""
+
+from __future__ import annotations
+
+import ccxt.async_support
+
+from exec_plugin.ccxt_exchange import registry
+from exec_plugin.ccxt_exchange.transport import AsyncTransport
+
+
+class binancepaper(AsyncTransport, ccxt.async_support.binance):  # noqa: N801  ccxt finds a class by its id
+    """Binance's spot market on paper, for asyncio."""
+
+
+registry.settle("ccxt.async_support", binancepaper)

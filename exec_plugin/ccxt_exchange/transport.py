@@ -1,0 +1,229 @@
+"""
+The one thing that differs from ccxt's Binance: where a signed request goes, and whose clock it is.
+
+``PaperTransport`` holds what the three classes share, ``SyncTransport`` and ``AsyncTransport`` the few methods that
+wait. ccxt builds, signs and parses every request itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ccxt.base.errors import ExchangeClosedByUser, ExchangeError, NotSupported
+
+from exec_plugin.ccxt_exchange.description import NO_CREDENTIAL, paper_description
+from exec_plugin.core.errors import ExecPluginError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ccxt import binance as _Binance  # noqa: N812  a class in spite of its name
+
+    from exec_plugin.account import PaperAccount, Reply
+else:
+    # laid over one of ccxt's Binance classes by the module that names the flavour
+    _Binance = object
+
+_NOT_FOUND = 404
+_FIRST_ERROR = 400
+
+# What belongs to a running process: never pickled, never copied, found again on the next request.
+_TRANSIENT = ("_opened", "asyncio_loop", "asyncioLoop", "markets_loading", "marketsLoading")
+
+
+def _open(options: Mapping[str, Any], api_key: str | None, secret: str | None) -> PaperAccount:
+    # the first request of a process pays for the venue and its feed, not the import of a ccxt class
+    from exec_plugin.account import open_account
+
+    return open_account(options=options, api_key=api_key, secret=secret)
+
+
+class _Request(NamedTuple):
+    """A request as ccxt signed it."""
+
+    method: str
+    url: str
+    headers: dict[str, str]
+    body: str | None
+
+
+class PaperTransport(_Binance):
+    """Hands the requests that ccxt has signed to a paper account, and its answers back to ccxt's own parsers."""
+
+    apiKey: str  # noqa: N815  ccxt's own name
+    secret: str
+
+    # Names open with an underscore because ccxt's constructor reads and copies every other name that contains one.
+    _open_account = staticmethod(_open)
+    _opened: tuple[tuple[Any, ...], PaperAccount] | None = None
+    _next_request = 0.0
+
+    def __init__(self, config: Mapping[str, Any] | None = None) -> None:
+        super().__init__(config or {})
+        # hosts blank the keys with None or "" in their dry runs, and ccxt can sign with neither
+        self.apiKey = self.apiKey or NO_CREDENTIAL
+        self.secret = self.secret or NO_CREDENTIAL
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name not in _TRANSIENT}
+
+    def describe(self) -> Any:
+        """Binance as ccxt describes it, narrowed to a spot account on paper."""
+        parent = super().describe()
+        return self.deep_extend(parent, paper_description(parent))
+
+    def milliseconds(self) -> int:
+        """The venue's time, so that timestamps and bots follow a replay."""
+        return self._paper().milliseconds()
+
+    def seconds(self) -> int:
+        """The venue's time in whole seconds."""
+        return self.milliseconds() // 1_000
+
+    def microseconds(self) -> int:
+        """The venue's time; its resolution is the millisecond."""
+        return self.milliseconds() * 1_000
+
+    def _paper(self) -> PaperAccount:
+        options = self.options.get("paper") or {}
+        wanted = (self.apiKey, self.secret, options)
+        # hosts set keys and swap whole option tables after construction
+        if self._opened is None or self._opened[0] != wanted:
+            self._opened = ((self.apiKey, self.secret, dict(options)), self._find_account(options))
+            self._next_request = 0.0
+        return self._opened[1]
+
+    def _find_account(self, options: Mapping[str, Any]) -> PaperAccount:
+        api_key = None if self.apiKey == NO_CREDENTIAL else self.apiKey
+        try:
+            return self._open_account(options, api_key, self.secret)
+        except ExecPluginError as error:
+            # hosts know ccxt's errors only: one of ours would take the whole bot down
+            msg = f"{self.id} {error}"
+            raise ExchangeError(msg) from error
+
+    def _pause(self, milliseconds: float) -> float:
+        return self._paper().sleep_plan(milliseconds) if milliseconds > 0 else 0.0
+
+    def _turn(self, cost: float | None) -> float:
+        """Reserve the next place in the rate limit and tell how many milliseconds away it is."""
+        now = self.milliseconds()
+        due = max(now, self._next_request)
+        self._next_request = due + self.rateLimit * (1 if cost is None else cost)
+        return due - now
+
+    def _roundtrip(self, url: str, method: str, headers: Any, body: Any) -> Any:
+        sent = _Request(method, url, self.prepare_request_headers(headers), body)
+        self.last_request_headers = sent.headers
+        if self.verbose:
+            self.log("\nfetch Request:", self.id, method, url, "RequestHeaders:", sent.headers, "RequestBody:", body)
+        self.logger.debug("%s %s, Request: %s %s", *sent)
+        try:
+            reply = self._paper().request(*sent)
+        except ExecPluginError as error:
+            msg = f"{self.id} {method} {url} {error}"
+            raise ExchangeError(msg) from error
+        return self._digest(reply, sent)
+
+    def _digest(self, reply: Reply, sent: _Request) -> Any:
+        """What ccxt does with an answer, in its order: hooks in there see the same as on a real exchange."""
+        status, reason, headers, text = reply
+        method, url = sent[:2]
+        text = self.on_rest_response(status, reason, url, method, headers, text, sent.headers, sent.body)
+        parsed = self.parse_json(text)
+        self._remember(text, parsed, headers)
+        if self.verbose:
+            told = ("ResponseHeaders:", headers, "ResponseBody:", text)
+            self.log("\nfetch Response:", self.id, method, url, status, *told)
+        self.logger.debug("%s %s, Response: %s %s %s", method, url, status, headers, text)
+        if parsed and isinstance(parsed, dict) and self.returnResponseHeaders:
+            parsed["responseHeaders"] = headers
+        self._check(reply._replace(text=text), parsed, sent)
+        return text if parsed is None else parsed
+
+    def _remember(self, text: str, parsed: Any, headers: dict[str, str]) -> None:
+        if self.enableLastHttpResponse:
+            self.last_http_response = text
+        if self.enableLastJsonResponse:
+            self.last_json_response = parsed
+        if self.enableLastResponseHeaders:
+            self.last_response_headers = headers
+
+    def _check(self, reply: Reply, parsed: Any, sent: _Request) -> None:
+        status, reason, headers, text = reply
+        method, url = sent[:2]
+        if status == _NOT_FOUND:
+            # ccxt would call this a network error, which bots retry for ever
+            msg = f"{self.id} {method} {url.partition('?')[0]} is not part of a spot paper account: {text}"
+            raise NotSupported(msg)
+        self.handle_errors(status, reason, url, method, headers, text, parsed, sent.headers, sent.body)
+        self.handle_http_status_code(status, reason, url, method, text)
+        if status >= _FIRST_ERROR:
+            msg = f"{self.id} {method} {url} {status} {reason} {text}"
+            raise ExchangeError(msg)
+
+
+class SyncTransport(PaperTransport):
+    """The methods that block."""
+
+    def fetch(self, url: str, method: str = "GET", headers: Any = None, body: Any = None) -> Any:
+        """Answer one signed request from the paper account."""
+        return self._roundtrip(url, method, headers, body)
+
+    def sleep(self, milliseconds: float) -> None:
+        """Let time pass at the venue; a replayed market moves at once."""
+        time.sleep(self._pause(milliseconds))
+
+    def throttle(self, cost: float | None = None) -> None:
+        """Keep ccxt's distance between requests, in the venue's time."""
+        self.sleep(self._turn(cost))
+
+
+class AsyncTransport(PaperTransport):
+    """The methods that await."""
+
+    # nothing is connected that could need time to close
+    timeout_on_exit = 0
+    closed_by_user = False
+
+    async def fetch(self, url: str, method: str = "GET", headers: Any = None, body: Any = None) -> Any:
+        """Answer one signed request from the paper account."""
+        self.open(lazy=True)
+        # a bot that only ever awaits requests must not starve the other tasks of its loop
+        await asyncio.sleep(0)
+        return self._roundtrip(url, method, headers, body)
+
+    async def sleep(self, milliseconds: float) -> None:
+        """Let time pass at the venue; a replayed market moves at once."""
+        await asyncio.sleep(self._pause(milliseconds))
+
+    async def throttle(self, cost: float | None = None) -> None:
+        """Keep ccxt's distance between requests, in the venue's time; bound to no event loop."""
+        await self.sleep(self._turn(cost))
+
+    def open(self, lazy: bool = False) -> None:  # noqa: FBT001, FBT002  ccxt's own signature
+        """Note the running event loop; there is no session to open."""
+        if lazy and self.closed_by_user:
+            msg = f"{self.id} instance was closed by the user"
+            raise ExchangeClosedByUser(msg)
+        self.closed_by_user = False
+        with contextlib.suppress(RuntimeError):
+            # one instance may live through several loops, one asyncio.run after another
+            self.asyncio_loop = asyncio.get_running_loop()
+
+    def client(self, url: str) -> Any:
+        """Every stream of ccxt starts here."""
+        msg = f"{self.id} has no streams yet, {url} was not opened: poll with the fetch methods instead"
+        raise NotSupported(msg)
+
+    def init_rest_rate_limiter(self) -> None:
+        """The throttler of ccxt belongs to the first event loop it meets; ``throttle`` above takes its place."""
+        super().init_rest_rate_limiter()
+        # ccxt 4.4 keeps its throttler in the instance, where it would hide the method
+        self.__dict__.pop("throttle", None)
+
+    def init_throttler(self, cost: float | None = None) -> None:
+        """Nothing to make, see ``init_rest_rate_limiter``."""
