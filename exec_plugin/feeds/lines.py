@@ -1,0 +1,93 @@
+"""Text lines of plain, gzip and zip files, in batches, so that a file of any size fits in memory."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+from exec_plugin.core.errors import FeedError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+    from typing import IO
+
+#: Bytes read at once. Small enough for a batch to stay in the processor's cache while it is parsed.
+CHUNK = 1 << 15
+
+GZIP, ZIP = b"\x1f\x8b", b"PK\x03\x04"
+
+
+def batches(path: Path) -> Iterator[list[str]]:
+    """
+    The lines of a file, a list at a time; the last line needs no newline.
+
+    Raises:
+        FeedError: for a file that cannot be opened or is empty.
+        EOFError: where a compressed file breaks off or is damaged, after the lines before that place.
+    """
+    rest = b""
+    empty = True
+    for data in _content(path):
+        whole, newline, rest = (rest + data).rpartition(b"\n")
+        if newline:
+            empty = False
+            yield _text(whole).split("\n")
+    if rest:
+        yield [_text(rest)]
+    elif empty:
+        msg = f"{path} is empty"
+        raise FeedError(msg)
+
+
+def _text(data: bytes) -> str:
+    # Bytes that are no text become characters that no parser accepts, so that their line is reported.
+    return data.decode("utf-8", "surrogateescape")
+
+
+def _content(path: Path) -> Iterator[bytes]:
+    try:
+        with path.open("rb") as file:
+            magic = file.read(4)
+            file.seek(0)
+            if magic.startswith(GZIP):
+                yield from _gunzip(file)
+            elif magic == ZIP:
+                yield from _unzip(path, file)
+            else:
+                yield from iter(lambda: file.read(CHUNK * 8), b"")
+    except OSError as error:
+        msg = f"{path} cannot be read: {error.strerror or error}"
+        raise FeedError(msg) from error
+
+
+def _gunzip(file: IO[bytes]) -> Iterator[bytes]:
+    # The gzip module loses what it decoded just before a cut; this yields it first.
+    decoder = zlib.decompressobj(wbits=31)
+    while data := decoder.unused_data or file.read(CHUNK):
+        if decoder.eof:
+            decoder = zlib.decompressobj(wbits=31)
+        try:
+            yield decoder.decompress(data)
+        except zlib.error as error:
+            msg = f"the gzip data is damaged: {error}"
+            raise EOFError(msg) from error
+    if not decoder.eof:
+        msg = "the gzip file breaks off"
+        raise EOFError(msg)
+
+
+def _unzip(path: Path, file: IO[bytes]) -> Iterator[bytes]:
+    try:
+        with zipfile.ZipFile(file) as archive:
+            names = [name for name in archive.namelist() if not name.endswith("/")]
+            if len(names) != 1:
+                msg = f"{path} holds {len(names)} files; expected one"
+                raise FeedError(msg)
+            with closing(archive.open(names[0])) as member:
+                yield from iter(lambda: member.read(CHUNK * 8), b"")
+    except (zipfile.BadZipFile, zlib.error) as error:
+        msg = f"the zip file is damaged: {error}"
+        raise EOFError(msg) from error

@@ -1,0 +1,44 @@
+"""A feed that the caller fills."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from exec_plugin.core.events import Row
+    from exec_plugin.core.symbols import Symbol
+
+
+class PushFeed:
+    """
+    Rows pushed by the caller, from any thread; ``rows()`` drains what is there and ends.
+
+    Args:
+        symbols: what rows will be pushed for.
+        start: the market's first moment, in milliseconds since the epoch.
+    """
+
+    def __init__(self, symbols: Iterable[Symbol], start: int = 0) -> None:
+        self.symbols = tuple(symbols)
+        self.start = start
+        # A deque's append and popleft are atomic, so no lock is needed.
+        self._rows: deque[Row] = deque()
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def push(self, *rows: Row) -> None:
+        """Append rows; several in one call stay together."""
+        self._rows.extend(rows)
+
+    def rows(self) -> Iterator[Row]:
+        """Take out what was pushed, oldest first, until nothing is left."""
+        while True:
+            try:
+                row = self._rows.popleft()
+            except IndexError:
+                return
+            yield row
