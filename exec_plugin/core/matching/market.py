@@ -1,0 +1,433 @@
+"""
+One symbol's market: the external book and trades as the feed shows them, and our orders added to it.
+
+The promise of docs/fills.md is kept here. A tick that crosses nothing is a few stores and two comparisons against
+cached guard prices, whatever the number of resting orders; all else happens only when a guard is met.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from exec_plugin.core.events import PublicTrade
+from exec_plugin.core.matching.depth import DepthSide
+from exec_plugin.core.matching.resting import RestingSide, StopSide
+from exec_plugin.core.orders import STOP_KINDS, UNSEEN
+from exec_plugin.core.tape import Tape
+from exec_plugin.core.units import FAR, SCALE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from exec_plugin.core.fill_models import QueueModel, SlippageModel
+    from exec_plugin.core.matching.resting import Level
+    from exec_plugin.core.orders import LiveOrder
+    from exec_plugin.core.symbols import Symbol
+
+#: What a taker would get: price, quantity and the paper order that gives it (None: somebody else).
+Offer = tuple[int, int, "LiveOrder | None"]
+
+
+class Sink(Protocol):
+    """Who settles what a market decides."""
+
+    now: int
+
+    def fill(self, order: LiveOrder, price: int, qty: int, trade_id: int, is_maker: bool) -> None:
+        """Move the money of one execution; the quantity never exceeds what the order has left."""
+
+    def trigger(self, order: LiveOrder) -> None:
+        """The last price has reached the order's stop price."""
+
+
+class Market:
+    """
+    Matching for one symbol.
+
+    Args:
+        symbol: what is traded.
+        sink: who settles fills and triggered stops.
+        queue: what cancellations do to queue positions.
+        slippage: how far from the touch takers trade where the book shows no quantities.
+        fill_model: ``queue`` (wait for those ahead), ``touch`` (nobody is ahead) or ``through`` (only prices that
+            go through the order's).
+    """
+
+    __slots__ = (
+        "_fill_model", "_queue", "_sink", "_slippage", "ask", "ask_qty", "asks", "bid", "bid_qty", "bids", "buys",
+        "last", "quoted", "sells", "stops_above", "stops_below", "symbol", "tape", "trade_id", "update_id", "volume",
+    )  # fmt: skip
+
+    def __init__(
+        self, symbol: Symbol, sink: Sink, *, queue: QueueModel, slippage: SlippageModel, fill_model: str = "queue"
+    ) -> None:
+        self.symbol = symbol
+        self._sink = sink
+        self._queue = queue
+        self._slippage = slippage
+        self._fill_model = fill_model
+        self.bid = self.bid_qty = self.ask_qty = self.last = self.volume = 0
+        self.ask = FAR
+        self.quoted = False
+        self.bids, self.asks = DepthSide(is_bid=True), DepthSide(is_bid=False)
+        self.buys, self.sells = RestingSide(is_bid=True), RestingSide(is_bid=False)
+        self.stops_above, self.stops_below = StopSide(above=True), StopSide(above=False)
+        self.tape = Tape()
+        self.trade_id = 0
+        self.update_id = 0
+
+    @property
+    def trades(self) -> list[PublicTrade]:
+        """The recent public trades, oldest first."""
+        return self.tape.trades
+
+    # ------------------------------------------------------------------ what the feed shows
+
+    def quote(self, bid: int, bid_qty: int, ask: int, ask_qty: int) -> None:
+        """The best bid and ask."""
+        self.bid = bid
+        self.bid_qty = bid_qty
+        self.ask = ask
+        self.ask_qty = ask_qty
+        self.quoted = True
+        if ask <= self.buys.best or bid >= self.sells.best:
+            self._book_went_through()
+
+    def trade(self, price: int, qty: int, taker_is_seller: bool, trade_id: int = 0, time: int = 0) -> None:
+        """A public trade; paper orders at better prices trade first, the rest is printed at ``price``."""
+        left = qty
+        if price <= self.buys.best or price >= self.sells.best:
+            left = self._print_meets_orders(price, qty, taker_is_seller)
+        if left:
+            self._print(price, left, taker_is_seller, trade_id, time or self._sink.now)
+        if price >= self.stops_above.nearest or price <= self.stops_below.nearest:
+            self.run_stops()
+
+    def depth(self, bids: Mapping[int, int], asks: Mapping[int, int], update_id: int = 0) -> None:
+        """Changed levels of the book."""
+        if self.buys.levels or self.sells.levels:
+            self._queues_moved(self.buys, self.bids, bids)
+            self._queues_moved(self.sells, self.asks, asks)
+        self.bids.update(bids)
+        self.asks.update(asks)
+        self.update_id = max(update_id, self.update_id + 1)
+        if not self.quoted:
+            self._touch_from_depth()
+
+    def book(self, bids: Mapping[int, int], asks: Mapping[int, int], update_id: int = 0) -> None:
+        """The whole book anew; it also says where the touch is until the next quote does."""
+        if self.buys.levels or self.sells.levels:
+            self._queues_moved(self.buys, self.bids, {price: bids.get(price, 0) for price in self.buys.levels})
+            self._queues_moved(self.sells, self.asks, {price: asks.get(price, 0) for price in self.sells.levels})
+        self.bids.replace(bids)
+        self.asks.replace(asks)
+        self.update_id = max(update_id, self.update_id + 1)
+        self.quoted = False
+        self._touch_from_depth()
+
+    def _touch_from_depth(self) -> None:
+        bids, asks = self.bids.best_first(), self.asks.best_first()
+        self.bid = bids[0] if bids else 0
+        self.bid_qty = self.bids.levels[self.bid] if bids else 0
+        self.ask = asks[0] if asks else FAR
+        self.ask_qty = self.asks.levels[self.ask] if asks else 0
+        if self.ask <= self.buys.best or self.bid >= self.sells.best:
+            self._book_went_through()
+
+    def _print(self, price: int, qty: int, taker_is_seller: bool, trade_id: int, time: int) -> int:
+        """Add a public trade to the tape; ids grow by at least one, following the feed's where it numbers them."""
+        self.trade_id = trade_id = max(trade_id, self.trade_id + 1)
+        self.last = price
+        trades = self.tape.trades
+        trades.append(PublicTrade(trade_id, time, price, qty, price * qty // SCALE, taker_is_seller))
+        if len(trades) >= 2 * self.tape.limit:
+            self.tape.trim()
+        return trade_id
+
+    # ------------------------------------------------------------------ resting orders
+
+    def rest(self, order: LiveOrder) -> None:
+        """Put an order on the book, at the end of the queue at its price."""
+        side, depth = (self.buys, self.bids) if order.is_buy else (self.sells, self.asks)
+        side.add(order, self._queue_at(order.price, depth))
+
+    def _queue_at(self, price: int, depth: DepthSide) -> int:
+        """The external quantity an order arriving at ``price`` would stand behind; UNSEEN where no book tells."""
+        if self._fill_model != "queue":
+            return 0 if self._fill_model == "touch" else UNSEEN
+        touch, touch_qty = (self.bid, self.bid_qty) if depth.is_bid else (self.ask, self.ask_qty)
+        if price == touch:
+            return UNSEEN if touch_qty == FAR else touch_qty
+        if touch in (0, FAR):
+            return UNSEEN
+        if price > touch if depth.is_bid else price < touch:
+            return 0
+        if depth.levels and (price >= depth.edge if depth.is_bid else price <= depth.edge):
+            return depth.levels.get(price, 0)
+        return UNSEEN
+
+    def arm(self, order: LiveOrder) -> None:
+        """Let an order wait for its stop price."""
+        (self.stops_above if self.waits_above(order) else self.stops_below).add(order)
+
+    @staticmethod
+    def waits_above(order: LiveOrder) -> bool:
+        """Whether a stop order triggers on a rising price."""
+        return order.is_buy is STOP_KINDS[order.kind]
+
+    def withdraw(self, order: LiveOrder) -> None:
+        """Take an order off the book or out of the waiting stops."""
+        if order.level is not None:
+            (self.buys if order.is_buy else self.sells).remove(order)
+        elif order.armed:
+            (self.stops_above if self.waits_above(order) else self.stops_below).remove(order)
+
+    def run_stops(self) -> None:
+        """Trigger every stop that the last price has reached, also those that the triggered ones reach."""
+        above, below = self.stops_above, self.stops_below
+        while self.last >= above.nearest or (self.last and self.last <= below.nearest):
+            self._sink.trigger((above if self.last >= above.nearest else below).pop())
+
+    # ------------------------------------------------------------------ makers
+
+    def _maker_fill(self, order: LiveOrder, qty: int) -> None:
+        side = self.buys if order.is_buy else self.sells
+        if qty == order.qty - order.filled:
+            side.remove(order)
+        trade_id = self._print(order.price, qty, order.is_buy, 0, self._sink.now)
+        self._sink.fill(order, order.price, qty, trade_id, True)
+
+    def _print_meets_orders(self, price: int, qty: int, taker_is_seller: bool) -> int:
+        """Let a print fill what it went through and what it reached in the queue at its price; answer the rest."""
+        left = qty
+        # a book tells by itself when it went through an order; only without one a print of either side has to
+        blind = not self.bid and self.ask == FAR
+        if taker_is_seller or blind:
+            left = self._print_meets_side(self.buys, price, left)
+        if left and (blind or not taker_is_seller):
+            left = self._print_meets_side(self.sells, price, left)
+        return left
+
+    def _print_meets_side(self, side: RestingSide, price: int, qty: int) -> int:
+        left = qty
+        while left and (side.best > price if side.is_bid else side.best < price):
+            left = self._fill_level(side.levels[side.best], left)
+        level = side.levels.get(price)
+        if left and level is not None:
+            left = self._print_at(level, left)
+        return left
+
+    def _fill_level(self, level: Level, qty: int) -> int:
+        """Fill a level's orders in turn, regardless of queues; answer what is left of the quantity."""
+        alive = len(level.orders) - level.dead
+        while qty and alive:
+            order = level.first()
+            part = min(order.qty - order.filled, qty)
+            qty -= part
+            alive -= part == order.qty - order.filled
+            self._maker_fill(order, part)
+        return qty
+
+    def _print_at(self, level: Level, qty: int) -> int:
+        """A print at a level's own price: first the external queue, then our orders; answer what was not ours."""
+        level.printed += qty
+        left, public = qty, qty
+        alive = len(level.orders) - level.dead
+        while left and alive:
+            order = level.first()
+            if order.ahead == UNSEEN and not self._see(order, level):
+                break
+            queue = min(max(order.ahead - level.consumed, 0), left)
+            level.consumed += queue
+            left -= queue
+            part = min(order.qty - order.filled, left)
+            if not part:
+                break
+            left -= part
+            public -= part
+            alive -= part == order.qty - order.filled
+            self._maker_fill(order, part)
+        return public
+
+    def _see(self, order: LiveOrder, level: Level) -> bool:
+        """Give an order whose queue was unknown its position, if the touch now stands at its price."""
+        touch, touch_qty = (self.bid, self.bid_qty) if order.is_buy else (self.ask, self.ask_qty)
+        if self._fill_model != "queue" or level.price != touch or touch_qty == FAR:
+            return False
+        order.ahead = level.consumed + touch_qty
+        return True
+
+    def _queues_moved(self, side: RestingSide, depth: DepthSide, shown: Mapping[int, int]) -> None:
+        """The feed shows our price levels anew: what left without trading shortens the queue."""
+        for price in side.levels.keys() & shown.keys():
+            level, after = side.levels[price], shown[price]
+            before = depth.levels.get(price)
+            expected = max((after if before is None else before) - level.printed, 0)
+            level.printed = 0
+            for order in level:
+                if order.ahead == UNSEEN:
+                    if self._fill_model == "queue":
+                        order.ahead = level.consumed + after
+                    continue
+                gap = max(order.ahead - level.consumed, 0)
+                if after < expected:
+                    gap = self._queue.shrink(gap, expected, after)
+                order.ahead = level.consumed + min(gap, after)
+
+    def _book_went_through(self) -> None:
+        self._fill_through(self.buys, self.asks, self.ask, self.ask_qty)
+        self._fill_through(self.sells, self.bids, self.bid, self.bid_qty)
+        self.run_stops()
+
+    def _fill_through(self, side: RestingSide, depth: DepthSide, touch: int, touch_qty: int) -> None:
+        """Fill resting orders at their own prices, up to what the opposite book displays at or beyond them."""
+        margin = 1 if self._fill_model == "through" else 0
+        for price, shown, available in depth.walk(touch, touch_qty):
+            left = available
+            while left and (side.best >= price + margin if side.is_bid else side.best <= price - margin):
+                left = self._fill_level(side.levels[side.best], left)
+            if left != available:
+                depth.take(price, shown, available - left)
+            if left:
+                return
+
+    # ------------------------------------------------------------------ takers
+
+    def offers(self, is_buy: bool, limit: int) -> Iterator[Offer]:
+        """All that a taker may have at ``limit`` or better, best price first, then by place in the queue."""
+        depth, touch, touch_qty = (self.asks, self.ask, self.ask_qty) if is_buy else (self.bids, self.bid, self.bid_qty)
+        own = self._own_offers(self.sells if is_buy else self.buys, limit)
+        waiting = next(own, None)
+        for price, _, shown_left in depth.walk(touch, touch_qty):
+            if price > limit if is_buy else price < limit:
+                break
+            while waiting is not None and (waiting[0] < price if is_buy else waiting[0] > price):
+                yield waiting[0], waiting[1], waiting[2]
+                waiting = next(own, None)
+            left, passed = shown_left, 0
+            while waiting is not None and waiting[0] == price:
+                ahead = min(max(waiting[3] - passed, 0), left)
+                if ahead:
+                    yield price, ahead, None
+                    left, passed = left - ahead, passed + ahead
+                yield price, waiting[1], waiting[2]
+                waiting = next(own, None)
+            if left:
+                yield price, left, None
+        while waiting is not None:
+            yield waiting[0], waiting[1], waiting[2]
+            waiting = next(own, None)
+
+    @staticmethod
+    def _own_offers(side: RestingSide, limit: int) -> Iterator[tuple[int, int, LiveOrder, int]]:
+        for level in side.until(limit):
+            for order in level:
+                yield level.price, order.qty - order.filled, order, level.gap(order)
+
+    def plan(self, is_buy: bool, limit: int, qty: int) -> list[Offer]:
+        """What a taker of ``qty`` would get now, within ``limit``; less than ``qty`` when the book is short."""
+        if is_buy:
+            touch, shown, alone = self.ask, self.ask_qty, self.ask < self.sells.best
+            reachable, depth = touch <= limit, self.asks
+        else:
+            touch, shown, alone = self.bid, self.bid_qty, self.bid > self.buys.best
+            reachable, depth = touch >= limit and touch > 0, self.bids
+        if alone and (not reachable or touch == FAR):
+            return []
+        if alone and shown == FAR:
+            return [(self._slipped(is_buy, limit, qty), qty, None)]
+        if alone and qty <= (depth.available(touch, shown) if depth.taken else shown):
+            return [(touch, qty, None)]
+        return self._walk(is_buy, limit, qty)
+
+    def _walk(self, is_buy: bool, limit: int, qty: int) -> list[Offer]:
+        found: list[Offer] = []
+        left = qty
+        for price, available, maker in self.offers(is_buy, limit):
+            part = min(available, left)
+            at = self._slipped(is_buy, limit, part) if available == FAR else price
+            found.append((at, part, maker))
+            left -= part
+            if not left:
+                break
+        return found
+
+    def plan_quote(self, is_buy: bool, amount: int, step: int) -> list[Offer]:
+        """What a MARKET order by ``quoteOrderQty`` would get: the most lots whose value stays within ``amount``."""
+        found: list[Offer] = []
+        total, left = 0, amount * SCALE
+        for price, available, maker in self.offers(is_buy, FAR if is_buy else 0):
+            at = self._slipped(is_buy, FAR if is_buy else 0, left // price) if available == FAR else price
+            part = min(available, left // at)
+            if part < available:
+                # the last piece makes the whole a multiple of the lot step
+                part = (total + part) // step * step - total
+            if part <= 0:
+                break
+            found.append((at, part, maker))
+            total += part
+            left -= part * at
+            if part < available:
+                break
+        return _trimmed(found, total % step)
+
+    def _slipped(self, is_buy: bool, limit: int, qty: int) -> int:
+        """The touch moved against the taker by the slippage model, on a tick, not beyond the limit."""
+        step = self.symbol.price.step
+        slip = self._slippage.units(self.symbol.name, is_buy, qty, self.bid, self.ask, self.last, self.volume)
+        if is_buy:
+            return min(-(-(self.ask + slip) // step) * step if slip else self.ask, limit)
+        return max((self.bid - slip) // step * step if slip else self.bid, limit, 1)
+
+    def take(self, order: LiveOrder, offers: list[Offer]) -> None:
+        """Execute a plan that was just made."""
+        is_buy, fill, now = order.is_buy, self._sink.fill, self._sink.now
+        for price, qty, maker in offers:
+            trade_id = self._print(price, qty, not is_buy, 0, now)
+            if maker is None:
+                depth, shown = self._level_taken(is_buy, price)
+                if shown != FAR:
+                    depth.take(price, shown, qty)
+            else:
+                if qty == maker.qty - maker.filled:
+                    (self.sells if is_buy else self.buys).remove(maker)
+                fill(maker, price, qty, trade_id, True)
+            fill(order, price, qty, trade_id, False)
+
+    def _level_taken(self, is_buy: bool, price: int) -> tuple[DepthSide, int]:
+        depth, touch, touch_qty = (self.asks, self.ask, self.ask_qty) if is_buy else (self.bids, self.bid, self.bid_qty)
+        if price == touch or touch_qty == FAR:
+            return depth, touch_qty
+        return depth, depth.levels.get(price, 0)
+
+    # ------------------------------------------------------------------ what everybody sees
+
+    def depth_view(self, limit: int) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+        """Bids and asks as ``(price, quantity)``, best first: the external book with the paper orders on it."""
+        return (
+            self._side_view(self.bids, self.buys, self.bid, self.bid_qty)[:limit],
+            self._side_view(self.asks, self.sells, self.ask, self.ask_qty)[:limit],
+        )
+
+    def top(self) -> tuple[tuple[int, int], tuple[int, int]]:
+        """Best bid and best ask as ``(price, quantity)`` with the paper orders in; an empty side is ``(0, 0)``."""
+        bids, asks = self.depth_view(1)
+        return bids[0] if bids else (0, 0), asks[0] if asks else (0, 0)
+
+    @staticmethod
+    def _side_view(depth: DepthSide, side: RestingSide, touch: int, touch_qty: int) -> list[tuple[int, int]]:
+        levels = {price: available for price, _, available in depth.walk(touch, touch_qty) if available}
+        for level in side.until(0 if side.is_bid else FAR):
+            own = sum(order.qty - order.filled for order in level)
+            levels[level.price] = min(levels.get(level.price, 0) + own, FAR)
+        return sorted(levels.items(), reverse=side.is_bid)
+
+
+def _trimmed(offers: list[Offer], excess: int) -> list[Offer]:
+    """The offers without the last ``excess`` units, which would not make a whole lot."""
+    while excess and offers:
+        price, qty, maker = offers.pop()
+        if qty > excess:
+            offers.append((price, qty - excess, maker))
+        excess -= min(qty, excess)
+    return offers

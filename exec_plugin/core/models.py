@@ -1,0 +1,150 @@
+"""The values that the package hands to its users: frozen, with Decimal amounts."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from attrs import asdict, field, frozen
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+_TWO = Decimal(2)
+_HUNDRED = Decimal(100)
+
+
+def _plain(value: Any) -> Any:
+    # str() of a small Decimal has an exponent, which clients do not expect
+    return format(value, "f") if isinstance(value, Decimal) else value
+
+
+class _Record:
+    """What the records share: a plain dict of themselves."""
+
+    __slots__ = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields as JSON-ready values: Decimals become plain texts."""
+        return asdict(  # type: ignore[arg-type]  # subclasses are attrs classes
+            self,
+            filter=lambda attribute, _: attribute.name != "info",
+            value_serializer=lambda _, __, value: _plain(value),
+        )
+
+
+@frozen(slots=True)
+class MarketData(_Record):
+    """The market of one symbol at one moment; prices in quote, volume in base, ``timestamp`` in ms."""
+
+    symbol: str
+    bid: Decimal
+    ask: Decimal
+    last_price: Decimal
+    volume: Decimal = Decimal(0)
+    timestamp: int = 0
+
+    @property
+    def price(self) -> Decimal:
+        """The last price, under the name of the seed's table."""
+        return self.last_price
+
+    @property
+    def mid_price(self) -> Decimal:
+        """Half way between bid and ask."""
+        return (self.bid + self.ask) / _TWO
+
+    @property
+    def spread(self) -> Decimal:
+        """Ask minus bid, in quote."""
+        return self.ask - self.bid
+
+    @property
+    def spread_pct(self) -> Decimal:
+        """The spread as a percentage of the mid price; 0 for an empty book."""
+        mid = self.mid_price
+        return self.spread / mid * _HUNDRED if mid else Decimal(0)
+
+
+@frozen(slots=True)
+class OrderBookLevel(_Record):
+    """One price level: price in quote, quantity in base."""
+
+    price: Decimal
+    quantity: Decimal
+
+
+@frozen(slots=True)
+class OrderBook(_Record):
+    """Price levels of both sides, in any order; the best are found by price."""
+
+    symbol: str
+    bids: Sequence[OrderBookLevel] = ()
+    asks: Sequence[OrderBookLevel] = ()
+    timestamp: int = 0
+
+    def get_best_bid(self) -> Decimal | None:
+        """The highest bid price, None for an empty side."""
+        return max((level.price for level in self.bids), default=None)
+
+    def get_best_ask(self) -> Decimal | None:
+        """The lowest ask price, None for an empty side."""
+        return min((level.price for level in self.asks), default=None)
+
+    def get_mid_price(self) -> Decimal | None:
+        """Half way between the best prices, None while a side is empty."""
+        bid, ask = self.get_best_bid(), self.get_best_ask()
+        return None if bid is None or ask is None else (bid + ask) / _TWO
+
+
+@frozen(slots=True)
+class Order(_Record):
+    """
+    An order as it stood when it was handed out.
+
+    Amounts are Decimals (price in quote, quantities in base), times are ms, ``info`` is the raw reply of the exchange.
+    """
+
+    id: str
+    symbol: str
+    side: str
+    type: str
+    quantity: Decimal
+    price: Decimal | None = None
+    status: str = "NEW"
+    time_in_force: str = "GTC"
+    filled_quantity: Decimal = Decimal(0)
+    filled_quote: Decimal = Decimal(0)
+    average_price: Decimal | None = None
+    stop_price: Decimal | None = None
+    client_order_id: str = ""
+    created_at: int = 0
+    updated_at: int = 0
+    info: Mapping[str, Any] = field(factory=dict, repr=False, eq=False)
+
+    @property
+    def order_type(self) -> str:
+        """The type, under the name of the argument that set it."""
+        return self.type
+
+    @property
+    def remaining_quantity(self) -> Decimal:
+        """What is still to be filled, in base."""
+        return self.quantity - self.filled_quantity
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the order can still trade."""
+        return self.status in ("NEW", "PARTIALLY_FILLED")
+
+
+@frozen(slots=True)
+class Position(_Record):
+    """What is held of one symbol's base asset, at average cost in quote per base, fees included."""
+
+    symbol: str
+    quantity: Decimal
+    average_price: Decimal
+    realized_pnl: Decimal = Decimal(0)
+    unrealized_pnl: Decimal = Decimal(0)
+    fees: Decimal = Decimal(0)

@@ -1,0 +1,254 @@
+"""
+Symbols and their filters, as ``GET /api/v3/exchangeInfo`` lists them (rest-api.md, Exchange information).
+
+A filter that is absent or switched off by a zero becomes a bound that everything meets, so that a check is one
+comparison and never asks whether the filter exists.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from attrs import field, frozen
+
+from exec_plugin.core.errors import ConfigError
+from exec_plugin.core.units import FAR, SCALE, parse_units, to_text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+#: Quote assets by which a bare name such as ``BTCUSDT`` is split, longest match first.
+QUOTES = (
+    "FDUSD", "USDT", "USDC", "BUSD", "TUSD", "USD1", "BIDR", "DOGE",
+    "BTC", "ETH", "BNB", "TRX", "XRP", "EUR", "TRY", "BRL", "GBP", "AUD", "JPY", "DAI", "PAX", "USD",
+)  # fmt: skip
+
+ORDER_TYPES = (
+    "LIMIT", "LIMIT_MAKER", "MARKET", "STOP_LOSS", "STOP_LOSS_LIMIT", "TAKE_PROFIT", "TAKE_PROFIT_LIMIT",
+)  # fmt: skip
+
+_NAME = re.compile(r"[A-Z0-9_.-]{2,20}")
+
+_DEFAULTS: dict[str, Any] = {
+    "status": "TRADING",
+    "baseAssetPrecision": 8,
+    "quotePrecision": 8,
+    "quoteAssetPrecision": 8,
+    "baseCommissionPrecision": 8,
+    "quoteCommissionPrecision": 8,
+    "orderTypes": list(ORDER_TYPES),
+    "icebergAllowed": True,
+    "ocoAllowed": True,
+    "otoAllowed": True,
+    "opoAllowed": True,
+    "quoteOrderQtyMarketAllowed": True,
+    "allowTrailingStop": True,
+    "cancelReplaceAllowed": True,
+    "amendAllowed": True,
+    "pegInstructionsAllowed": True,
+    "isSpotTradingAllowed": True,
+    "isMarginTradingAllowed": False,
+    "filters": [],
+    "permissions": [],
+    "permissionSets": [["SPOT"]],
+    "defaultSelfTradePreventionMode": "NONE",
+    "allowedSelfTradePreventionModes": ["NONE", "EXPIRE_TAKER", "EXPIRE_MAKER", "EXPIRE_BOTH"],
+}
+
+
+def split_symbol(name: str) -> tuple[str, str]:
+    """
+    Base and quote of a Binance name, by the well-known quote assets.
+
+    Raises:
+        ConfigError: when no known quote asset ends the name.
+    """
+    for quote in QUOTES:
+        if name.endswith(quote) and len(name) > len(quote):
+            return name[: -len(quote)], quote
+    msg = f"cannot tell base and quote of {name!r}: it ends with none of {', '.join(QUOTES)}"
+    raise ConfigError(msg)
+
+
+@frozen(slots=True)
+class LotRule:
+    """Smallest, largest and step of a quantity (LOT_SIZE, MARKET_LOT_SIZE) or price (PRICE_FILTER), in units."""
+
+    minimum: int = 0
+    maximum: int = FAR
+    step: int = 1
+
+    def allows(self, value: int) -> bool:
+        """Whether a value meets all three parts."""
+        return self.minimum <= value <= self.maximum and not value % self.step
+
+    def nearest(self, value: int) -> int:
+        """The legal value nearest to a refused one."""
+        step = self.step
+        low = -(-max(self.minimum, 0) // step) * step
+        high = self.maximum // step * step
+        return min(max((value + step // 2) // step * step, low), high)
+
+
+@frozen(slots=True)
+class NotionalRule:
+    """Bounds of price times quantity (NOTIONAL, MIN_NOTIONAL), in quote units."""
+
+    minimum: int = 0
+    maximum: int = FAR
+    minimum_for_market: bool = False
+    maximum_for_market: bool = False
+    avg_minutes: int = 5
+
+
+@frozen(slots=True)
+class PercentRule:
+    """Multipliers on the average price (PERCENT_PRICE, PERCENT_PRICE_BY_SIDE), in units of 1e-8."""
+
+    bid_up: int
+    bid_down: int
+    ask_up: int
+    ask_down: int
+    avg_minutes: int
+    name: str = "PERCENT_PRICE_BY_SIDE"
+
+
+@frozen(slots=True, eq=False)
+class Symbol:
+    """
+    One tradable pair: names, status, order features and filters in units.
+
+    ``info`` is the full exchangeInfo entry from which the rest was read.
+    """
+
+    name: str
+    base: str
+    quote: str
+    info: Mapping[str, Any] = field(repr=False)
+    status: str = "TRADING"
+    order_types: frozenset[str] = frozenset(ORDER_TYPES)
+    price: LotRule = LotRule()
+    lot: LotRule = LotRule()
+    market_lot: LotRule = LotRule()
+    notional: NotionalRule = NotionalRule()
+    percent: PercentRule | None = None
+    max_orders: int = FAR
+    max_algo_orders: int = FAR
+    filters: Mapping[str, Mapping[str, Any]] = field(factory=dict, repr=False)
+
+    @classmethod
+    def from_exchange_info(cls, entry: Mapping[str, Any]) -> Symbol:
+        """
+        Read an ``exchangeInfo.symbols`` entry; what it leaves out takes Binance's usual values.
+
+        Raises:
+            ConfigError: when a name is missing or malformed, or a filter has a value that is no number.
+        """
+        name = str(entry.get("symbol", ""))
+        if not _NAME.fullmatch(name):
+            msg = f"{name!r} is not a symbol; expected upper-case letters and digits such as 'BTCUSDT'"
+            raise ConfigError(msg)
+        if "baseAsset" in entry and "quoteAsset" in entry:
+            base, quote = str(entry["baseAsset"]), str(entry["quoteAsset"])
+        else:
+            base, quote = split_symbol(name)
+        info = {"symbol": name, **_DEFAULTS, "baseAsset": base, "quoteAsset": quote, **entry}
+        filters = {str(item["filterType"]): item for item in info["filters"]}
+        try:
+            rules = _rules(filters)
+        except (KeyError, ValueError) as error:
+            msg = f"{name}: unreadable filter: {error}"
+            raise ConfigError(msg) from error
+        return cls(
+            name, base, quote, info, info["status"], frozenset(info["orderTypes"]), filters=filters, **rules
+        )
+
+    def to_exchange_info(self) -> dict[str, Any]:
+        """The entry of ``exchangeInfo.symbols``."""
+        return dict(self.info)
+
+
+def _rules(filters: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    rules: dict[str, Any] = {
+        "price": _lot(filters.get("PRICE_FILTER"), "minPrice", "maxPrice", "tickSize"),
+        "lot": _lot(filters.get("LOT_SIZE"), "minQty", "maxQty", "stepSize"),
+        "market_lot": _lot(filters.get("MARKET_LOT_SIZE"), "minQty", "maxQty", "stepSize"),
+        "notional": _notional(filters),
+        "percent": _percent(filters),
+    }
+    if "MAX_NUM_ORDERS" in filters:
+        rules["max_orders"] = int(filters["MAX_NUM_ORDERS"]["maxNumOrders"])
+    if "MAX_NUM_ALGO_ORDERS" in filters:
+        rules["max_algo_orders"] = int(filters["MAX_NUM_ALGO_ORDERS"]["maxNumAlgoOrders"])
+    return rules
+
+
+def _lot(item: Mapping[str, Any] | None, low: str, high: str, step: str) -> LotRule:
+    if item is None:
+        return LotRule()
+    minimum, maximum, by = (parse_units(str(item[key])) for key in (low, high, step))
+    return LotRule(minimum, maximum or FAR, by or 1)
+
+
+def _notional(filters: Mapping[str, Mapping[str, Any]]) -> NotionalRule:
+    if (item := filters.get("NOTIONAL")) is not None:
+        return NotionalRule(
+            parse_units(str(item["minNotional"])),
+            parse_units(str(item.get("maxNotional", "0"))) or FAR,
+            bool(item.get("applyMinToMarket", False)),
+            bool(item.get("applyMaxToMarket", False)),
+            int(item.get("avgPriceMins", 5)),
+        )
+    if (item := filters.get("MIN_NOTIONAL")) is not None:
+        to_market = bool(item.get("applyToMarket", False))
+        return NotionalRule(
+            parse_units(str(item["minNotional"])), FAR, to_market, False, int(item.get("avgPriceMins", 5))
+        )
+    return NotionalRule()
+
+
+def _percent(filters: Mapping[str, Mapping[str, Any]]) -> PercentRule | None:
+    if (item := filters.get("PERCENT_PRICE_BY_SIDE")) is not None:
+        keys = ("bidMultiplierUp", "bidMultiplierDown", "askMultiplierUp", "askMultiplierDown")
+        return PercentRule(*(parse_units(str(item[key])) for key in keys), int(item.get("avgPriceMins", 5)))
+    if (item := filters.get("PERCENT_PRICE")) is not None:
+        up, down = parse_units(str(item["multiplierUp"])), parse_units(str(item["multiplierDown"]))
+        return PercentRule(up, down, up, down, int(item.get("avgPriceMins", 5)), "PERCENT_PRICE")
+    return None
+
+
+def default_symbol(
+    name: str, base: str = "", quote: str = "", *, tick: str = "0.01", step: str = "0.00001", min_notional: str = "5"
+) -> Symbol:
+    """A symbol with Binance's usual filters around a tick size and a lot step."""
+    if not base or not quote:
+        base, quote = split_symbol(name)
+    tick, step = to_text(parse_units(tick)), to_text(parse_units(step))
+    big = to_text(1_000_000 * SCALE)
+    filters: list[dict[str, Any]] = [
+        {"filterType": "PRICE_FILTER", "minPrice": tick, "maxPrice": big, "tickSize": tick},
+        {"filterType": "LOT_SIZE", "minQty": step, "maxQty": to_text(9_000_000 * SCALE), "stepSize": step},
+        {"filterType": "ICEBERG_PARTS", "limit": 10},
+        {"filterType": "MARKET_LOT_SIZE", "minQty": "0.00000000", "maxQty": big, "stepSize": "0.00000000"},
+        {
+            "filterType": "TRAILING_DELTA",
+            "minTrailingAboveDelta": 10, "maxTrailingAboveDelta": 2000,
+            "minTrailingBelowDelta": 10, "maxTrailingBelowDelta": 2000,
+        },
+        {
+            "filterType": "PERCENT_PRICE_BY_SIDE",
+            "bidMultiplierUp": "5", "bidMultiplierDown": "0.2",
+            "askMultiplierUp": "5", "askMultiplierDown": "0.2", "avgPriceMins": 5,
+        },
+        {
+            "filterType": "NOTIONAL",
+            "minNotional": to_text(parse_units(min_notional)), "applyMinToMarket": True,
+            "maxNotional": to_text(9_000_000 * SCALE), "applyMaxToMarket": False, "avgPriceMins": 5,
+        },
+        {"filterType": "MAX_NUM_ORDERS", "maxNumOrders": 200},
+        {"filterType": "MAX_NUM_ORDER_LISTS", "maxNumOrderLists": 20},
+        {"filterType": "MAX_NUM_ALGO_ORDERS", "maxNumAlgoOrders": 5},
+        {"filterType": "MAX_NUM_ORDER_AMENDS", "maxNumOrderAmends": 10},
+    ]  # fmt: skip
+    return Symbol.from_exchange_info({"symbol": name, "baseAsset": base, "quoteAsset": quote, "filters": filters})
