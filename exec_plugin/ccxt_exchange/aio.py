@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import ccxt.async_support
+from ccxt.async_support import binance
 
 from exec_plugin.ccxt_exchange import registry
 from exec_plugin.ccxt_exchange.transport import AsyncTransport
 
 
-class binancepaper(AsyncTransport, ccxt.async_support.binance):  # noqa: N801  ccxt finds a class by its id
+class binancepaper(AsyncTransport, binance):  # noqa: N801  ccxt finds a class by its id
     """Binance's spot market on paper, for asyncio."""
 
 

@@ -58,7 +58,7 @@ def paper_description(parent: dict[str, Any]) -> dict[str, Any]:
         "secret": NO_CREDENTIAL,
         "enableRateLimit": False,
         "requiredCredentials": dict.fromkeys(_CREDENTIALS, False),
-        "has": {**dict.fromkeys(_ABSENT, False), **dict.fromkeys(_PRESENT, True)},
+        "has": {**no_streams(parent["has"]), **dict.fromkeys(_ABSENT, False), **dict.fromkeys(_PRESENT, True)},
         "options": _options(parent["options"]),
     }
 

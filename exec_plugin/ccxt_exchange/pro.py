@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import ccxt.pro
+from ccxt.pro import binance
 
 from exec_plugin.ccxt_exchange import aio, registry
 from exec_plugin.ccxt_exchange.description import no_streams
 
 
-class binancepaper(ccxt.pro.binance, aio.binancepaper):  # noqa: N801  ccxt finds a class by its id
+class binancepaper(binance, aio.binancepaper):  # noqa: N801  ccxt finds a class by its id
     """Binance's spot market on paper, for asyncio and hosts that prefer ccxt.pro; streams are refused."""
 
     def describe(self) -> Any:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import importlib
 import importlib.abc
-import importlib.util
 import sys
 from typing import TYPE_CHECKING
 
@@ -31,48 +30,39 @@ _LISTS = ("exchanges", "__all__")
 
 
 class _AfterImport(importlib.abc.MetaPathFinder):
-    """Finds nothing itself: wraps the loader of a namespace so that registration follows its execution."""
+    """Finds nothing itself: asks the other finders, and lets registration follow a namespace's execution."""
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         if fullname not in FACES:
             return None
-        spec = _spec_of_others(fullname, path, target)
+        spec = _ask_others(fullname, path, target)
         if spec is not None and spec.loader is not None:
-            spec.loader = _Loader(spec.loader)
+            _register_after(spec.loader)
         return spec
-
-
-class _Loader(importlib.abc.Loader):
-    """Executes as the loader it wraps does, then registers the class."""
-
-    def __init__(self, wrapped: importlib.abc.Loader) -> None:
-        self._wrapped = wrapped
-
-    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
-        return self._wrapped.create_module(spec)
-
-    def exec_module(self, module: ModuleType) -> None:
-        # importlib.resources and pkgutil ask the module for the loader that really has its files
-        module.__loader__ = self._wrapped
-        if module.__spec__ is not None:
-            module.__spec__.loader = self._wrapped
-        self._wrapped.exec_module(module)
-        _register(module.__name__)
 
 
 _finder = _AfterImport()
 
 
-def _spec_of_others(fullname: str, path: Sequence[str] | None, target: ModuleType | None) -> ModuleSpec | None:
-    for finder in sys.meta_path:
-        if finder is _finder:
-            continue
-        spec = finder.find_spec(fullname, path, target)
-        if spec is not None:
-            return spec
-    return None
+def _ask_others(fullname: str, path: Sequence[str] | None, target: ModuleType | None) -> ModuleSpec | None:
+    others = (finder for finder in sys.meta_path if finder is not _finder)
+    specs = (finder.find_spec(fullname, path, target) for finder in others)
+    return next((spec for spec in specs if spec is not None), None)
+
+
+def _register_after(loader: importlib.abc.Loader) -> None:
+    execute = loader.exec_module
+
+    def execute_and_register(module: ModuleType) -> None:
+        execute(module)
+        # an uninstall may have come between finding and loading
+        if installed():
+            _register(module.__name__)
+
+    # on the one instance that this import uses; a wrapper would lack the loader's other methods
+    loader.exec_module = execute_and_register  # type: ignore[method-assign]
 
 
 def installed() -> bool:

@@ -56,6 +56,9 @@ class PaperTransport(_Binance):
     apiKey: str  # noqa: N815  ccxt's own name
     secret: str
 
+    # ccxt 4.4 has no such setting yet
+    returnResponseHeaders = False  # noqa: N815
+
     # Names open with an underscore because ccxt's constructor reads and copies every other name that contains one.
     _open_account = staticmethod(_open)
     _opened: tuple[tuple[Any, ...], PaperAccount] | None = None
