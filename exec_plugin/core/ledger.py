@@ -1,54 +1,54 @@
 """
 Who owns what: balances, orders and fills of the paper accounts.
 
-Money moves only through the methods here. ``Street`` is the other side of every trade with the external market and
-the receiver of commissions, so that the sum over all accounts, fees and the street never changes.
+Nothing is created or lost: what the accounts hold, plus the commissions they paid (``Balance.fees``), less what their
+desks traded (``Desk.net_base``, ``Desk.net_quote``) is what was deposited.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from typing import TYPE_CHECKING
+from bisect import bisect_left
+from typing import TYPE_CHECKING, Any
 
 from exec_plugin.core.errors import INSUFFICIENT_BALANCE, OrderRejected
+from exec_plugin.core.events import Fill
+from exec_plugin.core.orders import GENERATED
 from exec_plugin.core.units import SCALE, short_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from exec_plugin.core.events import Fill
     from exec_plugin.core.orders import LiveOrder
     from exec_plugin.core.symbols import Symbol
 
 
 class Balance:
-    """Free and locked units of one asset in one account."""
+    """Free and locked units of one asset in one account, and the commissions paid in it."""
 
-    __slots__ = ("asset", "free", "locked")
+    __slots__ = ("asset", "fees", "free", "locked")
 
     def __init__(self, asset: str, free: int = 0) -> None:
         self.asset = asset
         self.free = free
         self.locked = 0
+        self.fees = 0
 
     def __repr__(self) -> str:
         return f"<Balance {self.asset} free={short_text(self.free)} locked={short_text(self.locked)}>"
 
 
-class Street:
-    """Everybody else: what the accounts traded away or received, and the commissions they paid, per asset."""
-
-    __slots__ = ("fees", "flows")
-
-    def __init__(self) -> None:
-        self.flows: defaultdict[str, int] = defaultdict(int)
-        self.fees: defaultdict[str, int] = defaultdict(int)
-
-
 class Desk:
-    """One account's orders and fills on one symbol, with the two balances they move."""
+    """
+    One account's orders and fills on one symbol, with the two balances they move.
 
-    __slots__ = ("account", "algo_open", "base", "fills", "open", "orders", "quote", "symbol")
+    ``orders`` holds all of them, oldest first; ``open`` those that can still trade, by id. ``net_base`` and
+    ``net_quote`` are what trading brought in or cost, before commissions.
+    """
+
+    __slots__ = (
+        "account", "algo_open", "base", "by_client_id", "net_base", "net_quote", "open", "orders", "quote", "records",
+        "symbol",
+    )  # fmt: skip
 
     def __init__(self, account: Account, symbol: Symbol) -> None:
         self.account = account
@@ -57,12 +57,50 @@ class Desk:
         self.quote = account.balance(symbol.quote)
         self.orders: list[LiveOrder] = []
         self.open: dict[int, LiveOrder] = {}
-        self.fills: list[Fill] = []
+        #: the fields of the fills; plain tuples of numbers are cheap to keep by the million
+        self.records: list[tuple[Any, ...]] = []
+        self.by_client_id: dict[str, LiveOrder] = {}
         self.algo_open = 0
+        self.net_base = 0
+        self.net_quote = 0
 
-    def pays_with(self, is_buy: bool) -> Balance:
-        """The balance an order of this side spends."""
-        return self.quote if is_buy else self.base
+    @property
+    def fills(self) -> list[Fill]:
+        """All executions, oldest first."""
+        return self.fills_since(0)
+
+    def fills_since(self, position: int) -> list[Fill]:
+        """The executions from the one at ``position`` on, oldest first."""
+        return [Fill(*record) for record in self.records[position:]]
+
+    def remember(self, order: LiveOrder) -> None:
+        """Keep a new order for good; the latest one of a client id answers to it."""
+        self.orders.append(order)
+        if order.given_id:
+            self.by_client_id[order.given_id] = order
+
+    def keep_open(self, order: LiveOrder) -> None:
+        """Count an order among those that can still trade."""
+        self.open[order.id] = order
+
+    def find(self, order_id: int = 0, client_id: str = "") -> LiveOrder | None:
+        """The order of an id or, without one, of a client id."""
+        if not order_id:
+            if (named := self.by_client_id.get(client_id)) is not None:
+                return named
+            # generated client ids are not kept: they tell the id
+            text = client_id.removeprefix(GENERATED)
+            if text == client_id or not text.isascii() or not text.isdigit():
+                return None
+            order_id = int(text)
+        position = bisect_left(self.orders, order_id, key=_id)
+        found = self.orders[position] if position < len(self.orders) else None
+        return found if found is not None and found.id == order_id else None
+
+    def is_used(self, client_id: str) -> bool:
+        """Whether an open order goes by that client id."""
+        order = self.find(client_id=client_id)
+        return order is not None and order.id in self.open
 
     def require(self, is_buy: bool, amount: int) -> Balance:
         """
@@ -101,23 +139,23 @@ class Desk:
         return (order.price or order.stop) * remaining // SCALE if order.is_buy else remaining
 
 
+def _id(order: LiveOrder) -> int:
+    return order.id
+
+
 class Account:
     """
     One paper account.
 
-    ``desks`` hold its orders per symbol; ``by_id`` and ``by_client_id`` find them; ``touched`` collects the balances
-    that changed since the last balance event.
+    ``desks`` hold its orders per symbol; ``touched`` collects the balances that changed since the last balance event.
     """
 
-    __slots__ = ("balances", "by_client_id", "by_id", "desks", "name", "open_client_ids", "touched", "updated")
+    __slots__ = ("balances", "desks", "name", "touched", "updated")
 
     def __init__(self, name: str, balances: Mapping[str, int] | None = None) -> None:
         self.name = name
         self.balances: dict[str, Balance] = {}
         self.desks: dict[str, Desk] = {}
-        self.by_id: dict[int, LiveOrder] = {}
-        self.by_client_id: dict[tuple[str, str], LiveOrder] = {}
-        self.open_client_ids: set[tuple[str, str]] = set()
         self.touched: dict[str, Balance] = {}
         self.updated = 0
         for asset, units in (balances or {}).items():

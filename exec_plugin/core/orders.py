@@ -26,6 +26,8 @@ GTC = "GTC"
 IOC = "IOC"
 FOK = "FOK"
 
+#: How the client ids begin that the venue gives to orders without one.
+GENERATED = "paper_"
 #: ``ahead`` of an order whose price no book has shown yet.
 UNSEEN = -1
 
@@ -39,17 +41,17 @@ class LiveOrder:
     """
 
     __slots__ = (
-        "ahead", "armed", "client_id", "desk", "extra", "filled", "id", "is_buy", "kind", "level", "locked", "price",
+        "ahead", "armed", "desk", "extra", "filled", "given_id", "id", "is_buy", "kind", "level", "locked", "price",
         "qty", "quote_filled", "quote_qty", "reason", "status", "stop", "symbol", "tif", "time", "updated",
         "working_since",
     )  # fmt: skip
 
     def __init__(
-        self, id: int, client_id: str, desk: Any, symbol: Symbol, is_buy: bool, kind: str, tif: str,  # noqa: A002
+        self, id: int, given_id: str, desk: Any, symbol: Symbol, is_buy: bool, kind: str, tif: str,  # noqa: A002
         qty: int, price: int, time: int,
     ) -> None:  # fmt: skip
         self.id = id
-        self.client_id = client_id
+        self.given_id = given_id
         self.desk = desk
         self.symbol = symbol
         self.is_buy = is_buy
@@ -71,6 +73,11 @@ class LiveOrder:
         self.armed = False
         self.level: Any = None
         self.extra: dict[str, Any] | None = None
+
+    @property
+    def client_id(self) -> str:
+        """The caller's id, or the generated one."""
+        return self.given_id or f"{GENERATED}{self.id}"
 
     @property
     def remaining(self) -> int:

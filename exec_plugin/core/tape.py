@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from exec_plugin.core.clock import MINUTE
-from exec_plugin.core.units import SCALE
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -21,7 +19,7 @@ class Tape:
     candles are complete although the list is not.
     """
 
-    __slots__ = ("_amount", "_cursor", "_volume", "_window", "limit", "on_trim", "trades", "trimmed")
+    __slots__ = ("_after", "_amount", "_first", "_volume", "_window", "limit", "on_trim", "trades", "trimmed")
 
     def __init__(self, limit: int = 50_000) -> None:
         self.limit = limit
@@ -33,7 +31,7 @@ class Tape:
 
     def _restart(self) -> None:
         # positions count from the first trade ever, so that trimming does not move them
-        self._cursor = [self.trimmed, self.trimmed]
+        self._first = self._after = self.trimmed
         self._volume = self._amount = 0
 
     def trim(self) -> None:
@@ -54,20 +52,16 @@ class Tape:
         if minutes != self._window:
             self._window = minutes
             self._restart()
-        first, after = self._cursor
         trades, offset = self.trades, self.trimmed
-        for trade in trades[after - offset :]:
-            self._volume += trade.qty
-            self._amount += trade.price * trade.qty
+        known = len(trades)
+        for index in range(self._after - offset, known):
+            trade = trades[index]
+            self._volume += trade[3]
+            self._amount += trade[2] * trade[3]
+        self._after = offset + known
         since = now - minutes * MINUTE
-        while first - offset < len(trades) and (oldest := trades[first - offset]).time <= since:
+        while self._first < self._after and (oldest := trades[self._first - offset]).time <= since:
             self._volume -= oldest.qty
             self._amount -= oldest.price * oldest.qty
-            first += 1
-        self._cursor = [first, offset + len(trades)]
+            self._first += 1
         return self._amount // self._volume if self._volume else 0
-
-
-def weighted(price: int, multiplier: int) -> int:
-    """A price times a multiplier in units."""
-    return price * multiplier // SCALE

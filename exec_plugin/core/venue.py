@@ -14,7 +14,7 @@ from exec_plugin.core import filters
 from exec_plugin.core.errors import CancelRejected, ConfigError, FilterFailure, OrderRejected, RequestRejected
 from exec_plugin.core.events import BOOK, DEPTH, QUOTE, TRADE, BalanceChange, Execution, Fill
 from exec_plugin.core.fill_models import FILL_MODELS, BinanceFees, NoSlippage, ProportionalQueue
-from exec_plugin.core.ledger import Account, Desk, Street
+from exec_plugin.core.ledger import Account, Desk
 from exec_plugin.core.matching import Market
 from exec_plugin.core.orders import (
     CANCELED,
@@ -82,7 +82,6 @@ class Venue:
         self.fill_model = fill_model
         self.markets: dict[str, Market] = {}
         self.accounts: dict[str, Account] = {}
-        self.street = Street()
         self.listeners: list[Callable[[Event], None]] = []
         self.seq = 0
         self.order_id = 0
@@ -218,14 +217,14 @@ class Venue:
         """
         market = self.market(symbol)
         desk = account.desk(market.symbol)
-        if client_id and (symbol, client_id) in account.open_client_ids:
+        if client_id and desk.is_used(client_id):
             raise OrderRejected("Duplicate order sent.", f"an open order has the client id {client_id!r}")
         self._check(market, desk, is_buy, kind, qty, price, stop, quote_qty)
         offers = self._plan(market, desk, is_buy, kind, qty, price, tif, stop, quote_qty)
         if quote_qty:
             qty = sum(offer[1] for offer in offers)
         order = LiveOrder(
-            self.order_id + 1, client_id or f"paper_{self.order_id + 1}", desk, market.symbol, is_buy, kind, tif,
+            self.order_id + 1, client_id, desk, market.symbol, is_buy, kind, tif,
             qty, price, self.now,
         )  # fmt: skip
         order.stop = stop
@@ -235,7 +234,8 @@ class Venue:
             return order
         self.order_id += 1
         self._accept(market, desk, order, offers)
-        self._deliver()
+        if self._outbox:
+            self._deliver()
         return order
 
     def _check(
@@ -269,15 +269,16 @@ class Venue:
 
     def _check_market(self, market: Market, qty: int, quote_qty: int) -> None:
         symbol = market.symbol
-        average = self.average(market, symbol.notional.avg_minutes)
+        rule = symbol.notional
         if quote_qty:
-            if symbol.notional.minimum_for_market and quote_qty < symbol.notional.minimum:
+            if rule.minimum_for_market and quote_qty < rule.minimum:
                 raise FilterFailure(
-                    "NOTIONAL", f"{short_text(quote_qty)} is below the minimum {short_text(symbol.notional.minimum)}"
+                    "NOTIONAL", f"{short_text(quote_qty)} is below the minimum {short_text(rule.minimum)}"
                 )
             return
         filters.check_market_lot(symbol, qty)
-        filters.check_market_notional(symbol, average, qty)
+        if rule.minimum_for_market or rule.maximum_for_market:
+            filters.check_market_notional(symbol, self.average(market, rule.avg_minutes), qty)
 
     def _plan(
         self, market: Market, desk: Desk, is_buy: bool, kind: str, qty: int, price: int, tif: str, stop: int,
@@ -317,35 +318,35 @@ class Venue:
         return offers
 
     def _accept(self, market: Market, desk: Desk, order: LiveOrder, offers: list[Offer]) -> None:
-        account = desk.account
-        desk.orders.append(order)
-        account.by_id[order.id] = order
-        account.by_client_id[order.symbol.name, order.client_id] = order
-        if order.kind in STOP_KINDS:
-            order.working_since = -1
-            desk.algo_open += 1
-            self._keep_open(desk, order)
-            desk.lock(order)
-            market.arm(order)
-            self._touch(desk)
-            self._report("NEW", order)
+        desk.remember(order)
+        if order.stop:
+            self._wait_for_stop(market, desk, order)
             return
-        self._report("NEW", order)
-        self._work(market, desk, order, offers)
+        if self.listeners:
+            self._report("NEW", order)
+        market.take(order, offers)
+        if order.filled != order.qty:
+            self._keep_rest(market, desk, order)
         if market.last >= market.stops_above.nearest or market.last <= market.stops_below.nearest:
             market.run_stops()
 
-    def _work(self, market: Market, desk: Desk, order: LiveOrder, offers: list[Offer]) -> None:
-        """Execute what can be executed, then rest or expire what is left."""
-        market.take(order, offers)
-        if order.filled == order.qty:
-            return
+    def _wait_for_stop(self, market: Market, desk: Desk, order: LiveOrder) -> None:
+        order.working_since = -1
+        desk.algo_open += 1
+        desk.keep_open(order)
+        desk.lock(order)
+        market.arm(order)
+        self._touch(desk)
+        self._report("NEW", order)
+
+    def _keep_rest(self, market: Market, desk: Desk, order: LiveOrder) -> None:
+        """Rest or expire what could not be executed at once."""
         if order.kind in (MARKET, "STOP_LOSS", "TAKE_PROFIT"):
             self._expire(order, NO_LIQUIDITY)
         elif order.tif != GTC:
             self._expire(order, UNFILLED_FOK if order.tif == FOK else UNFILLED_IOC)
         else:
-            self._keep_open(desk, order)
+            desk.keep_open(order)
             desk.lock(order)
             market.rest(order)
             self._touch(desk)
@@ -360,11 +361,12 @@ class Venue:
             offers = market.plan(order.is_buy, order.price, order.remaining)
             if order.tif == FOK and sum(offer[1] for offer in offers) < order.remaining:
                 offers = []
-            self._report("NEW", order)
         else:
             offers = self._affordable(order, market.plan(order.is_buy, FAR if order.is_buy else 0, order.remaining))
-            self._report("NEW", order)
-        self._work(market, desk, order, offers)
+        self._report("NEW", order)
+        market.take(order, offers)
+        if order.filled != order.qty:
+            self._keep_rest(market, desk, order)
 
     @staticmethod
     def _affordable(order: LiveOrder, offers: list[Offer]) -> list[Offer]:
@@ -393,7 +395,8 @@ class Venue:
         if order.id not in order.desk.open:
             raise CancelRejected(hint=f"order {order.id} is {order.status}")
         self._close(order, CANCELED, "CANCELED", "")
-        self._deliver()
+        if self._outbox:
+            self._deliver()
         return order
 
     def cancel_all(self, account: Account, symbol: str) -> list[LiveOrder]:
@@ -418,17 +421,8 @@ class Venue:
         if order.locked:
             desk.release(order)
             self._touch(desk)
-        self._forget_open(desk, order)
+        desk.open.pop(order.id, None)
         self._report(kind, order, reason=reason)
-
-    def _keep_open(self, desk: Desk, order: LiveOrder) -> None:
-        desk.open[order.id] = order
-        desk.account.open_client_ids.add((order.symbol.name, order.client_id))
-
-    @staticmethod
-    def _forget_open(desk: Desk, order: LiveOrder) -> None:
-        if desk.open.pop(order.id, None) is not None:
-            desk.account.open_client_ids.discard((order.symbol.name, order.client_id))
 
     # ------------------------------------------------------------------ money
 
@@ -440,36 +434,36 @@ class Venue:
         quote = price * qty // SCALE
         order.filled = filled = order.filled + qty
         order.quote_filled += quote
-        base, cash, flows = desk.base, desk.quote, self.street.flows
+        base, cash = desk.base, desk.quote
         fee, payer = self.fees.commission(desk, qty if is_buy else quote, is_maker, is_buy)
         if is_buy:
             cash.free -= quote
             base.free += qty
-            flows[symbol.quote] += quote
-            flows[symbol.base] -= qty
+            desk.net_base += qty
+            desk.net_quote -= quote
         else:
             base.free -= qty
             cash.free += quote
-            flows[symbol.base] += qty
-            flows[symbol.quote] -= quote
+            desk.net_base -= qty
+            desk.net_quote += quote
         payer.free -= fee
-        self.street.fees[payer.asset] += fee
+        payer.fees += fee
         if order.locked:
             desk.lock(order)
         order.updated = self.now
-        fill = Fill(
-            trade_id, order.id, symbol.name, self.now, price, qty, quote, fee, payer.asset, is_buy, is_maker
-        )
-        desk.fills.append(fill)
+        record = (trade_id, order.id, symbol.name, self.now, price, qty, quote, fee, payer.asset, is_buy, is_maker)
+        desk.records.append(record)
         self._touch(desk)
-        if payer is not base and payer is not cash:
+        if self.listeners and payer is not base and payer is not cash:
             desk.account.touched[payer.asset] = payer
         if filled == order.qty:
             order.status = FILLED
-            self._forget_open(desk, order)
+            if order.id in desk.open:
+                del desk.open[order.id]
         else:
             order.status = PARTIALLY_FILLED
-        self._report("TRADE", order, fill)
+        if self.listeners:
+            self._report("TRADE", order, Fill(*record))
 
     def average(self, market: Market, minutes: int) -> int:
         """The average price that filters use: the last price when ``minutes`` is 0 or nothing traded in them."""
@@ -491,11 +485,15 @@ class Venue:
 
     def _touch(self, desk: Desk) -> None:
         account = desk.account
-        account.touched[desk.symbol.base] = desk.base
-        account.touched[desk.symbol.quote] = desk.quote
-        self._changed[account.name] = account
+        account.updated = self.now
+        if self.listeners:
+            account.touched[desk.symbol.base] = desk.base
+            account.touched[desk.symbol.quote] = desk.quote
+            self._changed[account.name] = account
 
     def _report(self, kind: str, order: LiveOrder, fill: Fill | None = None, reason: str = "") -> None:
+        if not self.listeners:
+            return
         self.seq += 1
         self._outbox.append(
             Execution(
@@ -512,7 +510,6 @@ class Venue:
         """
         for account in self._changed.values():
             self.seq += 1
-            account.updated = self.now
             balances = {asset: (held.free, held.locked) for asset, held in account.touched.items()}
             account.touched.clear()
             self._outbox.append(BalanceChange(self.seq, self.now, account, balances))

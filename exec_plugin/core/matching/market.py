@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from exec_plugin.core.events import PublicTrade
 from exec_plugin.core.matching.depth import DepthSide
 from exec_plugin.core.matching.resting import RestingSide, StopSide
 from exec_plugin.core.orders import STOP_KINDS, UNSEEN
@@ -76,11 +75,6 @@ class Market:
         self.trade_id = 0
         self.update_id = 0
 
-    @property
-    def trades(self) -> list[PublicTrade]:
-        """The recent public trades, oldest first."""
-        return self.tape.trades
-
     # ------------------------------------------------------------------ what the feed shows
 
     def quote(self, bid: int, bid_qty: int, ask: int, ask_qty: int) -> None:
@@ -138,9 +132,9 @@ class Market:
         """Add a public trade to the tape; ids grow by at least one, following the feed's where it numbers them."""
         self.trade_id = trade_id = max(trade_id, self.trade_id + 1)
         self.last = price
-        trades = self.tape.trades
-        trades.append(PublicTrade(trade_id, time, price, qty, price * qty // SCALE, taker_is_seller))
-        if len(trades) >= 2 * self.tape.limit:
+        records = self.tape.records
+        records.append((trade_id, time, price, qty, price * qty // SCALE, taker_is_seller))
+        if len(records) >= 2 * self.tape.limit:
             self.tape.trim()
         return trade_id
 
