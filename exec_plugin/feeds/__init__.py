@@ -9,5 +9,6 @@ from __future__ import annotations
 from .base import Feed
 from .push import PushFeed
 from .recording import open_recording
+from .synthetic import SyntheticFeed
 
-__all__ = ["Feed", "PushFeed", "open_recording"]
+__all__ = ["Feed", "PushFeed", "SyntheticFeed", "open_recording"]
