@@ -71,7 +71,7 @@ class PaperTransport(_Binance):
         self.secret = self.secret or NO_CREDENTIAL
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in self.__dict__.items() if name not in _TRANSIENT}
+        return {name: None if name in _TRANSIENT else value for name, value in self.__dict__.items()}
 
     def describe(self) -> Any:
         """Binance as ccxt describes it, narrowed to a spot account on paper."""
