@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from importlib.machinery import ModuleSpec
     from types import ModuleType
 
+__all__ = ["FACES", "hook", "install", "installed", "settle", "uninstall"]
+
 #: Namespace of ccxt -> the module of ours with the class for it.
 FACES = {
     "ccxt": "exec_plugin.ccxt_exchange.sync",

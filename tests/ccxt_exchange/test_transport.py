@@ -3,6 +3,7 @@
 import copy
 import json
 import pickle
+import re
 import threading
 import time
 import warnings
@@ -47,6 +48,13 @@ def test_paths(exchange, account, call, path):
     name, *arguments = call
     assert getattr(exchange, name)(*arguments)
     assert account.paths() == [path]
+
+
+def test_documented(root):
+    """The docs name the request of every method."""
+    page = (root / "docs" / "ccxt.md").read_text(encoding="utf-8")
+    rows = {(call[0], path) for call, path in CALLS if call[0] != "fetch_closed_orders"}
+    assert [row for row in rows if not re.search(rf"\| `{row[0]}`.* \| `{re.escape(row[1])}` \|", page)] == []
 
 
 def test_load_markets(account):
