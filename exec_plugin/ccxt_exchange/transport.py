@@ -95,7 +95,8 @@ class PaperTransport(_Binance):
         wanted = (self.apiKey, self.secret, options)
         # hosts set keys and swap whole option tables after construction
         if self._opened is None or self._opened[0] != wanted:
-            self._opened = ((self.apiKey, self.secret, dict(options)), self._find_account(options))
+            account = self._find_account(options)
+            self._opened = ((self.apiKey, self.secret, dict(options)), account)
             self._next_request = 0.0
         return self._opened[1]
 

@@ -53,7 +53,7 @@ async def test_streams(account, call):
     """Everything that needs a WebSocket is refused in clear words, and no socket is opened."""
     name, *arguments = call
     async with pro.binancepaper() as exchange:
-        with pytest.raises(ccxt.NotSupported, match="no streams yet|not part of a spot paper account"):
+        with pytest.raises(ccxt.NotSupported, match=r"no streams yet|not part of a spot paper account"):
             await getattr(exchange, name)(*arguments)
 
 

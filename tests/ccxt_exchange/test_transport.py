@@ -103,6 +103,14 @@ def test_sandbox(exchange, account):
     assert [asked.url.split("/")[2] for asked in account.asked] == ["testnet.binance.vision", "api.binance.com"]
 
 
+def test_host_config(account):
+    """What hosts put into the constructor's table beside ccxt's own settings does no harm."""
+    exchange = sync.binancepaper({"exchange_id": "binancepaper", "margin": False, "sandbox": False, "timeout": 5_000})
+    exchange.set_sandbox_mode(True)
+    assert exchange.fetch_time() == NOW
+    assert account.paths() == ["GET /api/v3/time"]
+
+
 @pytest.mark.skipif(not hasattr(ccxt.binance, "enable_demo_trading"), reason="this ccxt has no demo switch")
 def test_demo(exchange, account):
     """ccxt's demo switch only changes the host name."""
