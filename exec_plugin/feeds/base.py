@@ -58,6 +58,7 @@ class Problems:
             raise ConfigError(msg)
         self.path = path
         self.on_bad = on_bad
+        self.unit = "line"
         self.clear()
 
     def clear(self) -> None:
@@ -71,14 +72,14 @@ class Problems:
             self.refuse(line, reason)
         self.note(line, f"{reason}; skipped")
 
-    def refuse(self, line: int, reason: object) -> NoReturn:
+    def refuse(self, line: int, reason: object, *, unit: str = "") -> NoReturn:
         """Give up on the file."""
-        msg = f"{self.path}, line {line}: {reason}"
+        msg = f"{self.path}, {unit or self.unit} {line}: {reason}"
         raise FeedError(msg)
 
     def note(self, line: int, reason: object) -> None:
         """Something to know that loses no line."""
-        text = f"{self.path}, line {line}: {reason}"
+        text = f"{self.path}, {self.unit} {line}: {reason}"
         self.count += 1
         self.kept.append(text)
         logger.warning("%s", text)
@@ -91,6 +92,14 @@ def milliseconds(stamp: int) -> int:
     while stamp >= 10**14:
         stamp //= 1000
     return stamp
+
+
+def whole_number(text: str, what: str) -> int:
+    """A number of plain digits."""
+    if not (text.isascii() and text.isdigit()):
+        msg = f"the {what} was {text[:60]!r}; expected digits"
+        raise ValueError(msg)
+    return int(text)
 
 
 def positive_units(text: str) -> int:

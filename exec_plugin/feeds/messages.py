@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from exec_plugin.core.events import BOOK, DEPTH, QUOTE, TRADE
 from exec_plugin.core.units import FAR
 
-from .base import milliseconds, positive_units, price_units
+from .base import milliseconds, positive_units, price_units, whole_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,7 +62,7 @@ def parse_line(line: str) -> Message:
         msg = f"no JSON object in {_cut(line)}"
         raise ValueError(msg)
     stamp = head.strip()
-    received = milliseconds(_digits(stamp, "receive time")) if stamp else 0
+    received = milliseconds(whole_number(stamp, "receive time")) if stamp else 0
     try:
         outer = loads(line[len(head) :])
     except (ValueError, RecursionError) as error:
@@ -171,13 +171,6 @@ def _integer(value: Any) -> int:
         msg = f"{_cut(repr(value))} is not a whole number"
         raise ValueError(msg)
     return value
-
-
-def _digits(text: str, what: str) -> int:
-    if not (text.isascii() and text.isdigit()):
-        msg = f"the {what} was {_cut(text)}; expected digits"
-        raise ValueError(msg)
-    return int(text)
 
 
 def _symbol(name: Any) -> str:
