@@ -72,7 +72,7 @@ class Execution(NamedTuple):
     working: bool
     fill: Fill | None
     reason: str
-    client_id: str
+    cancel_id: str
 
 
 class BalanceChange(NamedTuple):

@@ -42,7 +42,7 @@ class LiveOrder:
 
     __slots__ = (
         "ahead", "armed", "desk", "extra", "filled", "given_id", "id", "is_buy", "kind", "level", "locked", "price",
-        "qty", "quote_filled", "quote_qty", "reason", "status", "stop", "symbol", "tif", "time", "updated",
+        "qty", "quote_filled", "quote_qty", "reason", "status", "stop", "stp", "symbol", "tif", "time", "updated",
         "working_since",
     )  # fmt: skip
 
@@ -66,6 +66,7 @@ class LiveOrder:
         self.quote_filled = 0
         self.quote_qty = 0
         self.stop = 0
+        self.stp = "NONE"
         self.locked = 0
         self.ahead = 0
         self.status = NEW

@@ -191,6 +191,7 @@ class Venue:
         stop: int = 0,
         quote_qty: int = 0,
         client_id: str = "",
+        stp: str = "NONE",
         extra: dict[str, Any] | None = None,
         dry_run: bool = False,
     ) -> LiveOrder:
@@ -208,6 +209,7 @@ class Venue:
             stop: trigger price of stop kinds.
             quote_qty: for MARKET orders by value instead of ``qty``.
             client_id: the caller's id, unique among his open orders; generated when empty.
+            stp: self-trade prevention mode.
             extra: what the protocol wants to remember with the order.
             dry_run: check everything that can be checked and change nothing.
 
@@ -229,6 +231,7 @@ class Venue:
         )  # fmt: skip
         order.stop = stop
         order.quote_qty = quote_qty
+        order.stp = stp
         order.extra = extra
         if dry_run:
             return order
@@ -385,32 +388,32 @@ class Venue:
                 break
         return found
 
-    def cancel(self, order: LiveOrder) -> LiveOrder:
+    def cancel(self, order: LiveOrder, cancel_id: str = "") -> LiveOrder:
         """
-        Cancel an open order.
+        Cancel an open order; ``cancel_id`` is the client's id of the cancel itself.
 
         Raises:
             CancelRejected: when it is no longer open; nothing changes then.
         """
         if order.id not in order.desk.open:
             raise CancelRejected(hint=f"order {order.id} is {order.status}")
-        self._close(order, CANCELED, "CANCELED", "")
+        self._close(order, CANCELED, "CANCELED", "", cancel_id)
         if self._outbox:
             self._deliver()
         return order
 
-    def cancel_all(self, account: Account, symbol: str) -> list[LiveOrder]:
+    def cancel_all(self, account: Account, symbol: str, cancel_id: str = "") -> list[LiveOrder]:
         """Cancel every open order of an account on a symbol; answers them, oldest first."""
         orders = list(account.desk(self.market(symbol).symbol).open.values())
         for order in orders:
-            self._close(order, CANCELED, "CANCELED", "")
+            self._close(order, CANCELED, "CANCELED", "", cancel_id)
         self._deliver()
         return orders
 
     def _expire(self, order: LiveOrder, reason: str) -> None:
         self._close(order, EXPIRED, "EXPIRED", reason)
 
-    def _close(self, order: LiveOrder, status: str, kind: str, reason: str) -> None:
+    def _close(self, order: LiveOrder, status: str, kind: str, reason: str, cancel_id: str = "") -> None:
         desk: Desk = order.desk
         if order.armed:
             desk.algo_open -= 1
@@ -422,7 +425,7 @@ class Venue:
             desk.release(order)
             self._touch(desk)
         desk.open.pop(order.id, None)
-        self._report(kind, order, reason=reason)
+        self._report(kind, order, reason=reason, cancel_id=cancel_id)
 
     # ------------------------------------------------------------------ money
 
@@ -491,14 +494,16 @@ class Venue:
             account.touched[desk.symbol.quote] = desk.quote
             self._changed[account.name] = account
 
-    def _report(self, kind: str, order: LiveOrder, fill: Fill | None = None, reason: str = "") -> None:
+    def _report(
+        self, kind: str, order: LiveOrder, fill: Fill | None = None, reason: str = "", cancel_id: str = ""
+    ) -> None:
         if not self.listeners:
             return
         self.seq += 1
         self._outbox.append(
             Execution(
                 self.seq, self.now, kind, order, order.status, order.filled, order.quote_filled,
-                order.level is not None or not order.armed, fill, reason, order.client_id,
+                order.level is not None or not order.armed, fill, reason, cancel_id,
             )  # fmt: skip
         )
 

@@ -1,0 +1,186 @@
+"""
+The one table of endpoints: what Binance spot answers, what it costs and what it takes.
+
+The protocol, the documentation and the rate limiter read it. Weights and parameters are those of rest-api.md; a
+weight that depends on the parameters is a function of the texts sent.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from attrs import frozen
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+#: How a request is secured (rest-api.md, Request Security).
+PUBLIC, KEYED, SIGNED = "NONE", "MARKET_DATA", "SIGNED"
+
+
+@frozen
+class Endpoint:
+    """
+    One endpoint.
+
+    Args:
+        method, path: the REST route.
+        name: the method of the WebSocket API, which is also the handler's key.
+        weight: request weight, or a function of the parameters' texts.
+        security: PUBLIC, KEYED or SIGNED.
+        params: parameter name to kind; a kind ending in ``!`` is mandatory.
+        orders: how many orders a call adds to the unfilled-order count.
+    """
+
+    method: str
+    path: str
+    name: str
+    weight: int | Callable[[Mapping[str, str]], int]
+    security: str
+    params: Mapping[str, str]
+    orders: int = 0
+
+    def cost(self, params: Mapping[str, str]) -> int:
+        """The request weight of a call with these parameters."""
+        return self.weight if isinstance(self.weight, int) else self.weight(params)
+
+
+def _count(params: Mapping[str, str]) -> int:
+    """How many symbols a call names; 0 when it names none."""
+    if params.get("symbol"):
+        return 1
+    try:
+        listed = json.loads(params.get("symbols") or "[]")
+    except ValueError:
+        return 1
+    return len(listed) if isinstance(listed, list) else 1
+
+
+def _depth(params: Mapping[str, str]) -> int:
+    limit = params.get("limit", "")
+    levels = int(limit) if limit.isascii() and limit.isdigit() else 100
+    return 5 if levels <= 100 else 25 if levels <= 500 else 50 if levels <= 1000 else 250  # noqa: PLR2004
+
+
+def _ticker_24hr(params: Mapping[str, str]) -> int:
+    count = _count(params)
+    if count == 1:
+        return 2
+    return 80 if not count or count > 100 else 40 if count > 20 else 2  # noqa: PLR2004
+
+
+def _per_symbol(params: Mapping[str, str]) -> int:
+    return min(4 * max(_count(params), 1), 200)
+
+
+def _one_or_more(params: Mapping[str, str]) -> int:
+    return 2 if params.get("symbol") else 4
+
+
+def _open_orders(params: Mapping[str, str]) -> int:
+    return 6 if params.get("symbol") else 80
+
+
+def _my_trades(params: Mapping[str, str]) -> int:
+    return 5 if params.get("orderId") else 20
+
+
+def _test_order(params: Mapping[str, str]) -> int:
+    return 20 if params.get("computeCommissionRates", "").lower() == "true" else 1
+
+
+_SYMBOL = {"symbol": "symbol!"}
+_SOME_SYMBOLS = {"symbol": "symbol", "symbols": "symbols"}
+_STATUS = {"symbolStatus": "text"}
+_WINDOW = {"startTime": "long", "endTime": "long", "limit": "int"}
+_KLINES = {**_SYMBOL, "interval": "text!", "startTime": "long", "endTime": "long", "timeZone": "text", "limit": "int"}
+_TIMING = {"recvWindow": "text", "timestamp": "text"}
+_WHICH = {**_SYMBOL, "orderId": "long", "origClientOrderId": "text"}
+_NEW_ORDER = {
+    **_SYMBOL,
+    "side": "side!",
+    "type": "order_type!",
+    "timeInForce": "tif",
+    "quantity": "quantity",
+    "quoteOrderQty": "amount",
+    "price": "price",
+    "newClientOrderId": "client_id",
+    "strategyId": "long",
+    "strategyType": "int",
+    "stopPrice": "price",
+    "trailingDelta": "long",
+    "icebergQty": "quantity",
+    "newOrderRespType": "resp_type",
+    "selfTradePreventionMode": "stp",
+    "pegPriceType": "text",
+    "pegOffsetValue": "int",
+    "pegOffsetType": "text",
+}
+
+_ROWS = (
+    Endpoint("GET", "/api/v3/ping", "ping", 1, PUBLIC, {}),
+    Endpoint("GET", "/api/v3/time", "time", 1, PUBLIC, {}),
+    Endpoint(
+        "GET", "/api/v3/exchangeInfo", "exchangeInfo", 20, PUBLIC,
+        {**_SOME_SYMBOLS, "permissions": "texts", "showPermissionSets": "bool", **_STATUS},
+    ),
+    Endpoint("GET", "/api/v3/depth", "depth", _depth, PUBLIC, {**_SYMBOL, "limit": "int", **_STATUS}),
+    Endpoint("GET", "/api/v3/trades", "trades.recent", 25, PUBLIC, {**_SYMBOL, "limit": "int"}),
+    Endpoint(
+        "GET", "/api/v3/historicalTrades", "trades.historical", 25, PUBLIC,
+        {**_SYMBOL, "limit": "int", "fromId": "long"},
+    ),
+    Endpoint("GET", "/api/v3/aggTrades", "trades.aggregate", 4, PUBLIC, {**_SYMBOL, "fromId": "long", **_WINDOW}),
+    Endpoint("GET", "/api/v3/klines", "klines", 2, PUBLIC, _KLINES),
+    Endpoint("GET", "/api/v3/uiKlines", "uiKlines", 2, PUBLIC, _KLINES),
+    Endpoint("GET", "/api/v3/avgPrice", "avgPrice", 2, PUBLIC, _SYMBOL),
+    Endpoint(
+        "GET", "/api/v3/ticker/24hr", "ticker.24hr", _ticker_24hr, PUBLIC,
+        {**_SOME_SYMBOLS, "type": "text", **_STATUS},
+    ),
+    Endpoint(
+        "GET", "/api/v3/ticker/tradingDay", "ticker.tradingDay", _per_symbol, PUBLIC,
+        {**_SOME_SYMBOLS, "timeZone": "text", "type": "text", **_STATUS},
+    ),
+    Endpoint(
+        "GET", "/api/v3/ticker", "ticker", _per_symbol, PUBLIC,
+        {**_SOME_SYMBOLS, "windowSize": "text", "type": "text", **_STATUS},
+    ),
+    Endpoint("GET", "/api/v3/ticker/price", "ticker.price", _one_or_more, PUBLIC, {**_SOME_SYMBOLS, **_STATUS}),
+    Endpoint("GET", "/api/v3/ticker/bookTicker", "ticker.book", _one_or_more, PUBLIC, {**_SOME_SYMBOLS, **_STATUS}),
+    Endpoint("POST", "/api/v3/order", "order.place", 1, SIGNED, _NEW_ORDER, 1),
+    Endpoint(
+        "POST", "/api/v3/order/test", "order.test", _test_order, SIGNED,
+        {**_NEW_ORDER, "computeCommissionRates": "bool"},
+    ),
+    Endpoint("GET", "/api/v3/order", "order.status", 4, SIGNED, _WHICH),
+    Endpoint(
+        "DELETE", "/api/v3/order", "order.cancel", 1, SIGNED,
+        {**_WHICH, "newClientOrderId": "client_id", "cancelRestrictions": "text"},
+    ),
+    Endpoint("GET", "/api/v3/openOrders", "openOrders.status", _open_orders, SIGNED, {"symbol": "symbol"}),
+    Endpoint("DELETE", "/api/v3/openOrders", "openOrders.cancelAll", 1, SIGNED, _SYMBOL),
+    Endpoint("GET", "/api/v3/allOrders", "allOrders", 20, SIGNED, {**_SYMBOL, "orderId": "long", **_WINDOW}),
+    Endpoint(
+        "GET", "/api/v3/myTrades", "myTrades", _my_trades, SIGNED,
+        {**_SYMBOL, "orderId": "long", "fromId": "long", **_WINDOW},
+    ),
+    Endpoint("GET", "/api/v3/account", "account.status", 20, SIGNED, {"omitZeroBalances": "bool"}),
+    Endpoint("GET", "/api/v3/account/commission", "account.commission", 20, SIGNED, _SYMBOL),
+    Endpoint("GET", "/api/v3/rateLimit/order", "account.rateLimits.orders", 40, SIGNED, {}),
+    # outside the spot documents, but ccxt asks it for a symbol's fees
+    Endpoint("GET", "/sapi/v1/asset/tradeFee", "asset.tradeFee", 1, SIGNED, {"symbol": "symbol"}),
+    Endpoint("GET", "/sapi/v1/system/status", "system.status", 1, PUBLIC, {}),
+)  # fmt: skip
+
+#: Every endpoint by method and path.
+ENDPOINTS: Mapping[tuple[str, str], Endpoint] = {(row.method, row.path): row for row in _ROWS}
+
+#: The limits of exchangeInfo that apply when nothing else was set.
+RATE_LIMITS: tuple[Mapping[str, object], ...] = (
+    {"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1, "limit": 6000},
+    {"rateLimitType": "ORDERS", "interval": "SECOND", "intervalNum": 10, "limit": 100},
+    {"rateLimitType": "ORDERS", "interval": "DAY", "intervalNum": 1, "limit": 200_000},
+    {"rateLimitType": "RAW_REQUESTS", "interval": "MINUTE", "intervalNum": 5, "limit": 61_000},
+)

@@ -1,0 +1,8 @@
+"""Binance's spot protocol over a venue: requests in; status, headers and JSON out."""
+
+from __future__ import annotations
+
+from exec_plugin.protocol.gateway import Gateway, Reply
+from exec_plugin.protocol.security import Key, sign
+
+__all__ = ["Gateway", "Key", "Reply", "sign"]

@@ -1,0 +1,80 @@
+"""The account itself: balances, permissions, order counts, and the few wallet calls that spot clients make."""
+
+from __future__ import annotations
+
+import zlib
+from typing import TYPE_CHECKING, Any
+
+from exec_plugin.core.fill_models import BinanceFees
+from exec_plugin.core.units import SCALE, to_text
+from exec_plugin.protocol.orders import rates
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from exec_plugin.core.ledger import Account
+    from exec_plugin.protocol.context import Context
+
+_NO_FEES = BinanceFees()
+_BASIS_POINT = SCALE // 10_000
+
+
+def status(context: Context, params: dict[str, Any]) -> dict[str, Any]:
+    """Account information."""
+    account = context.account
+    fees = context.venue.fees
+    standard = (fees if isinstance(fees, BinanceFees) else _NO_FEES).standard
+    return {
+        "makerCommission": standard.maker // _BASIS_POINT,
+        "takerCommission": standard.taker // _BASIS_POINT,
+        "buyerCommission": standard.buyer // _BASIS_POINT,
+        "sellerCommission": standard.seller // _BASIS_POINT,
+        "commissionRates": rates(standard),
+        "canTrade": True,
+        "canWithdraw": False,
+        "canDeposit": False,
+        "brokered": False,
+        "requireSelfTradePrevention": False,
+        "preventSor": False,
+        "updateTime": account.updated,
+        "accountType": "SPOT",
+        "balances": _balances(account, skip_zero=params.get("omitZeroBalances", False)),
+        "permissions": ["SPOT"],
+        # derived from the name: the same after a restart, and not the same for everybody
+        "uid": zlib.crc32(account.name.encode()),
+    }
+
+
+def _balances(account: Account, *, skip_zero: bool) -> list[dict[str, str]]:
+    return [
+        {"asset": held.asset, "free": to_text(held.free), "locked": to_text(held.locked)}
+        for held in account.balances.values()
+        if held.free or held.locked or not skip_zero
+    ]
+
+
+def order_counts(context: Context, params: dict[str, Any]) -> list[dict[str, Any]]:  # noqa: ARG001
+    """How much of the unfilled-order limits is used."""
+    return context.gateway.limits.order_counts(context.account.name, context.now)
+
+
+def trade_fee(context: Context, params: dict[str, Any]) -> list[dict[str, str]]:
+    """The wallet's fee list, which ccxt's ``fetch_trading_fee`` reads."""
+    fees = context.venue.fees
+    standard = (fees if isinstance(fees, BinanceFees) else _NO_FEES).standard
+    names = [context.venue.market(params["symbol"]).symbol.name] if "symbol" in params else list(context.venue.markets)
+    maker, taker = to_text(standard.maker), to_text(standard.taker)
+    return [{"symbol": name, "makerCommission": maker, "takerCommission": taker} for name in names]
+
+
+def system_status(context: Context, params: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG001
+    """Always in order: the venue is in this process."""
+    return {"status": 0, "msg": "normal"}
+
+
+HANDLERS: Mapping[str, Callable[[Context, dict[str, Any]], Any]] = {
+    "account.status": status,
+    "account.rateLimits.orders": order_counts,
+    "asset.tradeFee": trade_fee,
+    "system.status": system_status,
+}

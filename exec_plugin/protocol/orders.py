@@ -1,0 +1,311 @@
+"""Placing, cancelling and querying orders (rest-api.md, Trading endpoints and Account endpoints)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from exec_plugin.core.clock import DAY
+from exec_plugin.core.errors import CancelRejected, OrderRejected, RequestRejected, UnknownOrder
+from exec_plugin.core.fill_models import BinanceFees
+from exec_plugin.core.orders import GTC, LIMIT, LIMIT_MAKER, MARKET, NEW, PARTIALLY_FILLED, STOP_KINDS
+from exec_plugin.core.units import to_text
+from exec_plugin.protocol import render
+from exec_plugin.protocol.params import missing, not_required
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from exec_plugin.core.fill_models import Rates
+    from exec_plugin.core.ledger import Desk
+    from exec_plugin.core.orders import LiveOrder
+    from exec_plugin.core.symbols import Symbol
+    from exec_plugin.protocol.context import Context
+
+#: What each type must and must not have (rest-api.md, the order types' table).
+_WITH_LIMIT = ("timeInForce", "quantity", "price")
+_NEEDS: Mapping[str, tuple[str, ...]] = {
+    LIMIT: _WITH_LIMIT,
+    LIMIT_MAKER: ("quantity", "price"),
+    MARKET: (),
+    "STOP_LOSS": ("quantity",),
+    "STOP_LOSS_LIMIT": _WITH_LIMIT,
+    "TAKE_PROFIT": ("quantity",),
+    "TAKE_PROFIT_LIMIT": _WITH_LIMIT,
+}
+_STOPPING = ("stopPrice", "trailingDelta")
+_REFUSES: Mapping[str, tuple[str, ...]] = {
+    LIMIT: ("quoteOrderQty", *_STOPPING),
+    LIMIT_MAKER: ("timeInForce", "quoteOrderQty", *_STOPPING),
+    MARKET: ("timeInForce", "price", "icebergQty", *_STOPPING),
+    "STOP_LOSS": ("timeInForce", "price", "quoteOrderQty", "icebergQty"),
+    "STOP_LOSS_LIMIT": ("quoteOrderQty",),
+    "TAKE_PROFIT": ("timeInForce", "price", "quoteOrderQty", "icebergQty"),
+    "TAKE_PROFIT_LIMIT": ("quoteOrderQty",),
+}
+_UNSUPPORTED_TYPES = {
+    MARKET: "Market orders",
+    "STOP_LOSS": "Stop loss orders",
+    "STOP_LOSS_LIMIT": "Stop loss limit orders",
+    "TAKE_PROFIT": "Take profit orders",
+    "TAKE_PROFIT_LIMIT": "Take profit limit orders",
+}
+#: Features that this venue does not simulate yet: refused, never ignored.
+_NOT_SIMULATED = ("trailingDelta", "icebergQty", "pegPriceType", "pegOffsetValue", "pegOffsetType")
+_LOWEST_STRATEGY_TYPE = 1_000_000
+_MOST_ROWS = 1000
+
+
+def place(context: Context, params: dict[str, Any]) -> dict[str, Any]:
+    """New order."""
+    desk = context.desk(params["symbol"])
+    before = len(desk.records)
+    order = _place(context, desk, params, dry_run=False)
+    kind = params.get("newOrderRespType") or ("FULL" if order.kind in (MARKET, LIMIT) else "ACK")
+    if kind == "ACK":
+        return render.acknowledged(order)
+    if kind == "RESULT":
+        return render.placed(order)
+    mine = [fill for fill in desk.fills_since(before) if fill.order_id == order.id]
+    return render.placed_full(order, mine)
+
+
+def test(context: Context, params: dict[str, Any]) -> dict[str, Any]:
+    """Check a new order without sending it to the matching engine."""
+    desk = context.desk(params["symbol"])
+    order = _place(context, desk, params, dry_run=True)
+    if not params.get("computeCommissionRates"):
+        return {}
+    fees = _fees(context)
+    return {
+        "standardCommissionForOrder": _rates_for(fees.standard, order.is_buy),
+        "specialCommissionForOrder": _rates_for(fees.special, order.is_buy),
+        "taxCommissionForOrder": _rates_for(fees.tax, order.is_buy),
+        "discount": discount(fees),
+    }
+
+
+def _place(context: Context, desk: Desk, params: dict[str, Any], *, dry_run: bool) -> LiveOrder:
+    check_combination(params)
+    kind: str = params["type"]
+    symbol = desk.symbol
+    _check_features(symbol, kind, params)
+    extra = {name: params[name] for name in ("strategyId", "strategyType") if name in params}
+    if extra.get("strategyType", _LOWEST_STRATEGY_TYPE) < _LOWEST_STRATEGY_TYPE:
+        raise RequestRejected(-1134, "`strategyType` was less than 1000000.")
+    return context.venue.place(
+        context.account,
+        symbol.name,
+        params["side"] == "BUY",
+        kind,
+        params.get("quantity", 0),
+        params.get("price", 0),
+        tif=params.get("timeInForce", GTC),
+        stop=params.get("stopPrice", 0),
+        quote_qty=params.get("quoteOrderQty", 0),
+        client_id=params.get("newClientOrderId", ""),
+        stp=params.get("selfTradePreventionMode") or symbol.info["defaultSelfTradePreventionMode"],
+        extra=extra or None,
+        dry_run=dry_run,
+    )
+
+
+def check_combination(params: Mapping[str, Any]) -> None:
+    """
+    Refuse what is missing from, or does not belong to, an order of its type.
+
+    Raises:
+        RequestRejected: -1102 or -1106 with the parameter's name.
+    """
+    kind = params["type"]
+    for name in _NEEDS[kind]:
+        if name not in params:
+            raise missing(name)
+    for name in _REFUSES[kind]:
+        if name in params:
+            raise not_required(name)
+    if kind == MARKET:
+        if "quantity" in params and "quoteOrderQty" in params:
+            raise not_required("quoteOrderQty")
+        _one_of_two(params, "quantity", "quoteOrderQty")
+    if kind in STOP_KINDS:
+        _one_of_two(params, *_STOPPING)
+
+
+def _one_of_two(params: Mapping[str, Any], one: str, other: str) -> None:
+    if one not in params and other not in params:
+        raise RequestRejected(-1102, f"Param '{one}' or '{other}' must be sent, but both were empty/null!")
+
+
+def _check_features(symbol: Symbol, kind: str, params: Mapping[str, Any]) -> None:
+    if kind not in symbol.order_types:
+        raise OrderRejected(f"{_UNSUPPORTED_TYPES.get(kind, 'These orders')} are not supported for this symbol.")
+    if "icebergQty" in params and not symbol.info["icebergAllowed"]:
+        raise OrderRejected("Iceberg orders are not supported for this symbol.")
+    if "trailingDelta" in params and not symbol.info["allowTrailingStop"]:
+        raise OrderRejected("Trailing stop orders are not supported for this symbol.")
+    if "quoteOrderQty" in params and not symbol.info["quoteOrderQtyMarketAllowed"]:
+        raise OrderRejected("Quote order qty market orders are not support for this symbol.")
+    mode = params.get("selfTradePreventionMode")
+    if mode is not None and mode not in symbol.info["allowedSelfTradePreventionModes"]:
+        raise RequestRejected(-1013, "This symbol does not allow the specified self-trade prevention mode.")
+    for name in _NOT_SIMULATED:
+        if name in params:
+            raise RequestRejected(-1020, "This operation is not supported.", f"{name} is not simulated")
+
+
+def cancel(context: Context, params: dict[str, Any]) -> dict[str, Any]:
+    """Cancel an order."""
+    restriction = params.get("cancelRestrictions")
+    if restriction not in (None, "ONLY_NEW", "ONLY_PARTIALLY_FILLED"):
+        raise RequestRejected(-1145, "Invalid cancelRestrictions")
+    order = _find(context.desk(params["symbol"]), params, CancelRejected())
+    wanted = {"ONLY_NEW": NEW, "ONLY_PARTIALLY_FILLED": PARTIALLY_FILLED}.get(restriction or "")
+    if order.is_open and wanted is not None and order.status != wanted:
+        raise CancelRejected("Order was not canceled due to cancel restrictions.", f"the order is {order.status}")
+    cancel_id = params.get("newClientOrderId") or context.new_client_id()
+    context.venue.cancel(order, cancel_id)
+    return render.cancelled(order, cancel_id)
+
+
+def cancel_all(context: Context, params: dict[str, Any]) -> list[dict[str, Any]]:
+    """Cancel every open order on a symbol."""
+    cancel_id = context.new_client_id()
+    orders = context.venue.cancel_all(context.account, params["symbol"], cancel_id)
+    if not orders:
+        raise CancelRejected(hint="there are no open orders on this symbol")
+    return [render.cancelled(order, cancel_id) for order in orders]
+
+
+def status(context: Context, params: dict[str, Any]) -> dict[str, Any]:
+    """Query one order."""
+    return render.order_status(_find(context.desk(params["symbol"]), params, UnknownOrder()))
+
+
+def _find(desk: Desk, params: Mapping[str, Any], unknown: Exception) -> LiveOrder:
+    _one_of_two(params, "orderId", "origClientOrderId")
+    order_id, client_id = params.get("orderId", 0), params.get("origClientOrderId", "")
+    # an id of 0 names no order, so it must not fall through to the client id
+    order = desk.find(order_id or -1) if "orderId" in params else desk.find(client_id=client_id)
+    if order is None:
+        raise unknown
+    if client_id and order.client_id != client_id:
+        raise RequestRejected(-2039, "Client order ID is not correct for this order ID.")
+    return order
+
+
+def open_orders(context: Context, params: dict[str, Any]) -> list[dict[str, Any]]:
+    """All open orders, of one symbol or of all."""
+    if "symbol" in params:
+        return [render.order_status(order) for order in context.desk(params["symbol"]).open.values()]
+    return [render.order_status(order) for order in context.account.open_orders]
+
+
+def all_orders(context: Context, params: dict[str, Any]) -> list[dict[str, Any]]:
+    """Orders in every state: from an id on, in a window, or the most recent ones."""
+    check_window(params)
+    orders = context.desk(params["symbol"]).orders
+    limit = row_limit(params)
+    start, end = params.get("startTime"), params.get("endTime")
+    if start is not None or end is not None:
+        orders = [order for order in orders if (start or 0) <= order.time and (end is None or order.time <= end)]
+    if "orderId" in params:
+        chosen = [order for order in orders if order.id >= params["orderId"]][:limit]
+    else:
+        chosen = orders[:limit] if start is not None else orders[-limit:]
+    return [render.order_status(order) for order in chosen]
+
+
+def my_trades(context: Context, params: dict[str, Any]) -> list[dict[str, Any]]:
+    """The account's executions on a symbol (rest-api.md, Account trade list)."""
+    start, end = params.get("startTime"), params.get("endTime")
+    if "fromId" in params and (start is not None or end is not None):
+        raise RequestRejected(-1128, "Combination of optional parameters invalid.")
+    check_window(params)
+    fills = context.desk(params["symbol"]).fills
+    limit = row_limit(params)
+    if "orderId" in params:
+        fills = [fill for fill in fills if fill.order_id == params["orderId"]]
+    if start is not None or end is not None:
+        fills = [fill for fill in fills if (start or 0) <= fill.time and (end is None or fill.time <= end)]
+    if "fromId" in params:
+        fills = [fill for fill in fills if fill.id >= params["fromId"]][:limit]
+    else:
+        fills = fills[:limit] if start is not None else fills[-limit:]
+    return [render.my_trade(fill) for fill in fills]
+
+
+def check_window(params: Mapping[str, Any]) -> None:
+    """
+    Refuse a window that is longer than a day or ends before it starts.
+
+    Raises:
+        RequestRejected: -1127 or -1128.
+    """
+    start, end = params.get("startTime"), params.get("endTime")
+    if start is None or end is None:
+        return
+    if end < start:
+        raise RequestRejected(-1128, "Combination of optional parameters invalid.", "endTime lies before startTime")
+    if end - start > DAY:
+        raise RequestRejected(-1127, "More than 24 hours between startTime and endTime.")
+
+
+def row_limit(params: Mapping[str, Any]) -> int:
+    """How many rows to answer: 500 unless told, 1000 at most."""
+    limit: int = params.get("limit", 500)
+    if limit < 1:
+        raise RequestRejected(-1130, "Data sent for parameter 'limit' is not valid.", "limit is 1 to 1000")
+    return min(limit, _MOST_ROWS)
+
+
+def commission(context: Context, params: dict[str, Any]) -> dict[str, Any]:
+    """The account's commission rates on a symbol."""
+    context.venue.market(params["symbol"])
+    fees = _fees(context)
+    return {
+        "symbol": params["symbol"],
+        "standardCommission": rates(fees.standard),
+        "specialCommission": rates(fees.special),
+        "taxCommission": rates(fees.tax),
+        "discount": discount(fees),
+    }
+
+
+def _fees(context: Context) -> BinanceFees:
+    """The venue's fees as Binance describes them; another model's rates cannot be told in advance."""
+    fees = context.venue.fees
+    if isinstance(fees, BinanceFees):
+        return fees
+    raise RequestRejected(-1020, "This operation is not supported.", "the fee model of this account has no rates")
+
+
+def rates(found: Rates) -> dict[str, str]:
+    """One set of rates as texts."""
+    return {name: to_text(getattr(found, name)) for name in ("maker", "taker", "buyer", "seller")}
+
+
+def _rates_for(found: Rates, is_buy: bool) -> dict[str, str]:
+    return {"maker": to_text(found.of[True][is_buy]), "taker": to_text(found.of[False][is_buy])}
+
+
+def discount(fees: BinanceFees) -> dict[str, Any]:
+    """The discount that paying in another asset brings."""
+    return {
+        "enabledForAccount": fees.enabled_for_account,
+        "enabledForSymbol": fees.enabled_for_symbol,
+        "discountAsset": fees.discount_asset,
+        "discount": to_text(fees.discount),
+    }
+
+
+HANDLERS: Mapping[str, Callable[[Context, dict[str, Any]], Any]] = {
+    "order.place": place,
+    "order.test": test,
+    "order.cancel": cancel,
+    "order.status": status,
+    "openOrders.status": open_orders,
+    "openOrders.cancelAll": cancel_all,
+    "allOrders": all_orders,
+    "myTrades": my_trades,
+    "account.commission": commission,
+}

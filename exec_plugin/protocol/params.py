@@ -1,0 +1,207 @@
+"""Parameters: from the texts of a request to typed values, with Binance's codes for what is wrong with them."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote_plus
+
+from exec_plugin.core.errors import RequestRejected
+from exec_plugin.core.orders import FOK, GTC, IOC
+from exec_plugin.core.symbols import ORDER_TYPES
+from exec_plugin.core.units import DECIMALS, parse_units
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from exec_plugin.core.symbols import Symbol
+
+_DECIMAL = re.compile(r"[0-9]{1,20}(\.[0-9]{1,20})?")
+_WHOLE = re.compile(r"[0-9]{1,20}")
+_CLIENT_ID = re.compile(r"[a-zA-Z0-9\-_.:/]{1,36}")
+_LARGEST = 2**63 - 1
+#: More than any symbol lets through, small enough to multiply without a second thought.
+_MOST_UNITS = 10**28
+
+
+def parse_form(text: str) -> dict[str, str]:
+    """
+    The parameters of a query string or a form body.
+
+    Raises:
+        RequestRejected: -1101 when one is given twice.
+    """
+    found: dict[str, str] = {}
+    for part in text.split("&"):
+        if not part:
+            continue
+        name, _, value = part.partition("=")
+        if "%" in part or "+" in part:
+            name, value = unquote_plus(name), unquote_plus(value)
+        if name in found:
+            raise RequestRejected(-1101, "Duplicate values for a parameter detected.", f"{name!r} is sent twice")
+        found[name] = value
+    return found
+
+
+def missing(name: str) -> RequestRejected:
+    """What a mandatory parameter's absence is answered with."""
+    return RequestRejected(-1102, f"Mandatory parameter '{name}' was not sent, was empty/null, or malformed.")
+
+
+def not_required(name: str) -> RequestRejected:
+    """What a parameter is answered with that does not belong to the request."""
+    return RequestRejected(-1106, f"Parameter '{name}' sent when not required.")
+
+
+def illegal(name: str, legal: str, hint: str = "") -> RequestRejected:
+    """What characters out of range are answered with."""
+    return RequestRejected(-1100, f"Illegal characters found in parameter '{name}'; legal range is '{legal}'.", hint)
+
+
+def typed(kinds: Mapping[str, str], sent: Mapping[str, str], symbols: Callable[[str], Symbol]) -> dict[str, Any]:
+    """
+    The typed parameters of a request; those not sent are absent.
+
+    Args:
+        kinds: parameter name to kind, as the endpoint table has them.
+        sent: the texts.
+        symbols: finds a symbol or raises -1121.
+
+    Raises:
+        RequestRejected: with the code errors.md gives for what is wrong.
+    """
+    values: dict[str, Any] = {}
+    for name, kind in kinds.items():
+        text = sent.get(name)
+        if text is None or not text:
+            if kind[-1] == "!":
+                raise missing(name)
+            if text is not None:
+                raise RequestRejected(-1105, f"Parameter '{name}' was empty.")
+            continue
+        values[name] = _PARSERS[kind.rstrip("!")](name, text)
+    unread = [name for name in sent if name not in kinds]
+    if unread:
+        raise RequestRejected(
+            -1104,
+            f"Not all sent parameters were read; read '{len(values)}' parameter(s) but was sent '{len(sent)}'.",
+            f"not a parameter here: {', '.join(unread)}",
+        )
+    if "symbol" in values:
+        check_precision(values, kinds, sent, symbols(values["symbol"]))
+    return values
+
+
+def check_precision(values: dict[str, Any], kinds: Mapping[str, str], sent: Mapping[str, str], symbol: Symbol) -> None:
+    """Refuse more decimals than the symbol's assets have, and zero quantities and prices."""
+    for name in values:
+        kind = kinds[name].rstrip("!")
+        places = _PLACES.get(kind)
+        if places is None:
+            continue
+        fraction = sent[name].partition(".")[2].rstrip("0")
+        if len(fraction) > int(symbol.info[places]):
+            raise RequestRejected(
+                -1111,
+                f"Parameter '{name}' has too much precision.",
+                f"{sent[name]} has {len(fraction)} decimals and {symbol.name} takes {symbol.info[places]}",
+            )
+        if not values[name]:
+            what = "quantity" if kind != "price" else name
+            raise RequestRejected(-1013, f"Invalid {what}.", f"{name} must be more than 0")
+
+
+_PLACES = {"quantity": "baseAssetPrecision", "amount": "quoteAssetPrecision", "price": "quotePrecision"}
+
+
+def _units(name: str, text: str) -> int:
+    if not _DECIMAL.fullmatch(text):
+        raise illegal(name, r"^([0-9]{1,20})(\.[0-9]{1,20})?$", f"{text!r} is no plain decimal number")
+    fraction = text.partition(".")[2].rstrip("0")
+    if len(fraction) > DECIMALS:
+        raise RequestRejected(-1111, f"Parameter '{name}' has too much precision.", f"at most {DECIMALS} decimals")
+    units = parse_units(text)
+    if units > _MOST_UNITS:
+        raise RequestRejected(-1108, f"Parameter '{name}' overflowed.")
+    return units
+
+
+def _whole(name: str, text: str) -> int:
+    if not _WHOLE.fullmatch(text):
+        raise illegal(name, "^[0-9]{1,20}$", f"{text!r} is no whole number")
+    value = int(text)
+    if value > _LARGEST:
+        raise RequestRejected(-1108, f"Parameter '{name}' overflowed.")
+    return value
+
+
+def _text(name: str, text: str) -> str:  # noqa: ARG001
+    return text
+
+
+def _flag(name: str, text: str) -> bool:
+    lowered = text.lower()
+    if lowered not in ("true", "false"):
+        raise illegal(name, "^(true|false)$")
+    return lowered == "true"
+
+
+def _symbol(name: str, text: str) -> str:
+    if not re.fullmatch(r"[A-Z0-9\-_.]{1,20}", text):
+        raise illegal(name, r"^[A-Z0-9\-_.]{1,20}$", "write it in upper case, without a slash: 'BTCUSDT'")
+    return text
+
+
+def _texts(name: str, text: str) -> list[str]:
+    try:
+        listed = json.loads(text) if text.startswith("[") else [text]
+    except ValueError:
+        listed = None
+    if not isinstance(listed, list) or not all(isinstance(item, str) for item in listed):
+        raise RequestRejected(-1135, f"JSON sent for parameter '{name}' is not valid", 'write ["BTCUSDT","BNBUSDT"]')
+    return listed
+
+
+def _symbols(name: str, text: str) -> list[str]:
+    return [_symbol(name, item) for item in _texts(name, text)]
+
+
+def _client_id(name: str, text: str) -> str:
+    if not _CLIENT_ID.fullmatch(text):
+        raise illegal(name, r"^[\.A-Z\:/a-z0-9_-]{1,36}$")
+    return text
+
+
+def _one_of(code: int, message: str, legal: tuple[str, ...]) -> Callable[[str, str], str]:
+    def parse(name: str, text: str) -> str:
+        if text not in legal:
+            raise RequestRejected(code, message, f"{name} is one of {', '.join(legal)}, not {text!r}")
+        return text
+
+    return parse
+
+
+STP_MODES = ("NONE", "EXPIRE_TAKER", "EXPIRE_MAKER", "EXPIRE_BOTH", "DECREMENT", "TRANSFER")
+
+_PARSERS: Mapping[str, Callable[[str, str], Any]] = {
+    "symbol": _symbol,
+    "symbols": _symbols,
+    "texts": _texts,
+    "text": _text,
+    "int": _whole,
+    "long": _whole,
+    "bool": _flag,
+    "quantity": _units,
+    "amount": _units,
+    "price": _units,
+    "client_id": _client_id,
+    "side": _one_of(-1117, "Invalid side.", ("BUY", "SELL")),
+    "order_type": _one_of(-1116, "Invalid orderType.", ORDER_TYPES),
+    "tif": _one_of(-1115, "Invalid timeInForce.", (GTC, IOC, FOK)),
+    "resp_type": _one_of(
+        -1130, "Data sent for parameter 'newOrderRespType' is not valid.", ("ACK", "RESULT", "FULL")
+    ),
+    "stp": _one_of(-1130, "Data sent for parameter 'selfTradePreventionMode' is not valid.", STP_MODES),
+}

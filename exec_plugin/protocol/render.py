@@ -1,0 +1,132 @@
+"""Orders and trades as Binance's JSON shows them (rest-api.md, the responses of the trading endpoints)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from exec_plugin.core.units import to_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from exec_plugin.core.events import Fill
+    from exec_plugin.core.orders import LiveOrder
+
+_ZERO = to_text(0)
+
+
+def order_status(order: LiveOrder) -> dict[str, Any]:
+    """An order as queries show it."""
+    return {
+        "symbol": order.symbol.name,
+        "orderId": order.id,
+        "orderListId": -1,
+        "clientOrderId": order.client_id,
+        **_amounts(order),
+        "stopPrice": to_text(order.stop),
+        "icebergQty": _ZERO,
+        "time": order.time,
+        "updateTime": order.updated,
+        "isWorking": order.working_since >= 0,
+        "workingTime": order.working_since,
+        "origQuoteOrderQty": to_text(order.quote_qty),
+        "selfTradePreventionMode": order.stp,
+        **_conditional(order),
+    }
+
+
+def acknowledged(order: LiveOrder) -> dict[str, Any]:
+    """The ACK form of a new order."""
+    return {
+        "symbol": order.symbol.name,
+        "orderId": order.id,
+        "orderListId": -1,
+        "clientOrderId": order.client_id,
+        "transactTime": order.updated,
+    }
+
+
+def placed(order: LiveOrder) -> dict[str, Any]:
+    """The RESULT form of a new order."""
+    reply = acknowledged(order)
+    reply.update(_amounts(order))
+    if order.stop:
+        reply["stopPrice"] = to_text(order.stop)
+    reply["origQuoteOrderQty"] = to_text(order.quote_qty)
+    reply["workingTime"] = order.working_since
+    reply["selfTradePreventionMode"] = order.stp
+    reply.update(_conditional(order))
+    return reply
+
+
+def placed_full(order: LiveOrder, fills: Iterable[Fill]) -> dict[str, Any]:
+    """The FULL form of a new order: with what it traded at once."""
+    reply = placed(order)
+    reply["fills"] = [
+        {
+            "price": to_text(fill.price),
+            "qty": to_text(fill.qty),
+            "commission": to_text(fill.commission),
+            "commissionAsset": fill.commission_asset,
+            "tradeId": fill.id,
+        }
+        for fill in fills
+    ]
+    return reply
+
+
+def cancelled(order: LiveOrder, cancel_id: str) -> dict[str, Any]:
+    """The reply to a cancel: ``clientOrderId`` is the id of the cancel itself."""
+    return {
+        "symbol": order.symbol.name,
+        "origClientOrderId": order.client_id,
+        "orderId": order.id,
+        "orderListId": -1,
+        "clientOrderId": cancel_id,
+        "transactTime": order.updated,
+        **_amounts(order),
+        **({"stopPrice": to_text(order.stop)} if order.stop else {}),
+        "origQuoteOrderQty": to_text(order.quote_qty),
+        "selfTradePreventionMode": order.stp,
+        **_conditional(order),
+    }
+
+
+def my_trade(fill: Fill) -> dict[str, Any]:
+    """One execution of the account's own orders."""
+    return {
+        "symbol": fill.symbol,
+        "id": fill.id,
+        "orderId": fill.order_id,
+        "orderListId": -1,
+        "price": to_text(fill.price),
+        "qty": to_text(fill.qty),
+        "quoteQty": to_text(fill.quote),
+        "commission": to_text(fill.commission),
+        "commissionAsset": fill.commission_asset,
+        "time": fill.time,
+        "isBuyer": fill.is_buyer,
+        "isMaker": fill.is_maker,
+        "isBestMatch": True,
+    }
+
+
+def _amounts(order: LiveOrder) -> dict[str, Any]:
+    return {
+        "price": to_text(order.price),
+        "origQty": to_text(order.qty),
+        "executedQty": to_text(order.filled),
+        "cummulativeQuoteQty": to_text(order.quote_filled),
+        "status": order.status,
+        "timeInForce": order.tif,
+        "type": order.kind,
+        "side": "BUY" if order.is_buy else "SELL",
+    }
+
+
+def _conditional(order: LiveOrder) -> dict[str, Any]:
+    """Fields that show only when they apply (rest-api.md, Conditional fields in Order Responses)."""
+    found: dict[str, Any] = dict(order.extra) if order.extra else {}
+    if order.reason:
+        found["expiryReason"] = order.reason
+    return found
