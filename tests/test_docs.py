@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import attrs
 import pytest
 
 import exec_plugin
@@ -55,7 +56,13 @@ def test_commands(everything):
 def test_endpoints(everything):
     """Every route of the endpoint table is documented with its method."""
     endpoints = pytest.importorskip("exec_plugin.endpoints")
-    assert _missing({f"{route.method} {route.path}" for route in endpoints.ENDPOINTS}, everything) == []
+    assert _missing({" ".join(route) for route in endpoints.ENDPOINTS}, everything) == []
+
+
+def test_settings(everything):
+    """Every setting of a paper account is documented by its name."""
+    settings = pytest.importorskip("exec_plugin.account.settings")
+    assert _missing({f"`{field.name}`" for field in attrs.fields(settings.Settings)}, everything) == []
 
 
 def _missing(names, text):
