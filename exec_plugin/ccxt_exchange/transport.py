@@ -175,7 +175,14 @@ class SyncTransport(PaperTransport):
 
     def fetch(self, url: str, method: str = "GET", headers: Any = None, body: Any = None) -> Any:
         """Answer one signed request from the paper account."""
-        return self._roundtrip(url, method, headers, body)
+        there, back = self._paper().legs()
+        if not there and not back:
+            return self._roundtrip(url, method, headers, body)
+        time.sleep(there)
+        try:
+            return self._roundtrip(url, method, headers, body)
+        finally:
+            time.sleep(back)
 
     def sleep(self, milliseconds: float) -> None:
         """Let time pass at the venue; a replayed market moves at once."""
@@ -196,9 +203,14 @@ class AsyncTransport(PaperTransport):
     async def fetch(self, url: str, method: str = "GET", headers: Any = None, body: Any = None) -> Any:
         """Answer one signed request from the paper account."""
         self.open(lazy=True)
-        # a bot that only ever awaits requests must not starve the other tasks of its loop
-        await asyncio.sleep(0)
-        return self._roundtrip(url, method, headers, body)
+        there, back = self._paper().legs()
+        # at least one turn of the loop: a bot that only ever awaits requests must not starve its other tasks
+        await asyncio.sleep(there)
+        try:
+            return self._roundtrip(url, method, headers, body)
+        finally:
+            if back:
+                await asyncio.sleep(back)
 
     async def sleep(self, milliseconds: float) -> None:
         """Let time pass at the venue; a replayed market moves at once."""

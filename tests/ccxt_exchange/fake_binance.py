@@ -226,6 +226,9 @@ class FakeAccount:
         """The time of the replay."""
         return self.now
 
+    def legs(self) -> tuple[float, float]:
+        return 0.0, 0.0
+
     def sleep_plan(self, ms: float) -> float:
         """Move the market, or tell to wait."""
         self.slept.append(ms)

@@ -1,0 +1,201 @@
+"""The paper exchanges of this process and the accounts on them: made once, shared by all who name the same."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+from exec_plugin.account.pump import Pump, wall_clock
+from exec_plugin.account.settings import Settings
+from exec_plugin.core.errors import ConfigError
+from exec_plugin.core.fill_models import QUEUES
+from exec_plugin.core.symbols import default_symbol
+from exec_plugin.core.units import to_units
+from exec_plugin.core.venue import Venue
+from exec_plugin.feeds import PushFeed, SyntheticFeed, open_recording
+from exec_plugin.protocol import Gateway, Key, Reply
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from exec_plugin.core.ledger import Account
+    from exec_plugin.feeds import Feed
+
+#: In a replay at full speed a request takes this long, so that a bot that only polls makes progress.
+REQUEST_MS = 1
+
+
+class PaperExchange:
+    """
+    One market with its venue, its time and its protocol, under one re-entrant lock.
+
+    ``on_end`` is called once when a recording has been played to its end.
+    """
+
+    def __init__(self, settings: Settings, clock: Callable[[], int] = wall_clock) -> None:
+        self.settings = settings
+        self.lock = threading.RLock()
+        self.feed = open_feed(settings, clock)
+        self.venue = Venue(
+            self.feed.symbols,
+            now=self.feed.start,
+            seed=settings.seed,
+            fees=settings.fee_model(),
+            queue=QUEUES[settings.queue](),
+            slippage=settings.slippage_model(),
+            fill_model=settings.fill_model,
+        )
+        factor = 0.0 if settings.speed == "max" else float(settings.speed)
+        self.pump = Pump(self.venue, self.feed, factor, clock)
+        self.gateway = Gateway(self.venue)
+        self.on_end: Callable[[], None] | None = None
+        self.pump.move_to(self.feed.start)
+
+    def move_to(self, moment: int) -> None:
+        """Let the market go on until a moment."""
+        with self.lock:
+            ended = self.pump.ended
+            self.pump.move_to(moment)
+            if self.pump.ended and not ended and self.on_end is not None:
+                self.on_end()
+
+    def catch_up(self) -> None:
+        """Let the market go on until now."""
+        if self.pump.is_live or isinstance(self.feed, PushFeed):
+            self.move_to(self.pump.now())
+
+    def open_account(self, name: str, balances: Mapping[str, str]) -> Account:
+        """The account of that name; a new one starts with ``balances``."""
+        with self.lock:
+            return self.venue.open_account(name, {asset: to_units(text) for asset, text in balances.items()})
+
+
+class PaperAccount:
+    """
+    What a face talks to: one account of a paper exchange, with the key that acts for it.
+
+    All of it is safe to use from several threads; nothing of it ever touches a network.
+    """
+
+    def __init__(self, exchange: PaperExchange, account: Account, secret: str | None) -> None:
+        self.exchange = exchange
+        self.account = account
+        self._key = Key(account, secret)
+
+    def request(self, method: str, url: str, headers: Mapping[str, str], body: str | bytes | None) -> Reply:
+        """Answer one signed request as Binance would."""
+        exchange = self.exchange
+        text = body.decode() if isinstance(body, bytes) else body or ""
+        lowered = {name.lower(): str(value) for name, value in headers.items()}
+        with exchange.lock:
+            exchange.catch_up()
+            replayed = not exchange.pump.is_live and not isinstance(exchange.feed, PushFeed)
+            if replayed:
+                exchange.move_to(exchange.venue.now + self._leg())
+            reply = exchange.gateway.handle(method, url, lowered, text, caller=self.account.name, key=self._key)
+            if replayed:
+                exchange.move_to(exchange.venue.now + max(self._leg(), REQUEST_MS))
+        return reply
+
+    def legs(self) -> tuple[float, float]:
+        """
+        Seconds that a request and its answer take on their way, for the face to wait.
+
+        A replay at full speed answers zeros: there ``request`` itself moves the market by these times.
+        """
+        exchange = self.exchange
+        if not exchange.settings.latency.max_ms or not exchange.pump.is_live:
+            return 0.0, 0.0
+        with exchange.lock:
+            return self._leg() / 1000, self._leg() / 1000
+
+    def _leg(self) -> int:
+        exchange = self.exchange
+        latency = exchange.settings.latency
+        return latency.leg(exchange.venue.rng) if latency.max_ms else 0
+
+    def milliseconds(self) -> int:
+        """The venue's time."""
+        return self.exchange.pump.now()
+
+    def sleep_plan(self, milliseconds: float) -> float:
+        """
+        Seconds really to wait until so much of the venue's time has passed.
+
+        A replay at full speed moves its market at once and answers 0.
+        """
+        pump = self.exchange.pump
+        if pump.is_live:
+            return milliseconds / 1000 / pump.factor
+        self.exchange.move_to(self.exchange.venue.now + max(round(milliseconds), 0))
+        return 0.0
+
+    def __repr__(self) -> str:
+        return f"<PaperAccount {self.account.name!r} on {self.exchange.settings.feed}>"
+
+
+def open_feed(settings: Settings, clock: Callable[[], int] = wall_clock) -> Feed:
+    """
+    The feed that the settings name.
+
+    Raises:
+        ConfigError, FeedError: when there is none such.
+    """
+    if settings.feed == "recording":
+        wanted = settings.symbols or (None,)
+        if len(wanted) > 1:
+            msg = f"a recording is read for one symbol or for all of them, not for {', '.join(settings.symbols)}"
+            raise ConfigError(msg)
+        return open_recording(settings.recording, wanted[0], "skip" if settings.on_bad == "skip" else "raise")
+    if settings.feed == "push":
+        return PushFeed([default_symbol(name) for name in settings.symbols or ("BTCUSDT",)], clock())
+    # a replayed synthetic market starts at a fixed moment, so that a seed means the same market every time
+    start = EPOCH if settings.speed == "max" else clock()
+    return SyntheticFeed(settings.symbols or None, settings.seed, start)
+
+
+#: 2025-01-01 00:00:00 UTC: where a synthetic market begins that does not follow the wall clock.
+EPOCH = 1_735_689_600_000
+
+
+class House:
+    """All paper exchanges of a process by their settings."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._exchanges: dict[str, PaperExchange] = {}
+
+    def exchange(self, settings: Settings) -> PaperExchange:
+        """The exchange with these market settings, opened on first use."""
+        with self._lock:
+            key = settings.market_key()
+            found = self._exchanges.get(key)
+            if found is None:
+                found = self._exchanges[key] = PaperExchange(settings)
+            return found
+
+    def clear(self) -> None:
+        """Forget all exchanges; accounts opened before live on by themselves."""
+        with self._lock:
+            self._exchanges.clear()
+
+
+HOUSE = House()
+
+
+def open_account(
+    options: Mapping[str, Any], api_key: str | None = None, secret: str | None = None
+) -> PaperAccount:
+    """
+    The paper account that the options name: ``account``, else the API key, else ``default``.
+
+    Instances that name the same account on the same market share its state, across threads and event loops.
+
+    Raises:
+        ConfigError: for an unknown setting or a wrong value.
+        FeedError: when a recording cannot be read.
+    """
+    settings = Settings.read(options)
+    exchange = HOUSE.exchange(settings)
+    account = exchange.open_account(settings.account or api_key or "default", settings.balances)
+    return PaperAccount(exchange, account, secret)

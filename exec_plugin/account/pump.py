@@ -1,0 +1,85 @@
+"""
+How time reaches a venue: rows of a feed are applied up to the moment that it is.
+
+With a wall clock that is now (times a factor); a replay at full speed has no clock but the bot's own waiting. Either
+way the market moves when somebody looks, so nothing runs in the background and a replay is deterministic.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from exec_plugin.feeds import PushFeed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from exec_plugin.core.events import Row
+    from exec_plugin.core.venue import Venue
+    from exec_plugin.feeds import Feed
+
+
+def wall_clock() -> int:
+    """The machine's time in ms since the epoch."""
+    return time.time_ns() // 1_000_000
+
+
+class Pump:
+    """
+    Moves a venue along its feed.
+
+    Args:
+        venue: what is moved.
+        feed: where its rows come from.
+        factor: venue milliseconds per millisecond of the wall clock; 0 for full speed.
+        clock: the wall clock, in ms.
+    """
+
+    def __init__(self, venue: Venue, feed: Feed, factor: float, clock: Callable[[], int] = wall_clock) -> None:
+        self.venue = venue
+        self.feed = feed
+        self.factor = factor
+        self.ended = False
+        self.rows_applied = 0
+        self._clock = clock
+        self._pushed = isinstance(feed, PushFeed)
+        self._rows = feed.rows()
+        self._next: Row | None = None if self._pushed else next(self._rows, None)
+        self._wall_start = clock()
+        self._venue_start = venue.now
+
+    @property
+    def is_live(self) -> bool:
+        """Whether a clock drives the venue."""
+        return self.factor > 0
+
+    def now(self) -> int:
+        """The venue's time; with a wall clock it goes on by itself."""
+        if not self.factor:
+            return self.venue.now
+        return max(self._venue_start + int((self._clock() - self._wall_start) * self.factor), self.venue.now)
+
+    def catch_up(self) -> None:
+        """Apply what has happened by now."""
+        if self.factor or self._pushed:
+            self.move_to(self.now())
+
+    def move_to(self, moment: int) -> None:
+        """Apply all rows up to a moment and set the clock to it."""
+        if self._pushed:
+            self.venue.advance(moment)
+            self.rows_applied += self.venue.apply(self.feed.rows())
+            return
+        if self._next is not None and self._next[1] <= moment:
+            self.rows_applied += self.venue.apply(self._due(moment))
+            self.ended = self._next is None
+        self.venue.advance(moment)
+
+    def _due(self, moment: int) -> Iterator[Row]:
+        row, rows = self._next, self._rows
+        while row is not None and row[1] <= moment:
+            # set first: a row that cannot be applied must not be met again
+            self._next = next(rows, None)
+            yield row
+            row = self._next
