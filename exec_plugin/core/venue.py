@@ -19,6 +19,7 @@ from exec_plugin.core.matching import Market
 from exec_plugin.core.orders import (
     CANCELED,
     EXPIRED,
+    EXPIRED_IN_MATCH,
     FILLED,
     FOK,
     GTC,
@@ -222,7 +223,7 @@ class Venue:
         if client_id and desk.is_used(client_id):
             raise OrderRejected("Duplicate order sent.", f"an open order has the client id {client_id!r}")
         self._check(market, desk, is_buy, kind, qty, price, stop, quote_qty)
-        offers = self._plan(market, desk, is_buy, kind, qty, price, tif, stop, quote_qty)
+        offers = self._plan(market, desk, is_buy, kind, qty, price, tif, stop, quote_qty, stp)
         if quote_qty:
             qty = sum(offer[1] for offer in offers)
         order = LiveOrder(
@@ -266,7 +267,7 @@ class Venue:
             filters.check_count("MAX_NUM_ALGO_ORDERS", desk.algo_open, symbol.max_algo_orders)
             if market.last and (market.last >= stop if (is_buy is STOP_KINDS[kind]) else market.last <= stop):
                 raise OrderRejected(
-                    "Stop price would trigger immediately.",
+                    "Order would trigger immediately.",
                     f"the last price is {short_text(market.last)} and the stop price {short_text(stop)}",
                 )
 
@@ -285,13 +286,13 @@ class Venue:
 
     def _plan(
         self, market: Market, desk: Desk, is_buy: bool, kind: str, qty: int, price: int, tif: str, stop: int,
-        quote_qty: int,
+        quote_qty: int, stp: str,
     ) -> list[Offer]:  # fmt: skip
         """What the order would trade at once, once it is clear that the account can pay for it."""
         if kind == MARKET:
             if quote_qty:
-                return self._plan_quote(market, desk, is_buy, quote_qty)
-            offers = market.plan(is_buy, FAR if is_buy else 0, qty)
+                return self._plan_quote(market, desk, is_buy, quote_qty, stp)
+            offers = market.plan(is_buy, FAR if is_buy else 0, qty, desk.account, stp)
             desk.require(is_buy, _cost(offers) if is_buy else qty)
             return offers
         if kind in STOP_KINDS:
@@ -302,15 +303,15 @@ class Venue:
             if next(market.offers(is_buy, price), None) is not None:
                 raise OrderRejected("Order would immediately match and take.", _touch_hint(market, is_buy))
             return []
-        offers = market.plan(is_buy, price, qty)
+        offers = market.plan(is_buy, price, qty, desk.account, stp)
         if tif == FOK and sum(offer[1] for offer in offers) < qty:
             return []
         return offers
 
-    def _plan_quote(self, market: Market, desk: Desk, is_buy: bool, quote_qty: int) -> list[Offer]:
+    def _plan_quote(self, market: Market, desk: Desk, is_buy: bool, quote_qty: int, stp: str) -> list[Offer]:
         symbol = market.symbol
         step = max(symbol.lot.step, symbol.market_lot.step)
-        offers = market.plan_quote(is_buy, quote_qty, step)
+        offers = market.plan_quote(is_buy, quote_qty, step, desk.account, stp)
         total = sum(offer[1] for offer in offers)
         if not offers or total < symbol.lot.minimum:
             name = "symbol" if not offers else "LOT_SIZE filter"
@@ -327,9 +328,7 @@ class Venue:
             return
         if self.listeners:
             self._report("NEW", order)
-        market.take(order, offers)
-        if order.filled != order.qty:
-            self._keep_rest(market, desk, order)
+        self._work(market, desk, order, offers)
         if market.last >= market.stops_above.nearest or market.last <= market.stops_below.nearest:
             market.run_stops()
 
@@ -341,6 +340,19 @@ class Venue:
         market.arm(order)
         self._touch(desk)
         self._report("NEW", order)
+
+    def _work(self, market: Market, desk: Desk, order: LiveOrder, offers: list[Offer]) -> None:
+        """Execute a plan, expire what self-trade prevention stopped, and see to the rest."""
+        prevented, taker_expires = market.prevented, market.taker_expires
+        market.take(order, offers)
+        for maker in prevented:
+            self._close(maker, EXPIRED_IN_MATCH, "TRADE_PREVENTION", "")
+        if order.filled == order.qty:
+            return
+        if taker_expires:
+            self._close(order, EXPIRED_IN_MATCH, "TRADE_PREVENTION", "")
+        else:
+            self._keep_rest(market, desk, order)
 
     def _keep_rest(self, market: Market, desk: Desk, order: LiveOrder) -> None:
         """Rest or expire what could not be executed at once."""
@@ -361,15 +373,15 @@ class Venue:
         order.working_since = order.updated = self.now
         desk.algo_open -= 1
         if order.price:
-            offers = market.plan(order.is_buy, order.price, order.remaining)
+            offers = market.plan(order.is_buy, order.price, order.remaining, desk.account, order.stp)
             if order.tif == FOK and sum(offer[1] for offer in offers) < order.remaining:
                 offers = []
         else:
-            offers = self._affordable(order, market.plan(order.is_buy, FAR if order.is_buy else 0, order.remaining))
+            limit = FAR if order.is_buy else 0
+            offers = market.plan(order.is_buy, limit, order.remaining, desk.account, order.stp)
+            offers = self._affordable(order, offers)
         self._report("NEW", order)
-        market.take(order, offers)
-        if order.filled != order.qty:
-            self._keep_rest(market, desk, order)
+        self._work(market, desk, order, offers)
 
     @staticmethod
     def _affordable(order: LiveOrder, offers: list[Offer]) -> list[Offer]:
@@ -503,7 +515,7 @@ class Venue:
         self._outbox.append(
             Execution(
                 self.seq, self.now, kind, order, order.status, order.filled, order.quote_filled,
-                order.level is not None or not order.armed, fill, reason, cancel_id,
+                order.is_open and not order.armed, fill, reason, cancel_id,
             )  # fmt: skip
         )
 

@@ -54,7 +54,8 @@ class Market:
 
     __slots__ = (
         "_fill_model", "_queue", "_sink", "_slippage", "ask", "ask_qty", "asks", "bid", "bid_qty", "bids", "buys",
-        "last", "quoted", "sells", "stops_above", "stops_below", "symbol", "tape", "trade_id", "update_id", "volume",
+        "last", "prevented", "quoted", "sells", "stops_above", "stops_below", "symbol", "taker_expires", "tape",
+        "trade_id", "update_id", "volume",
     )  # fmt: skip
 
     def __init__(
@@ -68,6 +69,8 @@ class Market:
         self.bid = self.bid_qty = self.ask_qty = self.last = self.volume = 0
         self.ask = FAR
         self.quoted = False
+        self.prevented: list[LiveOrder] = []
+        self.taker_expires = False
         self.bids, self.asks = DepthSide(is_bid=True), DepthSide(is_bid=False)
         self.buys, self.sells = RestingSide(is_bid=True), RestingSide(is_bid=False)
         self.stops_above, self.stops_below = StopSide(above=True), StopSide(above=False)
@@ -318,8 +321,27 @@ class Market:
             for order in level:
                 yield level.price, order.qty - order.filled, order, level.gap(order)
 
-    def plan(self, is_buy: bool, limit: int, qty: int) -> list[Offer]:
+    def _allowed(self, is_buy: bool, limit: int, account: object, stp: str) -> Iterator[Offer]:
+        """
+        The offers that self-trade prevention lets a taker have (faqs/stp_faq.md).
+
+        What it prevents is noted in ``prevented`` (makers that expire) and ``taker_expires``.
+        """
+        for offer in self.offers(is_buy, limit):
+            maker = offer[2]
+            if maker is None or stp == "NONE" or maker.desk.account is not account:
+                yield offer
+                continue
+            if stp != "EXPIRE_TAKER":
+                self.prevented.append(maker)
+            if stp != "EXPIRE_MAKER":
+                self.taker_expires = True
+                return
+
+    def plan(self, is_buy: bool, limit: int, qty: int, account: object = None, stp: str = "NONE") -> list[Offer]:
         """What a taker of ``qty`` would get now, within ``limit``; less than ``qty`` when the book is short."""
+        if self.prevented or self.taker_expires:
+            self.prevented, self.taker_expires = [], False
         if is_buy:
             touch, shown, alone = self.ask, self.ask_qty, self.ask < self.sells.best
             reachable, depth = touch <= limit, self.asks
@@ -332,12 +354,12 @@ class Market:
             return [(self._slipped(is_buy, limit, qty), qty, None)]
         if alone and qty <= (depth.available(touch, shown) if depth.taken else shown):
             return [(touch, qty, None)]
-        return self._walk(is_buy, limit, qty)
+        return self._walk(is_buy, limit, qty, account, stp)
 
-    def _walk(self, is_buy: bool, limit: int, qty: int) -> list[Offer]:
+    def _walk(self, is_buy: bool, limit: int, qty: int, account: object, stp: str) -> list[Offer]:
         found: list[Offer] = []
         left = qty
-        for price, available, maker in self.offers(is_buy, limit):
+        for price, available, maker in self._allowed(is_buy, limit, account, stp):
             part = min(available, left)
             at = self._slipped(is_buy, limit, part) if available == FAR else price
             found.append((at, part, maker))
@@ -346,11 +368,14 @@ class Market:
                 break
         return found
 
-    def plan_quote(self, is_buy: bool, amount: int, step: int) -> list[Offer]:
+    def plan_quote(
+        self, is_buy: bool, amount: int, step: int, account: object = None, stp: str = "NONE"
+    ) -> list[Offer]:
         """What a MARKET order by ``quoteOrderQty`` would get: the most lots whose value stays within ``amount``."""
+        self.prevented, self.taker_expires = [], False
         found: list[Offer] = []
         total, left = 0, amount * SCALE
-        for price, available, maker in self.offers(is_buy, FAR if is_buy else 0):
+        for price, available, maker in self._allowed(is_buy, FAR if is_buy else 0, account, stp):
             at = self._slipped(is_buy, FAR if is_buy else 0, left // price) if available == FAR else price
             part = min(available, left // at)
             if part < available:

@@ -1,0 +1,122 @@
+"""
+The scripted exchange: a market that its user resets, moves and reads, event by event.
+
+These are the control calls of bot authors' own tests; a server offers the same under ``/paper/``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from exec_plugin.core.errors import ConfigError, RequestRejected
+from exec_plugin.core.fill_models import BinanceFees, Rates
+from exec_plugin.core.symbols import Symbol
+from exec_plugin.core.units import parse_units
+from exec_plugin.core.venue import Venue
+from exec_plugin.endpoints import RATE_LIMITS
+from exec_plugin.protocol.gateway import Gateway
+from exec_plugin.protocol.user_data import UserDataLog
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from exec_plugin.core.ledger import Account
+
+_ACCOUNT = "default"
+
+
+class ScriptedExchange:
+    """
+    A gateway over a venue that only its owner moves.
+
+    ``reset`` makes everything anew; ``market``, ``clock`` and ``events`` are the other control calls.
+    """
+
+    def __init__(self, setup: Mapping[str, Any]) -> None:
+        self.reset(setup)
+
+    def reset(self, setup: Mapping[str, Any]) -> None:
+        """
+        Start a fresh exchange with one account.
+
+        Args:
+            setup: ``clock`` (ms), ``symbols`` (as in exchangeInfo), ``exchangeFilters``, ``rateLimits``,
+                ``balances``, ``commission``, ``apiKey``, ``secretKey``; all but ``symbols`` may be left out.
+
+        Raises:
+            ConfigError: when a part of it cannot be used.
+        """
+        symbols = [Symbol.from_exchange_info(entry) for entry in setup.get("symbols", ())]
+        if not symbols:
+            msg = "reset needs at least one entry in 'symbols'"
+            raise ConfigError(msg)
+        fees = _fees(setup.get("commission", {}))
+        self.venue = Venue(symbols, now=int(setup.get("clock") or 0), fees=fees)
+        self.gateway = Gateway(
+            self.venue,
+            rate_limits=setup.get("rateLimits") or RATE_LIMITS,
+            exchange_filters=setup.get("exchangeFilters", ()),
+        )
+        balances = {asset: parse_units(str(text)) for asset, text in setup.get("balances", {}).items()}
+        self.account: Account = self.venue.open_account(_ACCOUNT, balances)
+        self.gateway.add_key(setup.get("apiKey", _ACCOUNT), self.account, setup.get("secretKey"))
+        self.log = UserDataLog()
+        self.venue.listeners.append(self.log)
+
+    def market(self, events: Iterable[Mapping[str, Any]]) -> None:
+        """
+        Apply market events in order; all that follows from them has happened when this returns.
+
+        Raises:
+            RequestRejected: -1121 for an unknown symbol, -1130 for an event that cannot be read.
+        """
+        for event in events:
+            if event.get("time") is not None:
+                self.venue.advance(int(event["time"]))
+            symbol = str(event.get("symbol"))
+            self.venue.market(symbol)
+            try:
+                self._apply(event, symbol)
+            except (KeyError, TypeError, ValueError) as error:
+                raise RequestRejected(-1130, f"Market event {dict(event)!r} cannot be read: {error!r}") from error
+
+    def _apply(self, event: Mapping[str, Any], symbol: str) -> None:
+        kind = event["type"]
+        if kind == "book":
+            self.venue.book(symbol, _levels(event.get("bids", ())), _levels(event.get("asks", ())))
+        elif kind == "trade":
+            price, qty = parse_units(str(event["price"])), parse_units(str(event["qty"]))
+            taker = {"BUY": False, "SELL": True}[event["taker"]]
+            self.venue.trade(symbol, price, qty, taker)
+        else:
+            msg = f"type {kind!r} is none of book, trade"
+            raise ValueError(msg)
+
+    def clock(self, *, advance: int | None = None, now: int | None = None) -> int:
+        """Move the clock by or to some milliseconds; answers the new time."""
+        self.venue.advance(self.venue.now + (advance or 0) if now is None else now)
+        return self.venue.now
+
+    def events(self, after: int = 0) -> tuple[list[tuple[int, dict[str, Any]]], int]:
+        """The account's user-data events after a number, and the newest number."""
+        return self.log.after(_ACCOUNT, after)
+
+
+def _levels(pairs: Iterable[tuple[Any, Any]]) -> dict[int, int]:
+    levels: dict[int, int] = {}
+    for price, qty in pairs:
+        units = parse_units(str(price))
+        levels[units] = levels.get(units, 0) + parse_units(str(qty))
+    return levels
+
+
+def _fees(commission: Mapping[str, Any]) -> BinanceFees:
+    sets = {name: Rates(**commission[name]) for name in ("standard", "special", "tax") if name in commission}
+    discount = commission.get("discount", {})
+    return BinanceFees(
+        **sets,
+        discount=discount.get("discount", "0.75"),
+        discount_asset=discount.get("discountAsset", "BNB"),
+        enabled_for_account=bool(discount.get("enabledForAccount", False)),
+        enabled_for_symbol=bool(discount.get("enabledForSymbol", True)),
+    )

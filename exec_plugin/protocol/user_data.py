@@ -1,0 +1,100 @@
+"""What the user-data stream tells: the payloads of user-data-stream.md, made of the venue's events."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from exec_plugin.core.events import BalanceChange, Execution
+from exec_plugin.core.units import to_text
+
+if TYPE_CHECKING:
+    from exec_plugin.core.events import Event
+
+_ZERO = to_text(0)
+#: How many events are kept for those who read them later.
+KEPT_EVENTS = 100_000
+
+
+def payload(event: Event) -> dict[str, Any]:
+    """The JSON of one event."""
+    return execution_report(event) if isinstance(event, Execution) else account_position(event)
+
+
+def execution_report(event: Execution) -> dict[str, Any]:
+    """An order update."""
+    order, fill = event.order, event.fill
+    report: dict[str, Any] = {
+        "e": "executionReport",
+        "E": event.time,
+        "s": order.symbol.name,
+        "c": event.cancel_id or order.client_id,
+        "S": "BUY" if order.is_buy else "SELL",
+        "o": order.kind,
+        "f": order.tif,
+        "q": to_text(order.qty),
+        "p": to_text(order.price),
+        "P": to_text(order.stop),
+        "F": _ZERO,
+        "g": -1,
+        "C": order.client_id if event.cancel_id else "",
+        "x": event.kind,
+        "X": event.status,
+        "r": "NONE",
+        "i": order.id,
+        "l": to_text(fill.qty) if fill else _ZERO,
+        "z": to_text(event.filled),
+        "L": to_text(fill.price) if fill else _ZERO,
+        "n": to_text(fill.commission) if fill else "0",
+        "N": fill.commission_asset if fill else None,
+        "T": event.time,
+        "t": fill.id if fill else -1,
+        "I": event.seq,
+        "w": event.working,
+        "m": fill.is_maker if fill else False,
+        "M": bool(fill),
+        "O": order.time,
+        "Z": to_text(event.quote_filled),
+        "Y": to_text(fill.quote) if fill else _ZERO,
+        "Q": to_text(order.quote_qty),
+    }
+    if event.working:
+        report["W"] = order.working_since
+    report["V"] = order.stp
+    for name, key in (("strategyId", "j"), ("strategyType", "J")):
+        if order.extra and name in order.extra:
+            report[key] = order.extra[name]
+    if event.reason:
+        report["eR"] = event.reason
+    return report
+
+
+def account_position(event: BalanceChange) -> dict[str, Any]:
+    """The balances that a command or a market event may have changed."""
+    return {
+        "e": "outboundAccountPosition",
+        "E": event.time,
+        "u": event.time,
+        "B": [
+            {"a": asset, "f": to_text(free), "l": to_text(locked)} for asset, (free, locked) in event.balances.items()
+        ],
+    }
+
+
+class UserDataLog:
+    """Listens to a venue and keeps each account's latest payloads, numbered from 1."""
+
+    def __init__(self) -> None:
+        self._events: dict[str, deque[tuple[int, dict[str, Any]]]] = {}
+        self._last: dict[str, int] = {}
+
+    def __call__(self, event: Event) -> None:
+        """Take one event of the venue."""
+        name = (event.account if isinstance(event, BalanceChange) else event.order.desk.account).name
+        number = self._last[name] = self._last.get(name, 0) + 1
+        self._events.setdefault(name, deque(maxlen=KEPT_EVENTS)).append((number, payload(event)))
+
+    def after(self, account: str, number: int) -> tuple[list[tuple[int, dict[str, Any]]], int]:
+        """The kept events of an account with a higher number, oldest first, and the newest number there is."""
+        kept = self._events.get(account, ())
+        return [entry for entry in kept if entry[0] > number], self._last.get(account, 0)
