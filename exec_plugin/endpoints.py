@@ -159,6 +159,14 @@ _ROWS = (
         "DELETE", "/api/v3/order", "order.cancel", 1, SIGNED,
         {**_WHICH, "newClientOrderId": "client_id", "cancelRestrictions": "text"},
     ),
+    Endpoint(
+        "PUT", "/api/v3/order/amend/keepPriority", "order.amend.keepPriority", 4, SIGNED,
+        {**_WHICH, "newClientOrderId": "client_id", "newQty": "quantity!"},
+    ),
+    Endpoint(
+        "GET", "/api/v3/order/amendments", "order.amendments", 4, SIGNED,
+        {**_SYMBOL, "orderId": "long!", "fromExecutionId": "long", "limit": "int"},
+    ),
     Endpoint("GET", "/api/v3/openOrders", "openOrders.status", _open_orders, SIGNED, {"symbol": "symbol"}),
     Endpoint("DELETE", "/api/v3/openOrders", "openOrders.cancelAll", 1, SIGNED, _SYMBOL),
     Endpoint("GET", "/api/v3/allOrders", "allOrders", 20, SIGNED, {**_SYMBOL, "orderId": "long", **_WINDOW}),

@@ -8,6 +8,7 @@ ExecPluginError                 anything this package raises on purpose
     ├── RequestRejected         refused before the matching engine (-1xxx); nothing changed
     │   └── FilterFailure       a symbol, exchange or asset filter was not met (-1013)
     ├── OrderRejected           refused by the matching engine (-2010)
+    ├── AmendRejected           the matching engine refuses to change an order (-2038)
     ├── CancelRejected          the order to cancel is unknown or no longer open (-2011)
     └── UnknownOrder            a query named an order that does not exist (-2013)
 """
@@ -65,6 +66,13 @@ class OrderRejected(VenueError):
 
     def __init__(self, msg: str, hint: str = "") -> None:
         super().__init__(-2010, msg, hint)
+
+
+class AmendRejected(VenueError):
+    """The matching engine refuses to change an order."""
+
+    def __init__(self, msg: str, hint: str = "") -> None:
+        super().__init__(-2038, msg, hint)
 
 
 class CancelRejected(VenueError):

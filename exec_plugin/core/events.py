@@ -75,6 +75,17 @@ class Execution(NamedTuple):
     cancel_id: str
 
 
+class Amendment(NamedTuple):
+    """A change of an order's quantity that kept its priority."""
+
+    execution_id: int
+    time: int
+    old_client_id: str
+    client_id: str
+    old_qty: int
+    qty: int
+
+
 class BalanceChange(NamedTuple):
     """The balances that a command or a market event changed, as ``{asset: (free, locked)}`` after it."""
 

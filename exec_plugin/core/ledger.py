@@ -18,6 +18,7 @@ from exec_plugin.core.units import SCALE, short_text
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from exec_plugin.core.events import Amendment
     from exec_plugin.core.orders import LiveOrder
     from exec_plugin.core.symbols import Symbol
 
@@ -46,7 +47,7 @@ class Desk:
     """
 
     __slots__ = (
-        "account", "algo_open", "base", "by_client_id", "net_base", "net_quote", "open", "orders", "quote", "records",
+        "account", "algo_open", "amendments", "base", "by_client_id", "net_base", "net_quote", "open", "orders", "quote", "records",
         "symbol",
     )  # fmt: skip
 
@@ -60,6 +61,7 @@ class Desk:
         #: the fields of the fills; plain tuples of numbers are cheap to keep by the million
         self.records: list[tuple[Any, ...]] = []
         self.by_client_id: dict[str, LiveOrder] = {}
+        self.amendments: dict[int, list[Amendment]] = {}
         self.algo_open = 0
         self.net_base = 0
         self.net_quote = 0
@@ -82,6 +84,13 @@ class Desk:
     def keep_open(self, order: LiveOrder) -> None:
         """Count an order among those that can still trade."""
         self.open[order.id] = order
+
+    def rename(self, order: LiveOrder, client_id: str) -> None:
+        """Let an order go by another client id."""
+        if self.by_client_id.get(order.given_id) is order:
+            del self.by_client_id[order.given_id]
+        order.given_id = client_id
+        self.by_client_id[client_id] = order
 
     def find(self, order_id: int = 0, client_id: str = "") -> LiveOrder | None:
         """The order of an id or, without one, of a client id."""

@@ -135,6 +135,7 @@ class Symbol:
     percent: PercentRule | None = None
     max_orders: int = FAR
     max_algo_orders: int = FAR
+    max_amends: int = FAR
     filters: Mapping[str, Mapping[str, Any]] = field(factory=dict, repr=False)
 
     @classmethod
@@ -181,6 +182,8 @@ def _rules(filters: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
         rules["max_orders"] = int(filters["MAX_NUM_ORDERS"]["maxNumOrders"])
     if "MAX_NUM_ALGO_ORDERS" in filters:
         rules["max_algo_orders"] = int(filters["MAX_NUM_ALGO_ORDERS"]["maxNumAlgoOrders"])
+    if "MAX_NUM_ORDER_AMENDS" in filters:
+        rules["max_amends"] = int(filters["MAX_NUM_ORDER_AMENDS"]["maxNumOrderAmends"])
     return rules
 
 

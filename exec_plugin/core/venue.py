@@ -11,8 +11,8 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from exec_plugin.core import filters
-from exec_plugin.core.errors import CancelRejected, ConfigError, FilterFailure, OrderRejected, RequestRejected
-from exec_plugin.core.events import BOOK, DEPTH, QUOTE, TRADE, BalanceChange, Execution, Fill
+from exec_plugin.core.errors import AmendRejected, CancelRejected, ConfigError, FilterFailure, OrderRejected, RequestRejected
+from exec_plugin.core.events import BOOK, DEPTH, QUOTE, TRADE, Amendment, BalanceChange, Execution, Fill
 from exec_plugin.core.fill_models import FILL_MODELS, BinanceFees, NoSlippage, ProportionalQueue
 from exec_plugin.core.ledger import Account, Desk
 from exec_plugin.core.matching import Market
@@ -329,8 +329,7 @@ class Venue:
         if self.listeners:
             self._report("NEW", order)
         self._work(market, desk, order, offers)
-        if market.last >= market.stops_above.nearest or market.last <= market.stops_below.nearest:
-            market.run_stops()
+        market.run_stops()
 
     def _wait_for_stop(self, market: Market, desk: Desk, order: LiveOrder) -> None:
         order.working_since = -1
@@ -422,6 +421,43 @@ class Venue:
         self._deliver()
         return orders
 
+    def amend(self, order: LiveOrder, qty: int, client_id: str) -> Amendment:
+        """
+        Lower an open order's quantity; it keeps its place in the queue (faqs/order_amend_keep_priority.md).
+
+        Raises:
+            AmendRejected: when the order is not open, or the quantity would not become less.
+            FilterFailure: when the new quantity breaks a rule; the order stays as it was in either case.
+        """
+        desk: Desk = order.desk
+        symbol = order.symbol
+        if order.id not in desk.open:
+            raise AmendRejected("Unknown order sent.", f"order {order.id} is {order.status}")
+        if qty >= order.qty:
+            same = "The requested action would change no state; rejecting."
+            raise AmendRejected(same if qty == order.qty else "Order amend (quantity increase) is not supported.")
+        if qty <= order.filled:
+            raise AmendRejected(
+                "The requested action would change no state; rejecting.",
+                f"{short_text(order.filled)} is filled already; cancel the order instead",
+            )
+        filters.check_lot(symbol, qty)
+        filters.check_notional(symbol, order.price or order.stop, qty)
+        earlier = desk.amendments.setdefault(order.id, [])
+        filters.check_count("MAX_NUM_ORDER_AMENDS", len(earlier), symbol.max_amends)
+        old_id, old_qty = order.client_id, order.qty
+        order.qty = qty
+        order.updated = self.now
+        desk.lock(order)
+        if client_id != old_id:
+            desk.rename(order, client_id)
+        self._touch(desk)
+        self._report("REPLACED", order, cancel_id=client_id)
+        amendment = Amendment(self.seq, self.now, old_id, client_id, old_qty, qty)
+        earlier.append(amendment)
+        self._deliver()
+        return amendment
+
     def _expire(self, order: LiveOrder, reason: str) -> None:
         self._close(order, EXPIRED, "EXPIRED", reason)
 
@@ -509,9 +545,9 @@ class Venue:
     def _report(
         self, kind: str, order: LiveOrder, fill: Fill | None = None, reason: str = "", cancel_id: str = ""
     ) -> None:
+        self.seq += 1
         if not self.listeners:
             return
-        self.seq += 1
         self._outbox.append(
             Execution(
                 self.seq, self.now, kind, order, order.status, order.filled, order.quote_filled,

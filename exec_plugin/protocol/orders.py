@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from exec_plugin.core.clock import DAY
-from exec_plugin.core.errors import CancelRejected, OrderRejected, RequestRejected, UnknownOrder
+from exec_plugin.core.errors import AmendRejected, CancelRejected, OrderRejected, RequestRejected, UnknownOrder
 from exec_plugin.core.fill_models import BinanceFees
 from exec_plugin.core.orders import GTC, LIMIT, LIMIT_MAKER, MARKET, NEW, PARTIALLY_FILLED, STOP_KINDS
 from exec_plugin.core.units import to_text
@@ -193,6 +193,25 @@ def _find(desk: Desk, params: Mapping[str, Any], unknown: Exception) -> LiveOrde
     return order
 
 
+def amend(context: Context, params: dict[str, Any]) -> dict[str, Any]:
+    """Lower an order's quantity and keep its priority."""
+    desk = context.desk(params["symbol"])
+    if not desk.symbol.info["amendAllowed"]:
+        raise AmendRejected("Order amend is not supported for this symbol.")
+    order = _find(desk, params, AmendRejected("Unknown order sent."))
+    client_id = params.get("newClientOrderId") or context.new_client_id()
+    return render.amended(order, context.venue.amend(order, params["newQty"], client_id))
+
+
+def amendments(context: Context, params: dict[str, Any]) -> list[dict[str, Any]]:
+    """What was changed of an order, oldest first."""
+    order = _find(context.desk(params["symbol"]), params, UnknownOrder())
+    found = order.desk.amendments.get(order.id, [])
+    start = params.get("fromExecutionId", 0)
+    chosen = [item for item in found if item.execution_id >= start][: row_limit(params)]
+    return [render.amendment(order, item) for item in chosen]
+
+
 def open_orders(context: Context, params: dict[str, Any]) -> list[dict[str, Any]]:
     """All open orders, of one symbol or of all."""
     if "symbol" in params:
@@ -303,6 +322,8 @@ HANDLERS: Mapping[str, Callable[[Context, dict[str, Any]], Any]] = {
     "order.test": test,
     "order.cancel": cancel,
     "order.status": status,
+    "order.amend.keepPriority": amend,
+    "order.amendments": amendments,
     "openOrders.status": open_orders,
     "openOrders.cancelAll": cancel_all,
     "allOrders": all_orders,

@@ -9,7 +9,7 @@ from exec_plugin.core.units import to_text
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from exec_plugin.core.events import Fill
+    from exec_plugin.core.events import Amendment, Fill
     from exec_plugin.core.orders import LiveOrder
 
 _ZERO = to_text(0)
@@ -89,6 +89,49 @@ def cancelled(order: LiveOrder, cancel_id: str) -> dict[str, Any]:
         "origQuoteOrderQty": to_text(order.quote_qty),
         "selfTradePreventionMode": order.stp,
         **_conditional(order),
+    }
+
+
+def amended(order: LiveOrder, change: Amendment) -> dict[str, Any]:
+    """The reply to an amendment; its fields have names of their own."""
+    amounts = _amounts(order)
+    return {
+        "transactTime": change.time,
+        "executionId": change.execution_id,
+        "amendedOrder": {
+            "symbol": order.symbol.name,
+            "orderId": order.id,
+            "orderListId": -1,
+            "origClientOrderId": change.old_client_id,
+            "clientOrderId": change.client_id,
+            "price": amounts["price"],
+            "qty": amounts["origQty"],
+            "executedQty": amounts["executedQty"],
+            "preventedQty": _ZERO,
+            "quoteOrderQty": to_text(order.quote_qty),
+            "cumulativeQuoteQty": amounts["cummulativeQuoteQty"],
+            "status": order.status,
+            "timeInForce": order.tif,
+            "type": order.kind,
+            "side": amounts["side"],
+            **({"stopPrice": to_text(order.stop)} if order.stop else {}),
+            **({"workingTime": order.working_since} if order.working_since >= 0 else {}),
+            "selfTradePreventionMode": order.stp,
+        },
+    }
+
+
+def amendment(order: LiveOrder, change: Amendment) -> dict[str, Any]:
+    """One entry of an order's amendments."""
+    return {
+        "symbol": order.symbol.name,
+        "orderId": order.id,
+        "executionId": change.execution_id,
+        "origClientOrderId": change.old_client_id,
+        "newClientOrderId": change.client_id,
+        "origQty": to_text(change.old_qty),
+        "newQty": to_text(change.qty),
+        "time": change.time,
     }
 
 
