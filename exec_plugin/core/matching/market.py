@@ -7,6 +7,7 @@ cached guard prices, whatever the number of resting orders; all else happens onl
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING, Protocol
 
 from exec_plugin.core.matching.depth import DepthSide
@@ -53,8 +54,8 @@ class Market:
     """
 
     __slots__ = (
-        "_fill_model", "_queue", "_sink", "_slippage", "ask", "ask_qty", "asks", "bid", "bid_qty", "bids", "buys",
-        "last", "prevented", "quoted", "sells", "stops_above", "stops_below", "symbol", "taker_expires", "tape",
+        "_fill_model", "_queue", "_reached", "_sink", "_slippage", "ask", "ask_qty", "asks", "bid", "bid_qty", "bids",
+        "buys", "last", "prevented", "quoted", "sells", "stops_above", "stops_below", "symbol", "taker_expires", "tape",
         "trade_id", "update_id", "volume",
     )  # fmt: skip
 
@@ -74,6 +75,7 @@ class Market:
         self.bids, self.asks = DepthSide(is_bid=True), DepthSide(is_bid=False)
         self.buys, self.sells = RestingSide(is_bid=True), RestingSide(is_bid=False)
         self.stops_above, self.stops_below = StopSide(above=True), StopSide(above=False)
+        self._reached: deque[LiveOrder] = deque()
         self.tape = Tape()
         self.trade_id = 0
         self.update_id = 0
@@ -97,14 +99,14 @@ class Market:
             left = self._print_meets_orders(price, qty, taker_is_seller)
         if left:
             self._print(price, left, taker_is_seller, trade_id, time or self._sink.now)
-        if price >= self.stops_above.nearest or price <= self.stops_below.nearest:
+        if self._reached:
             self.run_stops()
 
     def depth(self, bids: Mapping[int, int], asks: Mapping[int, int], update_id: int = 0) -> None:
         """Changed levels of the book."""
         if self.buys.levels or self.sells.levels:
-            self._queues_moved(self.buys, self.bids, bids)
-            self._queues_moved(self.sells, self.asks, asks)
+            self._queues_moved(self.buys, bids)
+            self._queues_moved(self.sells, asks)
         self.bids.update(bids)
         self.asks.update(asks)
         self.update_id = max(update_id, self.update_id + 1)
@@ -113,11 +115,15 @@ class Market:
 
     def book(self, bids: Mapping[int, int], asks: Mapping[int, int], update_id: int = 0) -> None:
         """The whole book anew; it also says where the touch is until the next quote does."""
-        if self.buys.levels or self.sells.levels:
-            self._queues_moved(self.buys, self.bids, {price: bids.get(price, 0) for price in self.buys.levels})
-            self._queues_moved(self.sells, self.asks, {price: asks.get(price, 0) for price in self.sells.levels})
         self.bids.replace(bids)
         self.asks.replace(asks)
+        if self.buys.levels or self.sells.levels:
+            self._queues_moved(
+                self.buys, {price: bids.get(price, 0) for price in self.buys.levels if price >= self.bids.edge}
+            )
+            self._queues_moved(
+                self.sells, {price: asks.get(price, 0) for price in self.sells.levels if price <= self.asks.edge}
+            )
         self.update_id = max(update_id, self.update_id + 1)
         self.quoted = False
         self._touch_from_depth()
@@ -139,6 +145,8 @@ class Market:
         records.append((trade_id, time, price, qty, price * qty // SCALE, taker_is_seller))
         if len(records) >= 2 * self.tape.limit:
             self.tape.trim()
+        if price >= self.stops_above.nearest or price <= self.stops_below.nearest:
+            self._reach_stops(price)
         return trade_id
 
     # ------------------------------------------------------------------ resting orders
@@ -146,7 +154,10 @@ class Market:
     def rest(self, order: LiveOrder) -> None:
         """Put an order on the book, at the end of the queue at its price."""
         side, depth = (self.buys, self.bids) if order.is_buy else (self.sells, self.asks)
-        side.add(order, self._queue_at(order.price, depth))
+        ahead = self._queue_at(order.price, depth)
+        if ahead != UNSEEN and (level := side.levels.get(order.price)) is not None:
+            self._level_shown(level, ahead)
+        side.add(order, ahead)
 
     def _queue_at(self, price: int, depth: DepthSide) -> int:
         """The external quantity an order arriving at ``price`` would stand behind; UNSEEN where no book tells."""
@@ -179,11 +190,18 @@ class Market:
         elif order.armed:
             (self.stops_above if self.waits_above(order) else self.stops_below).remove(order)
 
-    def run_stops(self) -> None:
-        """Trigger every stop that the last price has reached, also those that the triggered ones reach."""
+    def _reach_stops(self, price: int) -> None:
+        # each print counts, also when the same event goes on to trade at other prices
         above, below = self.stops_above, self.stops_below
-        while self.last >= above.nearest or (self.last and self.last <= below.nearest):
-            self._sink.trigger((above if self.last >= above.nearest else below).pop())
+        while price >= above.nearest:
+            self._reached.append(above.pop())
+        while price <= below.nearest:
+            self._reached.append(below.pop())
+
+    def run_stops(self) -> None:
+        """Trigger every stop that a print has reached, also those that the triggered ones reach."""
+        while self._reached:
+            self._sink.trigger(self._reached.popleft())
 
     # ------------------------------------------------------------------ makers
 
@@ -254,22 +272,25 @@ class Market:
         order.ahead = level.consumed + touch_qty
         return True
 
-    def _queues_moved(self, side: RestingSide, depth: DepthSide, shown: Mapping[int, int]) -> None:
-        """The feed shows our price levels anew: what left without trading shortens the queue."""
+    def _queues_moved(self, side: RestingSide, shown: Mapping[int, int]) -> None:
+        """The feed shows price levels of ours anew."""
         for price in side.levels.keys() & shown.keys():
-            level, after = side.levels[price], shown[price]
-            before = depth.levels.get(price)
-            expected = max((after if before is None else before) - level.printed, 0)
-            level.printed = 0
-            for order in level:
-                if order.ahead == UNSEEN:
-                    if self._fill_model == "queue":
-                        order.ahead = level.consumed + after
-                    continue
-                gap = max(order.ahead - level.consumed, 0)
-                if after < expected:
-                    gap = self._queue.shrink(gap, expected, after)
-                order.ahead = level.consumed + min(gap, after)
+            self._level_shown(side.levels[price], shown[price])
+
+    def _level_shown(self, level: Level, after: int) -> None:
+        """A level is displayed anew: what left it without trading shortens the queue."""
+        expected = after if level.shown == UNSEEN else max(level.shown - level.printed, 0)
+        level.shown = after
+        level.printed = 0
+        for order in level:
+            if order.ahead == UNSEEN:
+                if self._fill_model == "queue":
+                    order.ahead = level.consumed + after
+                continue
+            gap = max(order.ahead - level.consumed, 0)
+            if after < expected:
+                gap = self._queue.shrink(gap, expected, after)
+            order.ahead = level.consumed + min(gap, after)
 
     def _book_went_through(self) -> None:
         self._fill_through(self.buys, self.asks, self.ask, self.ask_qty)
@@ -401,15 +422,19 @@ class Market:
     def take(self, order: LiveOrder, offers: list[Offer]) -> None:
         """Execute a plan that was just made."""
         is_buy, fill, now = order.is_buy, self._sink.fill, self._sink.now
+        opposite = self.sells if is_buy else self.buys
         for price, qty, maker in offers:
             trade_id = self._print(price, qty, not is_buy, 0, now)
             if maker is None:
                 depth, shown = self._level_taken(is_buy, price)
                 if shown != FAR:
                     depth.take(price, shown, qty)
+                level = opposite.levels.get(price)
+                if level is not None:
+                    level.consumed += qty
             else:
                 if qty == maker.qty - maker.filled:
-                    (self.sells if is_buy else self.buys).remove(maker)
+                    opposite.remove(maker)
                 fill(maker, price, qty, trade_id, True)
             fill(order, price, qty, trade_id, False)
 

@@ -21,13 +21,14 @@ class Level:
 
     ``consumed`` counts what trades and cancellations took from the external queue here; an order's position is
     ``ahead - consumed``, so a trade at this price costs one addition whatever the number of orders.
-    ``printed`` is what traded here since the feed last showed the level.
+    ``shown`` is what was last displayed here, UNSEEN where no book told; ``printed`` is what traded since then.
     """
 
-    __slots__ = ("consumed", "dead", "orders", "price", "printed")
+    __slots__ = ("consumed", "dead", "orders", "price", "printed", "shown")
 
-    def __init__(self, price: int) -> None:
+    def __init__(self, price: int, shown: int) -> None:
         self.price = price
+        self.shown = shown
         self.orders: deque[LiveOrder] = deque()
         self.dead = 0
         self.consumed = 0
@@ -70,7 +71,7 @@ class RestingSide:
         price = order.price
         level = self.levels.get(price)
         if level is None:
-            level = self.levels[price] = Level(price)
+            level = self.levels[price] = Level(price, ahead)
             heappush(self._heap, -price if self.is_bid else price)
             if price > self.best if self.is_bid else price < self.best:
                 self.best = price
