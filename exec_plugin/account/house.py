@@ -29,7 +29,7 @@ class PaperExchange:
     """
     One market with its venue, its time and its protocol, under one re-entrant lock.
 
-    ``on_end`` is called once when a recording has been played to its end.
+    ``on_move`` is called whenever the market has moved, ``on_end`` once when a recording has been played to its end.
     """
 
     def __init__(self, settings: Settings, clock: Callable[[], int] = wall_clock) -> None:
@@ -48,6 +48,7 @@ class PaperExchange:
         factor = 0.0 if settings.speed == "max" else float(settings.speed)
         self.pump = Pump(self.venue, self.feed, factor, clock)
         self.gateway = Gateway(self.venue)
+        self.on_move: Callable[[], None] | None = None
         self.on_end: Callable[[], None] | None = None
         self.pump.move_to(self.feed.start)
 
@@ -56,6 +57,8 @@ class PaperExchange:
         with self.lock:
             ended = self.pump.ended
             self.pump.move_to(moment)
+            if self.on_move is not None:
+                self.on_move()
             if self.pump.ended and not ended and self.on_end is not None:
                 self.on_end()
 
