@@ -15,14 +15,26 @@ if TYPE_CHECKING:
     from typing import IO
 
 #: Bytes read at once. Small enough for a batch to stay in the processor's cache while it is parsed.
-CHUNK = 1 << 15
+CHUNK = 1 << 13
 
 GZIP, ZIP = b"\x1f\x8b", b"PK\x03\x04"
 
 
 def batches(path: Path) -> Iterator[list[str]]:
     """
-    The lines of a file, a list at a time; the last line needs no newline.
+    The lines of a file, a list at a time.
+
+    Raises:
+        FeedError: as `texts` does.
+        EOFError: as `texts` does.
+    """
+    for text in texts(path):
+        yield text[:-1].split("\n")
+
+
+def texts(path: Path) -> Iterator[str]:
+    """
+    A file's text, whole lines at a time, each with its newline, which may be missing from the last in the file.
 
     Raises:
         FeedError: for a file that cannot be opened or is empty.
@@ -31,12 +43,15 @@ def batches(path: Path) -> Iterator[list[str]]:
     rest = b""
     empty = True
     for data in _content(path):
-        whole, newline, rest = (rest + data).rpartition(b"\n")
-        if newline:
+        end = data.rfind(b"\n") + 1
+        if end:
             empty = False
-            yield _text(whole).split("\n")
+            yield _text(rest + data[:end])
+            rest = data[end:]
+        else:
+            rest += data
     if rest:
-        yield [_text(rest)]
+        yield _text(rest + b"\n")
     elif empty:
         msg = f"{path} is empty"
         raise FeedError(msg)
