@@ -47,7 +47,7 @@ class PaperExchange:
         )
         factor = 0.0 if settings.speed == "max" else float(settings.speed)
         self.pump = Pump(self.venue, self.feed, factor, clock)
-        self.gateway = Gateway(self.venue)
+        self.gateway = Gateway(self.venue, rate_limits=settings.rate_limits())
         self.on_move: Callable[[], None] | None = None
         self.on_end: Callable[[], None] | None = None
         self.pump.move_to(self.feed.start)
@@ -64,7 +64,7 @@ class PaperExchange:
 
     def catch_up(self) -> None:
         """Let the market go on until now."""
-        if self.pump.is_live or isinstance(self.feed, PushFeed):
+        if self.pump.is_paced or isinstance(self.feed, PushFeed):
             self.move_to(self.pump.now())
 
     def open_account(self, name: str, balances: Mapping[str, str]) -> Account:
@@ -92,7 +92,7 @@ class PaperAccount:
         lowered = {name.lower(): str(value) for name, value in headers.items()}
         with exchange.lock:
             exchange.catch_up()
-            replayed = not exchange.pump.is_live and not isinstance(exchange.feed, PushFeed)
+            replayed = not exchange.pump.is_paced and not isinstance(exchange.feed, PushFeed)
             if replayed:
                 exchange.move_to(exchange.venue.now + self._leg())
             reply = exchange.gateway.handle(method, url, lowered, text, caller=self.account.name, key=self._key)
@@ -107,7 +107,7 @@ class PaperAccount:
         A replay at full speed answers zeros: there ``request`` itself moves the market by these times.
         """
         exchange = self.exchange
-        if not exchange.settings.latency.max_ms or not exchange.pump.is_live:
+        if not exchange.settings.latency.max_ms or not exchange.pump.is_paced:
             return 0.0, 0.0
         with exchange.lock:
             return self._leg() / 1000, self._leg() / 1000
@@ -128,7 +128,7 @@ class PaperAccount:
         A replay at full speed moves its market at once and answers 0.
         """
         pump = self.exchange.pump
-        if pump.is_live:
+        if pump.is_paced:
             return milliseconds / 1000 / pump.factor
         self.exchange.move_to(self.exchange.venue.now + max(round(milliseconds), 0))
         return 0.0
@@ -186,9 +186,7 @@ class House:
 HOUSE = House()
 
 
-def open_account(
-    options: Mapping[str, Any], api_key: str | None = None, secret: str | None = None
-) -> PaperAccount:
+def open_account(options: Mapping[str, Any], api_key: str | None = None, secret: str | None = None) -> PaperAccount:
     """
     The paper account that the options name: ``account``, else the API key, else ``default``.
 

@@ -50,7 +50,7 @@ class Pump:
         self._venue_start = venue.now
 
     @property
-    def is_live(self) -> bool:
+    def is_paced(self) -> bool:
         """Whether a clock drives the venue."""
         return self.factor > 0
 

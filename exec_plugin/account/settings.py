@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from attrs import field, fields, frozen
+from attrs.validators import instance_of, optional
 
 from exec_plugin.core.errors import ConfigError
 from exec_plugin.core.fill_models import (
@@ -21,6 +22,7 @@ from exec_plugin.core.fill_models import (
     UniformLatency,
 )
 from exec_plugin.core.units import to_units
+from exec_plugin.endpoints import RATE_LIMITS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -109,6 +111,18 @@ _FEE_NAMES = ("maker", "taker", "buyer", "seller", "bnb_discount")
 _SLIPPAGE_NAMES = ("base_slippage", "size_impact")
 
 
+def _fees(value: Any) -> dict[str, Any]:
+    return _only("fees", dict(value), _FEE_NAMES)
+
+
+def _slippage(value: Any) -> dict[str, Any]:
+    return _only("slippage", dict(value), _SLIPPAGE_NAMES)
+
+
+def _balances() -> dict[str, str]:
+    return {"USDT": "10000"}
+
+
 @frozen
 class Settings:
     """
@@ -127,11 +141,13 @@ class Settings:
         fees: ``maker``, ``taker``, ``buyer``, ``seller`` rates, and ``bnb_discount`` to pay in BNB.
         slippage: ``base_slippage`` and ``size_impact`` where the book shows no quantities.
         latency: ms for each way, a number or ``min_ms`` and ``max_ms``.
+        limits: whether Binance's request and order limits are enforced; by default where a clock drives the venue,
+            not in a replay at full speed, whose requests take no time.
         on_bad: ``raise`` or ``skip`` for a recording's malformed lines.
     """
 
     account: str = field(default="", converter=str)
-    balances: Mapping[str, str] = field(factory=lambda: {"USDT": "10000"}, converter=_amounts)
+    balances: Mapping[str, str] = field(factory=_balances, converter=_amounts)
     feed: str = field(default="synthetic", validator=_one_of(*FEEDS))
     recording: str = field(default="", converter=str)
     symbols: tuple[str, ...] = field(default=(), converter=_names)
@@ -139,11 +155,10 @@ class Settings:
     speed: str = field(default="1", converter=_speed)
     fill_model: str = field(default="queue", validator=_one_of(*FILL_MODELS))
     queue: str = field(default="proportional", validator=_one_of(*QUEUES))
-    fees: Mapping[str, Any] = field(factory=dict, converter=lambda value: _only("fees", dict(value), _FEE_NAMES))
-    slippage: Mapping[str, Any] = field(
-        factory=dict, converter=lambda value: _only("slippage", dict(value), _SLIPPAGE_NAMES)
-    )
+    fees: Mapping[str, Any] = field(factory=dict, converter=_fees)
+    slippage: Mapping[str, Any] = field(factory=dict, converter=_slippage)
     latency: UniformLatency = field(default=UniformLatency(), converter=_latency)
+    limits: bool | None = field(default=None, validator=optional(instance_of(bool)))
     on_bad: str = field(default="raise", validator=_one_of("raise", "skip"))
 
     @classmethod
@@ -177,9 +192,14 @@ class Settings:
             self.feed, recording, self.symbols, self.seed, self.speed, self.fill_model, self.queue,
             {name: str(value) for name, value in self.fees.items()},
             {name: str(value) for name, value in self.slippage.items()},
-            self.latency.min_ms, self.latency.max_ms, self.on_bad,
+            self.latency.min_ms, self.latency.max_ms, self.limits, self.on_bad,
         )  # fmt: skip
         return json.dumps(parts, sort_keys=True)
+
+    def rate_limits(self) -> tuple[Mapping[str, object], ...]:
+        """The limits to enforce: Binance's or none."""
+        enforced = self.speed != "max" if self.limits is None else self.limits
+        return RATE_LIMITS if enforced else ()
 
     def fee_model(self) -> BinanceFees:
         """The commission rates; 0.1 % unless set."""

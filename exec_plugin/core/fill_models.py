@@ -147,7 +147,8 @@ class SlippageModel(ABC):
 
     def units(self, symbol: str, is_buy: bool, qty: int, bid: int, ask: int, last: int, volume: int) -> int:
         """The same in units."""
-        market_data = MarketData(symbol, *(to_decimal(value) for value in (bid, min(ask, FAR - 1), last, volume)))
+        prices = (to_decimal(bid), to_decimal(min(ask, FAR - 1)), to_decimal(last))
+        market_data = MarketData(symbol, *prices, to_decimal(volume))
         side = "BUY" if is_buy else "SELL"
         slippage = self.calculate_slippage(Order("", symbol, side, "MARKET", to_decimal(qty)), market_data)
         return max(int(slippage * SCALE), 0)

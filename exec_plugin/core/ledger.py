@@ -102,6 +102,11 @@ class Desk:
             if text == client_id or not text.isascii() or not text.isdigit():
                 return None
             order_id = int(text)
+            found = self._by_id(order_id)
+            return found if found is not None and found.client_id == client_id else None
+        return self._by_id(order_id)
+
+    def _by_id(self, order_id: int) -> LiveOrder | None:
         position = bisect_left(self.orders, order_id, key=_id)
         found = self.orders[position] if position < len(self.orders) else None
         return found if found is not None and found.id == order_id else None
@@ -128,7 +133,13 @@ class Desk:
 
     def lock(self, order: LiveOrder) -> None:
         """Set aside what the order's unfilled part needs at its own price."""
-        need = self.need(order)
+        self._keep(order, self.need(order))
+
+    def set_aside(self, order: LiveOrder, cost: int) -> None:
+        """While it trades, keep what an order may still spend: ``cost`` if it buys without a limit, else its need."""
+        self._keep(order, cost if order.is_buy and not order.price else self.need(order))
+
+    def _keep(self, order: LiveOrder, need: int) -> None:
         balance = self.quote if order.is_buy else self.base
         balance.free -= need - order.locked
         balance.locked += need - order.locked

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 from attrs import asdict, field, frozen
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
+_ZERO = Decimal(0)
 _TWO = Decimal(2)
 _HUNDRED = Decimal(100)
 
@@ -26,23 +27,41 @@ class _Record:
 
     def to_dict(self) -> dict[str, Any]:
         """The fields as JSON-ready values: Decimals become plain texts."""
-        return asdict(  # type: ignore[arg-type]  # subclasses are attrs classes
-            self,
+        return asdict(
+            self,  # type: ignore[arg-type]  # subclasses are attrs classes
             filter=lambda attribute, _: attribute.name != "info",
             value_serializer=lambda _, __, value: _plain(value),
         )
 
 
-@frozen(slots=True)
+@frozen(slots=True, init=False)
 class MarketData(_Record):
-    """The market of one symbol at one moment; prices in quote, volume in base, ``timestamp`` in ms."""
+    """
+    The market of one symbol at one moment; prices in quote, volume in base, ``timestamp`` in ms.
+
+    ``price`` is another name for ``last_price``; without either it is half way between bid and ask.
+    """
 
     symbol: str
     bid: Decimal
     ask: Decimal
     last_price: Decimal
-    volume: Decimal = Decimal(0)
-    timestamp: int = 0
+    volume: Decimal
+    timestamp: int
+
+    def __init__(
+        self,
+        symbol: str,
+        bid: Decimal,
+        ask: Decimal,
+        last_price: Decimal | None = None,
+        volume: Decimal = _ZERO,
+        timestamp: int = 0,
+        *,
+        price: Decimal | None = None,
+    ) -> None:
+        last = price if last_price is None else last_price
+        self.__attrs_init__(symbol, bid, ask, (bid + ask) / _TWO if last is None else last, volume, timestamp)
 
     @property
     def price(self) -> Decimal:
@@ -63,7 +82,7 @@ class MarketData(_Record):
     def spread_pct(self) -> Decimal:
         """The spread as a percentage of the mid price; 0 for an empty book."""
         mid = self.mid_price
-        return self.spread / mid * _HUNDRED if mid else Decimal(0)
+        return self.spread / mid * _HUNDRED if mid else _ZERO
 
 
 @frozen(slots=True)
@@ -74,13 +93,17 @@ class OrderBookLevel(_Record):
     quantity: Decimal
 
 
+def _levels(levels: Iterable[OrderBookLevel | tuple[Decimal, Decimal]]) -> tuple[OrderBookLevel, ...]:
+    return tuple(level if isinstance(level, OrderBookLevel) else OrderBookLevel(*level) for level in levels)
+
+
 @frozen(slots=True)
 class OrderBook(_Record):
-    """Price levels of both sides, in any order; the best are found by price."""
+    """Price levels of both sides, in any order, as levels or ``(price, quantity)``; the best are found by price."""
 
     symbol: str
-    bids: Sequence[OrderBookLevel] = ()
-    asks: Sequence[OrderBookLevel] = ()
+    bids: Sequence[OrderBookLevel] = field(default=(), converter=_levels)
+    asks: Sequence[OrderBookLevel] = field(default=(), converter=_levels)
     timestamp: int = 0
 
     def get_best_bid(self) -> Decimal | None:
@@ -139,8 +162,29 @@ class Order(_Record):
 
 
 @frozen(slots=True)
+class Fill(_Record):
+    """One execution of one order: price in quote, quantity in base, ``time`` in ms."""
+
+    id: str
+    order_id: str
+    symbol: str
+    side: str
+    price: Decimal
+    quantity: Decimal
+    quote_quantity: Decimal
+    commission: Decimal
+    commission_asset: str
+    is_maker: bool
+    time: int
+
+
+@frozen(slots=True)
 class Position(_Record):
-    """What is held of one symbol's base asset, at average cost in quote per base, fees included."""
+    """
+    What trading has built up of one symbol's base asset, at average cost in quote per base, fees included.
+
+    ``quantity`` is negative when more was sold than bought.
+    """
 
     symbol: str
     quantity: Decimal

@@ -21,6 +21,8 @@ LIMIT_MAKER = "LIMIT_MAKER"
 MARKET = "MARKET"
 #: Kinds that wait for a trigger, and whether they wait for a falling price on the sell side.
 STOP_KINDS = {"STOP_LOSS": True, "STOP_LOSS_LIMIT": True, "TAKE_PROFIT": False, "TAKE_PROFIT_LIMIT": False}
+#: Kinds without a limit price.
+PRICELESS = frozenset((MARKET, "STOP_LOSS", "TAKE_PROFIT"))
 
 # Time in force
 GTC = "GTC"

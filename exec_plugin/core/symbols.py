@@ -86,7 +86,7 @@ class LotRule:
     def nearest(self, value: int) -> int:
         """The legal value nearest to a refused one."""
         step = self.step
-        low = -(-max(self.minimum, 0) // step) * step
+        low = -(-self.minimum // step) * step
         high = self.maximum // step * step
         return min(max((value + step // 2) // step * step, low), high)
 
@@ -161,9 +161,7 @@ class Symbol:
         except (KeyError, ValueError) as error:
             msg = f"{name}: unreadable filter: {error}"
             raise ConfigError(msg) from error
-        return cls(
-            name, base, quote, info, info["status"], frozenset(info["orderTypes"]), filters=filters, **rules
-        )
+        return cls(name, base, quote, info, info["status"], frozenset(info["orderTypes"]), filters=filters, **rules)
 
     def to_exchange_info(self) -> dict[str, Any]:
         """The entry of ``exchangeInfo.symbols``."""
@@ -173,7 +171,7 @@ class Symbol:
 def _rules(filters: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     rules: dict[str, Any] = {
         "price": _lot(filters.get("PRICE_FILTER"), "minPrice", "maxPrice", "tickSize"),
-        "lot": _lot(filters.get("LOT_SIZE"), "minQty", "maxQty", "stepSize"),
+        "lot": _lot(filters.get("LOT_SIZE"), "minQty", "maxQty", "stepSize", least=1),
         "market_lot": _lot(filters.get("MARKET_LOT_SIZE"), "minQty", "maxQty", "stepSize"),
         "notional": _notional(filters),
         "percent": _percent(filters),
@@ -187,11 +185,11 @@ def _rules(filters: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     return rules
 
 
-def _lot(item: Mapping[str, Any] | None, low: str, high: str, step: str) -> LotRule:
+def _lot(item: Mapping[str, Any] | None, low: str, high: str, step: str, least: int = 0) -> LotRule:
     if item is None:
-        return LotRule()
+        return LotRule(least)
     minimum, maximum, by = (parse_units(str(item[key])) for key in (low, high, step))
-    return LotRule(minimum, maximum or FAR, by or 1)
+    return LotRule(max(minimum, least), maximum or FAR, by or 1)
 
 
 def _notional(filters: Mapping[str, Mapping[str, Any]]) -> NotionalRule:
@@ -214,7 +212,8 @@ def _notional(filters: Mapping[str, Mapping[str, Any]]) -> NotionalRule:
 def _percent(filters: Mapping[str, Mapping[str, Any]]) -> PercentRule | None:
     if (item := filters.get("PERCENT_PRICE_BY_SIDE")) is not None:
         keys = ("bidMultiplierUp", "bidMultiplierDown", "askMultiplierUp", "askMultiplierDown")
-        return PercentRule(*(parse_units(str(item[key])) for key in keys), int(item.get("avgPriceMins", 5)))
+        bid_up, bid_down, ask_up, ask_down = (parse_units(str(item[key])) for key in keys)
+        return PercentRule(bid_up, bid_down, ask_up, ask_down, int(item.get("avgPriceMins", 5)))
     if (item := filters.get("PERCENT_PRICE")) is not None:
         up, down = parse_units(str(item["multiplierUp"])), parse_units(str(item["multiplierDown"]))
         return PercentRule(up, down, up, down, int(item.get("avgPriceMins", 5)), "PERCENT_PRICE")

@@ -8,14 +8,16 @@ that lie off a symbol's tick. Text becomes units directly and units become text 
 from __future__ import annotations
 
 import re
-from decimal import Decimal, InvalidOperation
+from decimal import Context, Decimal, Inexact, InvalidOperation
 
 DECIMALS = 8
-SCALE = 10**DECIMALS
+SCALE: int = 10**DECIMALS
 #: A price above every price: the ask of an empty book, the trigger of no stop.
 FAR = 1 << 62
 
-_PLAIN = re.compile(r"-?\d{1,20}(?:\.\d+)?")
+_PLAIN = re.compile(r"-?[0-9]{1,20}(?:\.[0-9]+)?")
+#: Wide enough for every product with SCALE that is worth having; what would be rounded is refused.
+_EXACT = Context(prec=60, traps=[Inexact, InvalidOperation])
 
 
 def parse_units(text: str) -> int:
@@ -51,8 +53,11 @@ def to_units(value: Decimal | int | str) -> int:
         msg = f"{value!r} is a {type(value).__name__}; pass a Decimal, an int or a str such as '0.1'"
         raise TypeError(msg)
     try:
-        scaled = value * SCALE
+        scaled = _EXACT.multiply(Decimal(value), SCALE)
         units = int(scaled)
+    except Inexact:
+        msg = f"{value} has more than {DECIMALS} decimals"
+        raise ValueError(msg) from None
     except (InvalidOperation, OverflowError, ValueError):
         msg = f"{value!r} is not a finite number"
         raise ValueError(msg) from None

@@ -35,11 +35,23 @@ _HANDLERS: dict[str, Callable[[Context, dict[str, Any]], Any]] = {
     **orders.HANDLERS,
     **accounts.HANDLERS,
 }
+_KEY_ERRORS = (-2014, -2015)
 _SECURITY_PARAMS = frozenset(("timestamp", "recvWindow", "signature"))
 #: The fields that hold moments, for clients that ask for microseconds.
 _MOMENTS = frozenset((
     "serverTime", "time", "updateTime", "workingTime", "transactTime", "openTime", "closeTime", "T", "transactionTime",
 ))  # fmt: skip
+
+
+class _Asked(NamedTuple):
+    """A request whose endpoint is known."""
+
+    endpoint: Endpoint
+    query: str
+    body: str
+    headers: Mapping[str, str]
+    caller: str
+    key: Key | None
 
 
 class Reply(NamedTuple):
@@ -116,45 +128,47 @@ class Gateway:
         endpoint = ENDPOINTS.get((method, parts.path))
         if endpoint is None:
             return self._not_found(method, parts.path)
-        reply_headers: dict[str, str] = {}
+        asked = _Asked(endpoint, parts.query, body, headers, caller, key)
+        extra: dict[str, str] = {}
         try:
             micros = _time_unit(headers)
-            value = self._answer(endpoint, parts.query, body, headers, caller, key, reply_headers)
+            value = self._answer(asked, extra)
         except TooMany as error:
-            reply_headers["Retry-After"] = str(error.retry_after)
-            return self._reply(HTTPStatus.TOO_MANY_REQUESTS, _error(error), caller, reply_headers)
+            extra["Retry-After"] = str(error.retry_after)
+            return self._reply(HTTPStatus.TOO_MANY_REQUESTS, _error(error), caller, extra)
         except VenueError as error:
-            status = HTTPStatus.UNAUTHORIZED if error.code in (-2014, -2015) else HTTPStatus.BAD_REQUEST
-            return self._reply(status, _error(error), caller, reply_headers)
-        return self._reply(HTTPStatus.OK, _in_micros(value) if micros else value, caller, reply_headers)
+            status = HTTPStatus.UNAUTHORIZED if error.code in _KEY_ERRORS else HTTPStatus.BAD_REQUEST
+            return self._reply(status, _error(error), caller, extra)
+        return self._reply(HTTPStatus.OK, _in_micros(value) if micros else value, caller, extra)
 
-    def _answer(
-        self, endpoint: Endpoint, query: str, body: str, headers: Mapping[str, str], caller: str, key: Key | None,
-        reply_headers: dict[str, str],
-    ) -> Any:  # fmt: skip
-        now = self.venue.now
-        sent = parse_form(query)
-        if body:
+    def _answer(self, asked: _Asked, extra: dict[str, str]) -> Any:
+        """The value to answer with; headers beyond the usual ones go into ``extra``."""
+        endpoint, now = asked.endpoint, self.venue.now
+        sent = parse_form(asked.query)
+        if asked.body:
             # the query string wins where both name a parameter (rest-api.md, General Information on Endpoints)
-            sent = {**parse_form(body), **sent}
-        self.limits.spend(caller, endpoint.cost(sent), now)
+            sent = {**parse_form(asked.body), **sent}
+        self.limits.spend(asked.caller, endpoint.cost(sent), now)
         account = None
         if endpoint.security == SIGNED:
-            name = headers.get("x-mbx-apikey")
-            found = key if key is not None and name else find_key(name, self.keys)
-            check_signature(found, sent, query, body)
-            check_timing(sent, now)
-            account = found.account
+            account = self._authenticate(asked, sent)
             sent = {name: value for name, value in sent.items() if name not in _SECURITY_PARAMS}
         params = typed(endpoint.params, sent, self._symbol)
-        if not endpoint.orders:
-            return _HANDLERS[endpoint.name](Context(self, account), params)
-        assert account is not None  # noqa: S101 - endpoints that place orders are signed
+        handler = _HANDLERS[endpoint.name]
+        if account is None or not endpoint.orders:
+            return handler(Context(self, account), params)
         self.limits.check_orders(account.name, endpoint.orders, now)
-        value = _HANDLERS[endpoint.name](Context(self, account), params)
+        value = handler(Context(self, account), params)
         self.limits.add_orders(account.name, endpoint.orders, now)
-        reply_headers.update(self.limits.order_headers(account.name, now))
+        extra.update(self.limits.order_headers(account.name, now))
         return value
+
+    def _authenticate(self, asked: _Asked, sent: Mapping[str, str]) -> Account:
+        name = asked.headers.get("x-mbx-apikey")
+        key = asked.key if asked.key is not None and name else find_key(name, self.keys)
+        check_signature(key, sent, asked.query, asked.body)
+        check_timing(sent, self.venue.now)
+        return key.account
 
     def _symbol(self, name: str) -> Symbol:
         return self.venue.market(name).symbol

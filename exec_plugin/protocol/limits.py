@@ -99,7 +99,7 @@ class Limits:
 
     def weight_headers(self, caller: str, now: int) -> dict[str, str]:
         """``X-MBX-USED-WEIGHT`` headers."""
-        found = {}
+        found: dict[str, str] = {}
         for window in self.weights:
             used = str(window.used(caller, now))
             found.setdefault("X-MBX-USED-WEIGHT", used)

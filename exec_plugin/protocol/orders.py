@@ -59,7 +59,8 @@ def place(context: Context, params: dict[str, Any]) -> dict[str, Any]:
     """New order."""
     desk = context.desk(params["symbol"])
     before = len(desk.records)
-    order = _place(context, desk, params, dry_run=False)
+    options = _options(desk.symbol, params)
+    order = context.venue.place(context.account, *_basics(params), **options)
     kind = params.get("newOrderRespType") or ("FULL" if order.kind in (MARKET, LIMIT) else "ACK")
     if kind == "ACK":
         return render.acknowledged(order)
@@ -72,41 +73,40 @@ def place(context: Context, params: dict[str, Any]) -> dict[str, Any]:
 def test(context: Context, params: dict[str, Any]) -> dict[str, Any]:
     """Check a new order without sending it to the matching engine."""
     desk = context.desk(params["symbol"])
-    order = _place(context, desk, params, dry_run=True)
+    options = _options(desk.symbol, params)
+    context.venue.check(context.account, *_basics(params), **options)
     if not params.get("computeCommissionRates"):
         return {}
     fees = _fees(context)
+    is_buy = params["side"] == "BUY"
     return {
-        "standardCommissionForOrder": _rates_for(fees.standard, order.is_buy),
-        "specialCommissionForOrder": _rates_for(fees.special, order.is_buy),
-        "taxCommissionForOrder": _rates_for(fees.tax, order.is_buy),
+        "standardCommissionForOrder": _rates_for(fees.standard, is_buy=is_buy),
+        "specialCommissionForOrder": _rates_for(fees.special, is_buy=is_buy),
+        "taxCommissionForOrder": _rates_for(fees.tax, is_buy=is_buy),
         "discount": discount(fees),
     }
 
 
-def _place(context: Context, desk: Desk, params: dict[str, Any], *, dry_run: bool) -> LiveOrder:
+def _basics(params: Mapping[str, Any]) -> tuple[str, bool, str, int, int]:
+    quantity, price = params.get("quantity", 0), params.get("price", 0)
+    return params["symbol"], params["side"] == "BUY", params["type"], quantity, price
+
+
+def _options(symbol: Symbol, params: dict[str, Any]) -> dict[str, Any]:
+    """What else an order takes, once its parameters are known to belong together."""
     check_combination(params)
-    kind: str = params["type"]
-    symbol = desk.symbol
-    _check_features(symbol, kind, params)
-    extra = {name: params[name] for name in ("strategyId", "strategyType") if name in params}
+    _check_features(symbol, params["type"], params)
+    extra: dict[str, Any] = {name: params[name] for name in ("strategyId", "strategyType") if name in params}
     if extra.get("strategyType", _LOWEST_STRATEGY_TYPE) < _LOWEST_STRATEGY_TYPE:
         raise RequestRejected(-1134, "`strategyType` was less than 1000000.")
-    return context.venue.place(
-        context.account,
-        symbol.name,
-        params["side"] == "BUY",
-        kind,
-        params.get("quantity", 0),
-        params.get("price", 0),
-        tif=params.get("timeInForce", GTC),
-        stop=params.get("stopPrice", 0),
-        quote_qty=params.get("quoteOrderQty", 0),
-        client_id=params.get("newClientOrderId", ""),
-        stp=params.get("selfTradePreventionMode") or symbol.info["defaultSelfTradePreventionMode"],
-        extra=extra or None,
-        dry_run=dry_run,
-    )
+    return {
+        "tif": params.get("timeInForce", GTC),
+        "stop": params.get("stopPrice", 0),
+        "quote_qty": params.get("quoteOrderQty", 0),
+        "client_id": params.get("newClientOrderId", ""),
+        "stp": params.get("selfTradePreventionMode") or symbol.info["defaultSelfTradePreventionMode"],
+        "extra": extra or None,
+    }
 
 
 def check_combination(params: Mapping[str, Any]) -> None:
@@ -303,7 +303,7 @@ def rates(found: Rates) -> dict[str, str]:
     return {name: to_text(getattr(found, name)) for name in ("maker", "taker", "buyer", "seller")}
 
 
-def _rates_for(found: Rates, is_buy: bool) -> dict[str, str]:
+def _rates_for(found: Rates, *, is_buy: bool) -> dict[str, str]:
     return {"maker": to_text(found.of[True][is_buy]), "taker": to_text(found.of[False][is_buy])}
 
 

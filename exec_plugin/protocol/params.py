@@ -96,7 +96,7 @@ def typed(kinds: Mapping[str, str], sent: Mapping[str, str], symbols: Callable[[
 
 def check_precision(values: dict[str, Any], kinds: Mapping[str, str], sent: Mapping[str, str], symbol: Symbol) -> None:
     """Refuse more decimals than the symbol's assets have, and zero quantities and prices."""
-    for name in values:
+    for name, value in values.items():
         kind = kinds[name].rstrip("!")
         places = _PLACES.get(kind)
         if places is None:
@@ -108,7 +108,7 @@ def check_precision(values: dict[str, Any], kinds: Mapping[str, str], sent: Mapp
                 f"Parameter '{name}' has too much precision.",
                 f"{sent[name]} has {len(fraction)} decimals and {symbol.name} takes {symbol.info[places]}",
             )
-        if not values[name]:
+        if not value:
             what = "quantity" if kind != "price" else name
             raise RequestRejected(-1013, f"Invalid {what}.", f"{name} must be more than 0")
 
@@ -200,8 +200,6 @@ _PARSERS: Mapping[str, Callable[[str, str], Any]] = {
     "side": _one_of(-1117, "Invalid side.", ("BUY", "SELL")),
     "order_type": _one_of(-1116, "Invalid orderType.", ORDER_TYPES),
     "tif": _one_of(-1115, "Invalid timeInForce.", (GTC, IOC, FOK)),
-    "resp_type": _one_of(
-        -1130, "Data sent for parameter 'newOrderRespType' is not valid.", ("ACK", "RESULT", "FULL")
-    ),
+    "resp_type": _one_of(-1130, "Data sent for parameter 'newOrderRespType' is not valid.", ("ACK", "RESULT", "FULL")),
     "stp": _one_of(-1130, "Data sent for parameter 'selfTradePreventionMode' is not valid.", STP_MODES),
 }

@@ -359,10 +359,18 @@ class Market:
                 self.taker_expires = True
                 return
 
+    def forget_prevented(self) -> None:
+        """Start a new plan: what self-trade prevention found for an earlier one says nothing about it."""
+        if self.prevented or self.taker_expires:
+            self.forget_prevention()
+
+    def forget_prevention(self) -> None:
+        """Drop what the last plan prevented: the order it was for does not trade."""
+        self.prevented, self.taker_expires = [], False
+
     def plan(self, is_buy: bool, limit: int, qty: int, account: object = None, stp: str = "NONE") -> list[Offer]:
         """What a taker of ``qty`` would get now, within ``limit``; less than ``qty`` when the book is short."""
-        if self.prevented or self.taker_expires:
-            self.prevented, self.taker_expires = [], False
+        self.forget_prevented()
         if is_buy:
             touch, shown, alone = self.ask, self.ask_qty, self.ask < self.sells.best
             reachable, depth = touch <= limit, self.asks
@@ -393,7 +401,7 @@ class Market:
         self, is_buy: bool, amount: int, step: int, account: object = None, stp: str = "NONE"
     ) -> list[Offer]:
         """What a MARKET order by ``quoteOrderQty`` would get: the most lots whose value stays within ``amount``."""
-        self.prevented, self.taker_expires = [], False
+        self.forget_prevented()
         found: list[Offer] = []
         total, left = 0, amount * SCALE
         for price, available, maker in self._allowed(is_buy, FAR if is_buy else 0, account, stp):

@@ -1,0 +1,155 @@
+"""Whether an order is accepted: the rules it must meet, what it would trade at once, and who pays for that."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from exec_plugin.core import filters
+from exec_plugin.core.errors import FilterFailure, OrderRejected
+from exec_plugin.core.orders import FOK, LIMIT_MAKER, MARKET, STOP_KINDS
+from exec_plugin.core.units import FAR, SCALE, short_text
+
+if TYPE_CHECKING:
+    from exec_plugin.core.ledger import Desk
+    from exec_plugin.core.matching import Market, Offer
+    from exec_plugin.core.orders import LiveOrder
+
+
+def average(market: Market, minutes: int, now: int) -> int:
+    """The average price that filters use: the last price when ``minutes`` is 0 or nothing traded in them."""
+    return (market.tape.average(minutes, now) if minutes else 0) or market.last
+
+
+def check_rules(market: Market, desk: Desk, order: LiveOrder) -> None:
+    """
+    Every rule that does not depend on the account's money.
+
+    Raises:
+        FilterFailure, OrderRejected: the first rule that is not met.
+    """
+    symbol = market.symbol
+    kind, price, stop, qty = order.kind, order.price, order.stop, order.qty
+    if symbol.status != "TRADING":
+        raise OrderRejected("Market is closed.", f"{symbol.name} is {symbol.status}")
+    if price:
+        filters.check_price(symbol, price)
+        if symbol.percent is not None:
+            usual = average(market, symbol.percent.avg_minutes, order.time)
+            filters.check_percent(symbol, order.is_buy, price, usual)
+    if stop:
+        filters.check_price(symbol, stop)
+    if not order.quote_qty:
+        filters.check_lot(symbol, qty)
+    if kind == MARKET:
+        _check_market(market, order)
+    elif price or stop:
+        filters.check_notional(symbol, price or stop, qty)
+    if len(desk.open) >= symbol.max_orders:
+        filters.check_count("MAX_NUM_ORDERS", len(desk.open), symbol.max_orders)
+    if kind in STOP_KINDS:
+        _check_stop(market, desk, order)
+
+
+def _check_stop(market: Market, desk: Desk, order: LiveOrder) -> None:
+    filters.check_count("MAX_NUM_ALGO_ORDERS", desk.algo_open, market.symbol.max_algo_orders)
+    last, stop = market.last, order.stop
+    if last and (last >= stop if market.waits_above(order) else last <= stop):
+        raise OrderRejected(
+            "Order would trigger immediately.",
+            f"the last price is {short_text(last)} and the stop price {short_text(stop)}",
+        )
+
+
+def _check_market(market: Market, order: LiveOrder) -> None:
+    symbol = market.symbol
+    rule = symbol.notional
+    if order.quote_qty:
+        if rule.minimum_for_market and order.quote_qty < rule.minimum:
+            raise FilterFailure(
+                "NOTIONAL", f"{short_text(order.quote_qty)} is below the minimum {short_text(rule.minimum)}"
+            )
+        return
+    filters.check_market_lot(symbol, order.qty)
+    if rule.minimum_for_market or rule.maximum_for_market:
+        filters.check_market_notional(symbol, average(market, rule.avg_minutes, order.time), order.qty)
+
+
+def plan(market: Market, desk: Desk, order: LiveOrder) -> list[Offer]:
+    """
+    What the order would trade at once, once it is clear that the account can pay for it.
+
+    Raises:
+        OrderRejected: when it cannot, or the order may not trade as it would.
+    """
+    is_buy, kind, qty, price = order.is_buy, order.kind, order.qty, order.price
+    if kind == MARKET:
+        if order.quote_qty:
+            return _plan_quote(market, desk, order)
+        offers = market.plan(is_buy, FAR if is_buy else 0, qty, desk.account, order.stp)
+        desk.require(is_buy, cost(offers) if is_buy else qty)
+        return offers
+    desk.require(is_buy, (price or order.stop) * qty // SCALE if is_buy else qty)
+    if order.stop:
+        return []
+    if kind == LIMIT_MAKER:
+        if next(market.offers(is_buy, price), None) is not None:
+            raise OrderRejected("Order would immediately match and take.", _touch_hint(market, is_buy=is_buy))
+        market.forget_prevention()
+        return []
+    return within_limit(market, order, qty)
+
+
+def within_limit(market: Market, order: LiveOrder, qty: int) -> list[Offer]:
+    """What an order with a limit would trade at once: all or nothing for FOK."""
+    offers = market.plan(order.is_buy, order.price, qty, order.desk.account, order.stp)
+    if order.tif == FOK and sum(offer[1] for offer in offers) < qty:
+        market.forget_prevention()
+        return []
+    return offers
+
+
+def _plan_quote(market: Market, desk: Desk, order: LiveOrder) -> list[Offer]:
+    symbol, is_buy = market.symbol, order.is_buy
+    step = max(symbol.lot.step, symbol.market_lot.step)
+    offers = market.plan_quote(is_buy, order.quote_qty, step, desk.account, order.stp)
+    total = sum(offer[1] for offer in offers)
+    if not offers or total < symbol.lot.minimum:
+        name = "symbol" if not offers else "LOT_SIZE filter"
+        raise OrderRejected(f"Order book liquidity is less than {name} minimum quantity.")
+    if total < symbol.market_lot.minimum:
+        raise OrderRejected("Order book liquidity is less than MARKET_LOT_SIZE filter minimum quantity.")
+    desk.require(is_buy, order.quote_qty if is_buy else total)
+    return offers
+
+
+def affordable(order: LiveOrder, offers: list[Offer]) -> list[Offer]:
+    """A triggered market order may cost more than it locked: it buys what its account can pay."""
+    if not order.is_buy:
+        return offers
+    purse = order.desk.quote.free + order.locked
+    step = order.symbol.lot.step
+    found: list[Offer] = []
+    for price, qty, maker in offers:
+        part = min(qty, purse * SCALE // price // step * step)
+        if part <= 0:
+            break
+        found.append((price, part, maker))
+        purse -= price * part // SCALE
+        if part < qty:
+            break
+    return found
+
+
+def cost(offers: list[Offer]) -> int:
+    """What a buyer pays for offers, in quote units."""
+    # a list: faster than a generator for the one offer that is usual
+    return sum([price * qty // SCALE for price, qty, _ in offers])
+
+
+def _touch_hint(market: Market, *, is_buy: bool) -> str:
+    step = market.symbol.price.step
+    if is_buy:
+        best = min(market.ask, market.sells.best)
+        return f"the best ask is {short_text(best)}; the nearest price that rests is {short_text(best - step)}"
+    best = max(market.bid, market.buys.best)
+    return f"the best bid is {short_text(best)}; the nearest price that rests is {short_text(best + step)}"

@@ -1,0 +1,441 @@
+"""One deterministic exchange in memory: markets and accounts under one clock."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+from exec_plugin.core import filters
+from exec_plugin.core.errors import AmendRejected, CancelRejected, ConfigError, OrderRejected, RequestRejected
+from exec_plugin.core.events import BOOK, DEPTH, QUOTE, TRADE, Amendment, Fill
+from exec_plugin.core.fill_models import FILL_MODELS, BinanceFees, NoSlippage, ProportionalQueue
+from exec_plugin.core.ledger import Account, Desk
+from exec_plugin.core.matching import Market
+from exec_plugin.core.orders import (
+    CANCELED,
+    EXPIRED,
+    EXPIRED_IN_MATCH,
+    FILLED,
+    FOK,
+    GTC,
+    MARKET,
+    PARTIALLY_FILLED,
+    LiveOrder,
+)
+from exec_plugin.core.units import FAR, SCALE, short_text
+from exec_plugin.core.venue.admission import affordable, check_rules, plan, within_limit
+from exec_plugin.core.venue.outbox import Outbox
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from exec_plugin.core.events import Row
+    from exec_plugin.core.fill_models import FeeModel, QueueModel, SlippageModel
+    from exec_plugin.core.matching import Offer
+    from exec_plugin.core.symbols import Symbol
+
+NO_LIQUIDITY = "INSUFFICIENT_LIQUIDITY"
+UNFILLED_IOC = "UNFILLED_IOC_QUANTITY_EXPIRED"
+UNFILLED_FOK = "UNFILLED_FOK_ORDER_EXPIRED"
+
+_NO_CHANGE = "The requested action would change no state; rejecting."
+#: How many names a message lists before it counts the rest.
+_LISTED = 8
+
+
+class Venue:
+    """
+    Markets and accounts under one clock.
+
+    Args:
+        symbols: what can be traded.
+        now: the first moment, in ms since the epoch.
+        seed: of ``rng``, the only source of chance.
+        fees, queue, slippage: the models of ``core.fill_models``; bound here, never looked up again.
+        fill_model: ``queue``, ``touch`` or ``through``.
+
+    Raises:
+        ConfigError: for an unknown fill model or a symbol given twice.
+    """
+
+    def __init__(
+        self,
+        symbols: Iterable[Symbol],
+        *,
+        now: int = 0,
+        seed: int = 0,
+        fees: FeeModel | None = None,
+        queue: QueueModel | None = None,
+        slippage: SlippageModel | None = None,
+        fill_model: str = "queue",
+    ) -> None:
+        if fill_model not in FILL_MODELS:
+            msg = f"fill_model {fill_model!r} is none of {', '.join(FILL_MODELS)}"
+            raise ConfigError(msg)
+        self.now = now
+        self.rng = Random(seed)
+        self.fees = fees or BinanceFees()
+        if isinstance(self.fees, BinanceFees):
+            self.fees.convert = self.convert
+        self.queue = queue or ProportionalQueue()
+        self.slippage = slippage or NoSlippage()
+        self.fill_model = fill_model
+        self.markets: dict[str, Market] = {}
+        self.accounts: dict[str, Account] = {}
+        self.outbox = Outbox()
+        self.listeners = self.outbox.listeners
+        self.order_id = 0
+        for symbol in symbols:
+            self.list_symbol(symbol)
+
+    # ------------------------------------------------------------------ set-up
+
+    def list_symbol(self, symbol: Symbol) -> Market:
+        """
+        Open a market for a symbol.
+
+        Raises:
+            ConfigError: when there is one already.
+        """
+        if symbol.name in self.markets:
+            msg = f"symbol {symbol.name} is listed twice"
+            raise ConfigError(msg)
+        market = Market(symbol, self, queue=self.queue, slippage=self.slippage, fill_model=self.fill_model)
+        self.markets[symbol.name] = market
+        return market
+
+    def open_account(self, name: str, balances: Mapping[str, int] | None = None) -> Account:
+        """The account of that name; a new one starts with ``balances`` in units."""
+        account = self.accounts.get(name)
+        if account is None:
+            for asset, units in (balances or {}).items():
+                if units < 0:
+                    msg = f"balance {asset}={short_text(units)} must not be negative"
+                    raise ConfigError(msg)
+            account = self.accounts[name] = Account(name, balances)
+            account.updated = self.now
+        return account
+
+    def market(self, name: str) -> Market:
+        """
+        The market of a symbol.
+
+        Raises:
+            RequestRejected: -1121 when it is not listed.
+        """
+        found = self.markets.get(name)
+        if found is None:
+            raise RequestRejected(-1121, "Invalid symbol.", f"{name!r} is not listed; there are {_some(self.markets)}")
+        return found
+
+    # ------------------------------------------------------------------ the market moves
+
+    def apply(self, rows: Iterable[Row]) -> int:
+        """Apply market rows in order, each at its own time; answer how many there were."""
+        count = 0
+        markets, outbox = self.markets, self.outbox
+        for row in rows:
+            count += 1
+            kind = row[0]
+            if row[1] > self.now:
+                self.now = row[1]
+            market = markets[row[2]]
+            if kind == QUOTE:
+                market.quote(row[3], row[4], row[5], row[6])
+            elif kind == TRADE:
+                market.trade(row[3], row[4], row[5], row[6], row[7])
+            elif kind == DEPTH:
+                market.depth(row[3], row[4], row[5])
+            else:
+                market.book(row[3], row[4], row[5])
+            if outbox.events:
+                outbox.deliver(self.now)
+        return count
+
+    def quote(self, symbol: str, bid: int, bid_qty: int, ask: int, ask_qty: int) -> None:
+        """Show a new best bid and ask now."""
+        self.apply(((QUOTE, self.now, symbol, bid, bid_qty, ask, ask_qty),))
+
+    def trade(self, symbol: str, price: int, qty: int, taker_is_seller: bool, trade_id: int = 0) -> None:
+        """Print a public trade now."""
+        self.apply(((TRADE, self.now, symbol, price, qty, taker_is_seller, trade_id, self.now),))
+
+    def depth(self, symbol: str, bids: Mapping[int, int], asks: Mapping[int, int], update_id: int = 0) -> None:
+        """Show changed levels of the book now."""
+        self.apply(((DEPTH, self.now, symbol, bids, asks, update_id),))
+
+    def book(self, symbol: str, bids: Mapping[int, int], asks: Mapping[int, int], update_id: int = 0) -> None:
+        """Show a whole book now."""
+        self.apply(((BOOK, self.now, symbol, bids, asks, update_id),))
+
+    def advance(self, now: int) -> None:
+        """Move the clock; it never goes back."""
+        if now > self.now:
+            self.now = now
+
+    # ------------------------------------------------------------------ orders
+
+    def place(
+        self,
+        account: Account,
+        symbol: str,
+        is_buy: bool,
+        kind: str,
+        qty: int = 0,
+        price: int = 0,
+        *,
+        tif: str = GTC,
+        stop: int = 0,
+        quote_qty: int = 0,
+        client_id: str = "",
+        stp: str = "NONE",
+        extra: dict[str, Any] | None = None,
+    ) -> LiveOrder:
+        """
+        Place an order; all that follows from it at once has happened when this returns.
+
+        Args:
+            account: who places it.
+            symbol: where.
+            is_buy: the side.
+            kind: LIMIT, MARKET, LIMIT_MAKER, STOP_LOSS(_LIMIT) or TAKE_PROFIT(_LIMIT).
+            qty: quantity in base units.
+            price: limit price in units; 0 for kinds without one.
+            tif: GTC, IOC or FOK.
+            stop: trigger price of stop kinds.
+            quote_qty: for MARKET orders by value instead of ``qty``.
+            client_id: the caller's id, unique among his open orders; generated when empty.
+            stp: self-trade prevention mode.
+            extra: what the protocol wants to remember with the order.
+
+        Raises:
+            FilterFailure: a trading rule is not met.
+            OrderRejected: the matching engine refuses it. Nothing has changed in either case.
+        """
+        market = self.market(symbol)
+        desk = account.desk(market.symbol)
+        order = LiveOrder(self.order_id + 1, client_id, desk, market.symbol, is_buy, kind, tif, qty, price, self.now)
+        order.stop = stop
+        order.quote_qty = quote_qty
+        order.stp = stp
+        order.extra = extra
+        offers = self._admit(market, desk, order)
+        self.order_id += 1
+        desk.remember(order)
+        if stop:
+            self._wait_for_stop(market, desk, order)
+        else:
+            if self.listeners:
+                self.outbox.report(self.now, "NEW", order)
+            self._work(market, desk, order, offers)
+            market.run_stops()
+        if self.outbox.events:
+            self.outbox.deliver(self.now)
+        return order
+
+    def check(
+        self, account: Account, symbol: str, is_buy: bool, kind: str, qty: int = 0, price: int = 0, **rest: Any
+    ) -> None:
+        """
+        Check an order as ``place`` would, and change nothing.
+
+        Raises:
+            FilterFailure, OrderRejected: as ``place`` would.
+        """
+        market = self.market(symbol)
+        desk = account.desk(market.symbol)
+        order = LiveOrder(
+            0, rest.get("client_id", ""), desk, market.symbol, is_buy, kind, rest.get("tif", GTC), qty, price, self.now
+        )
+        order.stop, order.quote_qty = rest.get("stop", 0), rest.get("quote_qty", 0)
+        order.stp = rest.get("stp", "NONE")
+        self._admit(market, desk, order)
+
+    @staticmethod
+    def _admit(market: Market, desk: Desk, order: LiveOrder) -> list[Offer]:
+        """Check an order and answer what it trades at once; a quantity by value is fixed here."""
+        if order.given_id and desk.is_used(order.given_id):
+            raise OrderRejected("Duplicate order sent.", f"an open order has the client id {order.given_id!r}")
+        check_rules(market, desk, order)
+        offers = plan(market, desk, order)
+        if order.quote_qty:
+            order.qty = sum(offer[1] for offer in offers)
+        return offers
+
+    def _wait_for_stop(self, market: Market, desk: Desk, order: LiveOrder) -> None:
+        order.working_since = -1
+        desk.algo_open += 1
+        desk.keep_open(order)
+        desk.lock(order)
+        market.arm(order)
+        self.outbox.touch(desk, self.now)
+        self.outbox.report(self.now, "NEW", order)
+
+    def _work(self, market: Market, desk: Desk, order: LiveOrder, offers: list[Offer]) -> None:
+        """Execute a plan, expire what self-trade prevention stopped, and see to the rest."""
+        prevented, taker_expires = market.prevented, market.taker_expires
+        if offers:
+            market.take(order, offers)
+        for maker in prevented:
+            self._close(maker, EXPIRED_IN_MATCH, "TRADE_PREVENTION")
+        if order.filled == order.qty:
+            return
+        if taker_expires:
+            self._close(order, EXPIRED_IN_MATCH, "TRADE_PREVENTION")
+        else:
+            self._keep_rest(market, desk, order)
+
+    def _keep_rest(self, market: Market, desk: Desk, order: LiveOrder) -> None:
+        """Rest or expire what could not be executed at once."""
+        if order.kind in (MARKET, "STOP_LOSS", "TAKE_PROFIT"):
+            self._close(order, EXPIRED, "EXPIRED", reason=NO_LIQUIDITY)
+        elif order.tif != GTC:
+            self._close(order, EXPIRED, "EXPIRED", reason=UNFILLED_FOK if order.tif == FOK else UNFILLED_IOC)
+        else:
+            desk.keep_open(order)
+            desk.lock(order)
+            market.rest(order)
+            self.outbox.touch(desk, self.now)
+
+    def trigger(self, order: LiveOrder) -> None:
+        """A stop order starts to work: it trades, rests or expires."""
+        desk: Desk = order.desk
+        market = self.markets[order.symbol.name]
+        order.working_since = order.updated = self.now
+        desk.algo_open -= 1
+        if order.price:
+            offers = within_limit(market, order, order.remaining)
+        else:
+            limit = FAR if order.is_buy else 0
+            offers = market.plan(order.is_buy, limit, order.remaining, desk.account, order.stp)
+            offers = affordable(order, offers)
+        self.outbox.report(self.now, "NEW", order)
+        self._work(market, desk, order, offers)
+
+    def cancel(self, order: LiveOrder, cancel_id: str = "") -> LiveOrder:
+        """
+        Cancel an open order; ``cancel_id`` is the client's id of the cancel itself.
+
+        Raises:
+            CancelRejected: when it is no longer open; nothing changes then.
+        """
+        if order.id not in order.desk.open:
+            raise CancelRejected(hint=f"order {order.id} is {order.status}")
+        self._close(order, CANCELED, "CANCELED", cancel_id=cancel_id)
+        if self.outbox.events:
+            self.outbox.deliver(self.now)
+        return order
+
+    def cancel_all(self, account: Account, symbol: str, cancel_id: str = "") -> list[LiveOrder]:
+        """Cancel every open order of an account on a symbol; answers them, oldest first."""
+        orders = list(account.desk(self.market(symbol).symbol).open.values())
+        for order in orders:
+            self._close(order, CANCELED, "CANCELED", cancel_id=cancel_id)
+        self.outbox.deliver(self.now)
+        return orders
+
+    def amend(self, order: LiveOrder, qty: int, client_id: str) -> Amendment:
+        """
+        Lower an open order's quantity; it keeps its place in the queue (faqs/order_amend_keep_priority.md).
+
+        Raises:
+            AmendRejected: when the order is not open, or the quantity would not become less.
+            FilterFailure: when the new quantity breaks a rule; the order stays as it was in either case.
+        """
+        desk: Desk = order.desk
+        symbol = order.symbol
+        if order.id not in desk.open:
+            raise AmendRejected("Unknown order sent.", f"order {order.id} is {order.status}")
+        if qty > order.qty:
+            raise AmendRejected("Order amend (quantity increase) is not supported.")
+        if qty == order.qty or qty <= order.filled:
+            raise AmendRejected(_NO_CHANGE, f"{short_text(order.filled)} of {short_text(order.qty)} is filled")
+        filters.check_lot(symbol, qty)
+        filters.check_notional(symbol, order.price or order.stop, qty)
+        earlier = desk.amendments.setdefault(order.id, [])
+        filters.check_count("MAX_NUM_ORDER_AMENDS", len(earlier), symbol.max_amends)
+        old_id, old_qty = order.client_id, order.qty
+        order.qty = qty
+        order.updated = self.now
+        desk.lock(order)
+        if client_id != old_id:
+            desk.rename(order, client_id)
+        self.outbox.touch(desk, self.now)
+        self.outbox.report(self.now, "REPLACED", order, cancel_id=client_id)
+        amendment = Amendment(self.outbox.seq, self.now, old_id, client_id, old_qty, qty)
+        earlier.append(amendment)
+        self.outbox.deliver(self.now)
+        return amendment
+
+    def _close(self, order: LiveOrder, status: str, kind: str, *, reason: str = "", cancel_id: str = "") -> None:
+        desk: Desk = order.desk
+        if order.armed:
+            desk.algo_open -= 1
+        self.markets[order.symbol.name].withdraw(order)
+        order.status = status
+        order.reason = reason
+        order.updated = self.now
+        if order.locked:
+            desk.release(order)
+            self.outbox.touch(desk, self.now)
+        desk.open.pop(order.id, None)
+        self.outbox.report(self.now, kind, order, reason=reason, cancel_id=cancel_id)
+
+    # ------------------------------------------------------------------ money
+
+    def fill(self, order: LiveOrder, price: int, qty: int, trade_id: int, is_maker: bool) -> None:
+        """Settle one execution of one order; the other side is the street or settles its own."""
+        desk: Desk = order.desk
+        symbol = order.symbol
+        is_buy = order.is_buy
+        quote = price * qty // SCALE
+        order.filled = filled = order.filled + qty
+        order.quote_filled += quote
+        base, cash = desk.base, desk.quote
+        fee, payer = self.fees.commission(desk, qty if is_buy else quote, is_maker, is_buy)
+        if is_buy:
+            cash.free -= quote
+            base.free += qty
+            desk.net_base += qty
+            desk.net_quote -= quote
+        else:
+            base.free -= qty
+            cash.free += quote
+            desk.net_base -= qty
+            desk.net_quote += quote
+        payer.free -= fee
+        payer.fees += fee
+        if order.locked:
+            desk.lock(order)
+        order.updated = self.now
+        record = (trade_id, order.id, symbol.name, self.now, price, qty, quote, fee, payer.asset, is_buy, is_maker)
+        desk.records.append(record)
+        self.outbox.touch(desk, self.now)
+        if filled == order.qty:
+            order.status = FILLED
+            if order.id in desk.open:
+                del desk.open[order.id]
+        else:
+            order.status = PARTIALLY_FILLED
+        if self.listeners:
+            if payer is not base and payer is not cash:
+                desk.account.touched[payer.asset] = payer
+            self.outbox.report(self.now, "TRADE", order, Fill(*record))
+
+    def convert(self, units: int, asset: str, into: str) -> int | None:
+        """The value of units of one asset in another at the last prices, None when no market tells."""
+        if asset == into:
+            return units
+        direct = self.markets.get(into + asset)
+        if direct is not None and direct.last:
+            return units * SCALE // direct.last
+        inverse = self.markets.get(asset + into)
+        if inverse is not None and inverse.last:
+            return units * inverse.last // SCALE
+        return None
+
+
+def _some(names: Iterable[str]) -> str:
+    listed = sorted(names)
+    more = len(listed) - _LISTED
+    return ", ".join(listed[:_LISTED]) + (f" and {more} more" if more > 0 else "")

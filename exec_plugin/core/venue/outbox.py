@@ -1,0 +1,97 @@
+"""What a venue tells: events collected while it works and delivered when it is consistent again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from exec_plugin.core.events import BalanceChange, Execution
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from exec_plugin.core.events import Event, Fill
+    from exec_plugin.core.ledger import Account, Desk
+    from exec_plugin.core.orders import LiveOrder
+
+
+class Outbox:
+    """
+    Events in order, and those who listen.
+
+    ``seq`` numbers them; without listeners none are made.
+    """
+
+    __slots__ = ("_changed", "_delivering", "events", "listeners", "seq")
+
+    def __init__(self) -> None:
+        self.seq = 0
+        self.listeners: list[Callable[[Event], None]] = []
+        self.events: list[Event] = []
+        self._changed: dict[str, Account] = {}
+        self._delivering = False
+
+    def touch(self, desk: Desk, now: int) -> None:
+        """Remember that a desk's two balances may have changed."""
+        account = desk.account
+        account.updated = now
+        if self.listeners:
+            account.touched[desk.symbol.base] = desk.base
+            account.touched[desk.symbol.quote] = desk.quote
+            self._changed[account.name] = account
+
+    def report(
+        self,
+        now: int,
+        kind: str,
+        order: LiveOrder,
+        fill: Fill | None = None,
+        *,
+        reason: str = "",
+        cancel_id: str = "",
+    ) -> None:
+        """Add an execution report about an order as it stands."""
+        self.seq += 1
+        if not self.listeners:
+            return
+        working = order.is_open and not order.armed
+        self.events.append(
+            Execution(
+                self.seq,
+                now,
+                kind,
+                order,
+                order.status,
+                order.filled,
+                order.quote_filled,
+                working,
+                fill,
+                reason,
+                cancel_id,
+            )
+        )
+
+    def deliver(self, now: int) -> None:
+        """
+        Hand the events out, the balances that changed after the reports.
+
+        A listener may place and cancel orders: their events join the end of the queue.
+        """
+        for account in self._changed.values():
+            self.seq += 1
+            balances = {asset: (held.free, held.locked) for asset, held in account.touched.items()}
+            account.touched.clear()
+            self.events.append(BalanceChange(self.seq, now, account, balances))
+        self._changed.clear()
+        if self._delivering:
+            return
+        self._delivering = True
+        try:
+            position = 0
+            while position < len(self.events):
+                event = self.events[position]
+                position += 1
+                for listener in tuple(self.listeners):
+                    listener(event)
+        finally:
+            self._delivering = False
+            self.events.clear()

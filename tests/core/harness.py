@@ -1,0 +1,204 @@
+"""A venue driven by the steps of strategies.py, and everything that must hold after each of them."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from strategies import symbol
+
+from exec_plugin.core.errors import VenueError
+from exec_plugin.core.events import Execution
+from exec_plugin.core.ledger import Desk
+from exec_plugin.core.units import FAR, SCALE
+from exec_plugin.core.venue import Venue
+
+POOR = {"AAA": 300_000, "BBB": 300_000}
+RICH = {"AAA": 10**15, "BBB": 10**15}
+
+
+class Run:
+    """One venue with three accounts on one symbol; ``step`` plays a step, ``check`` asserts what must hold."""
+
+    def __init__(self, *, balances=POOR, pair=None, **options):
+        pair = pair or symbol(orders=12, algo=3)
+        self.venue = Venue([pair], **options)
+        self.market = self.venue.markets[pair.name]
+        self.name = pair.name
+        self.accounts = [self.venue.open_account(f"account {number}", balances) for number in range(3)]
+        self.deposits = {asset: units * len(self.accounts) for asset, units in balances.items()}
+        self.joined = {}
+        self.steps = 0
+        self.events = []
+        self.venue.listeners.append(self.hear)
+
+    def hear(self, event):
+        """Note an event as plain values."""
+        if isinstance(event, Execution):
+            self.events.append(event._replace(order=event.order.id))
+        else:
+            balances = dict(sorted(event.balances.items()))
+            self.events.append(event._replace(account=event.account.name, balances=balances))
+
+    @property
+    def orders(self):
+        """Every order ever, oldest first."""
+        found = [order for account in self.accounts for desk in account.desks.values() for order in desk.orders]
+        return sorted(found, key=lambda order: order.id)
+
+    @property
+    def open(self):
+        """Every open order, oldest first."""
+        return sorted((order for account in self.accounts for order in account.open_orders), key=lambda order: order.id)
+
+    @property
+    def fills(self):
+        """Every fill, by trade."""
+        found = [fill for account in self.accounts for desk in account.desks.values() for fill in desk.fills]
+        return sorted(found, key=lambda fill: (fill.id, not fill.is_maker))
+
+    def step(self, step):
+        """Play one step; answer whether the venue accepted it."""
+        kind, *values = step
+        self.steps += 1
+        try:
+            getattr(self, f"_{kind}")(*values)
+        except VenueError:
+            return False
+        return True
+
+    def _clock(self, ms):
+        self.venue.advance(self.venue.now + ms)
+
+    def _quote(self, *values):
+        self.venue.quote(self.name, *values)
+
+    def _trade(self, *values):
+        self.venue.trade(self.name, *values)
+
+    def _depth(self, bids, asks):
+        self.venue.depth(self.name, bids, asks)
+
+    def _book(self, bids, asks):
+        self.venue.book(self.name, bids, asks)
+
+    def _place(self, account, is_buy, order):
+        kind, qty, price, tif, stop, quote_qty = (*order, *(0, 0, "GTC", 0, 0)[len(order) - 1 :])
+        self.venue.place(
+            self.accounts[account], self.name, is_buy, kind, qty, price, tif=tif, stop=stop, quote_qty=quote_qty
+        )
+
+    def _cancel(self, pick):
+        if orders := self.orders:
+            self.venue.cancel(orders[pick % len(orders)])
+
+    # ------------------------------------------------------------------ what must hold
+
+    def check(self):
+        """All that must hold whenever the venue is at rest."""
+        self.check_money()
+        self.check_orders()
+        self.check_guards()
+        self.check_stops()
+
+    def check_money(self):
+        """Nothing is created, lost or negative, and what is locked is what open orders need."""
+        total, needs = Counter(), Counter()
+        for account in self.accounts:
+            for balance in account.balances.values():
+                assert min(balance.free, balance.locked, balance.fees) >= 0, balance
+                total[balance.asset] += balance.free + balance.locked + balance.fees
+            for desk in account.desks.values():
+                total[desk.symbol.base] -= desk.net_base
+                total[desk.symbol.quote] -= desk.net_quote
+                for order in desk.open.values():
+                    assert order.locked == Desk.need(order)
+                    needs[account, (desk.quote if order.is_buy else desk.base).asset] += order.locked
+            for asset, balance in account.balances.items():
+                assert balance.locked == needs[account, asset]
+        assert {asset: units for asset, units in total.items() if units or asset in self.deposits} == self.deposits
+
+    def check_orders(self):
+        """Each order is what its status says, and no fill is worse than its limit."""
+        for order in self.orders:
+            assert order.is_open == (order.id in order.desk.open) == (order.level is not None or order.armed)
+            assert 0 <= order.filled <= order.qty
+            assert (order.filled == order.qty) == (order.status == "FILLED")
+            assert order.locked == 0 or order.is_open
+        limits = {order.id: order for order in self.orders}
+        for fill in self.fills:
+            order = limits[fill.order_id]
+            assert fill.qty > 0
+            assert fill.quote == fill.price * fill.qty // SCALE
+            if order.price:
+                assert fill.price <= order.price if order.is_buy else fill.price >= order.price
+
+    def check_guards(self):
+        """The cached prices are those that a look at every order finds."""
+        resting = [order for order in self.open if order.level is not None]
+        buys = [order.price for order in resting if order.is_buy]
+        sells = [order.price for order in resting if not order.is_buy]
+        armed = [order for order in self.open if order.armed]
+        above = [order.stop for order in armed if order.is_buy == order.kind.startswith("STOP")]
+        below = [order.stop for order in armed if order.is_buy != order.kind.startswith("STOP")]
+        market = self.market
+        assert market.buys.best == max(buys, default=0)
+        assert market.sells.best == min(sells, default=FAR)
+        assert market.buys.best < market.sells.best
+        assert market.stops_above.nearest == min(above, default=FAR)
+        assert market.stops_below.nearest == max(below, default=0)
+        assert Counter(buys) == {price: len(list(level)) for price, level in market.buys.levels.items()}
+        assert Counter(sells) == {price: len(list(level)) for price, level in market.sells.levels.items()}
+        assert [desk.algo_open for account in self.accounts for desk in account.desks.values()] == [
+            sum(order.armed for order in desk.open.values())
+            for account in self.accounts
+            for desk in account.desks.values()
+        ]
+
+    def check_stops(self):
+        """No stop waits that the last price has reached."""
+        market = self.market
+        assert market.last < market.stops_above.nearest
+        assert not market.last or market.last > market.stops_below.nearest
+
+    def check_turns(self, fills):
+        """None of these fills passed over an order that had joined the same queue in an earlier step."""
+        resting = [order for order in self.open if order.level is not None]
+        orders = {order.id: order for order in self.orders}
+        for fill in fills:
+            if fill.is_maker:
+                filled = orders[fill.order_id]
+                since = self.joined.get(filled.id, self.steps)
+                for other in resting:
+                    if other.is_buy == filled.is_buy and other.price == filled.price and other is not filled:
+                        assert self.joined.get(other.id, self.steps) >= since
+        for order in resting:
+            self.joined.setdefault(order.id, self.steps)
+
+    def snapshot(self):
+        """The whole state as plain values; balances of nothing do not count."""
+        market = self.market
+        sides = [
+            ({price: qty for price, qty in side.levels.items() if qty}, dict(side.taken), side.edge)
+            for side in (market.bids, market.asks)
+        ]
+        balances = [
+            {name: (held.free, held.locked, held.fees) for name, held in account.balances.items()}
+            for account in self.accounts
+        ]
+        return (
+            (market.bid, market.bid_qty, market.ask, market.ask_qty, market.last, market.trade_id, sides),
+            [{name: held for name, held in account.items() if any(held)} for account in balances],
+            [
+                (order.id, order.status, order.filled, order.locked, order.ahead, order.armed, order.level is None)
+                for order in self.orders
+            ],
+            self.fills,
+            market.tape.trades(),
+            (self.venue.order_id, self.venue.seq, self.venue.now),
+        )
+
+
+def street_fills(fills):
+    """The fills whose other side is no paper order."""
+    sides = Counter(fill.id for fill in fills)
+    return [fill for fill in fills if sides[fill.id] == 1]

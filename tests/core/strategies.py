@@ -1,0 +1,88 @@
+"""Random markets and commands: few prices and small quantities, so that orders cross, queue and trigger often."""
+
+from __future__ import annotations
+
+from hypothesis import strategies as st
+
+from exec_plugin.core.symbols import Symbol
+from exec_plugin.core.units import FAR
+
+# Odd numbers of units: every notional and commission has something to round.
+BASE = 100_000_003
+TICK = 1_234_567
+LOT = 1_000
+QTY = 13 * LOT
+MIDDLE = 6
+
+
+def symbol(name="AAABBB", base="AAA", quote="BBB", **limits):
+    """A symbol with a lot step and few other rules."""
+    lot = {"filterType": "LOT_SIZE", "minQty": "0.00001000", "maxQty": "10", "stepSize": "0.00001000"}
+    filters = [lot]
+    if "orders" in limits:
+        filters.append({"filterType": "MAX_NUM_ORDERS", "maxNumOrders": limits["orders"]})
+    if "algo" in limits:
+        filters.append({"filterType": "MAX_NUM_ALGO_ORDERS", "maxNumAlgoOrders": limits["algo"]})
+    return Symbol.from_exchange_info({"symbol": name, "baseAsset": base, "quoteAsset": quote, "filters": filters})
+
+
+def price_at(tick):
+    """The price of a tick number."""
+    return BASE + tick * TICK
+
+
+prices = st.integers(0, 2 * MIDDLE).map(price_at)
+quantities = st.integers(1, 9).map(lambda number: number * QTY)
+shown = st.one_of(quantities, quantities, quantities, st.just(FAR))
+
+
+@st.composite
+def quotes(draw):
+    """A best bid below a best ask; sometimes a side is empty or of unknown quantity."""
+    ask = draw(st.integers(1, 2 * MIDDLE))
+    bid = draw(st.integers(0, ask - 1))
+    row = [price_at(bid), draw(shown), price_at(ask), draw(shown)]
+    empty = draw(st.sampled_from("......ba"))
+    if empty == "b":
+        row[:2] = 0, 0
+    elif empty == "a":
+        row[2:] = FAR, 0
+    return ("quote", *row)
+
+
+@st.composite
+def books(draw):
+    """A whole book, its bids below its asks."""
+    middle = draw(st.integers(0, 2 * MIDDLE))
+    low = draw(st.dictionaries(st.integers(0, middle).map(price_at), quantities, max_size=5))
+    high = draw(st.dictionaries(st.integers(middle + 1, 2 * MIDDLE + 1).map(price_at), quantities, max_size=5))
+    return ("book", low, high)
+
+
+_changes = st.dictionaries(prices, st.one_of(st.just(0), quantities), max_size=4)
+depths = st.tuples(st.just("depth"), _changes, _changes)
+trades = st.tuples(st.just("trade"), prices, quantities, st.booleans())
+clocks = st.tuples(st.just("clock"), st.integers(0, 400_000))
+cancels = st.tuples(st.just("cancel"), st.integers(0, 1000))
+
+_limits = st.tuples(st.just("LIMIT"), quantities, prices, st.sampled_from(["GTC", "GTC", "GTC", "IOC", "FOK"]))
+_makers = st.tuples(st.just("LIMIT_MAKER"), quantities, prices)
+_markets = st.tuples(st.just("MARKET"), quantities)
+_values = st.tuples(
+    st.just("MARKET"), st.just(0), st.just(0), st.just("GTC"), st.just(0), st.integers(1, 200_000)
+)
+_stops = st.tuples(
+    st.sampled_from(["STOP_LOSS", "TAKE_PROFIT"]), quantities, st.just(0), st.just("GTC"), prices
+)
+_stop_limits = st.tuples(
+    st.sampled_from(["STOP_LOSS_LIMIT", "TAKE_PROFIT_LIMIT"]),
+    quantities,
+    prices,
+    st.sampled_from(["GTC", "IOC", "FOK"]),
+    prices,
+)
+_orders = st.one_of(_limits, _limits, _limits, _makers, _markets, _values, _stops, _stop_limits)
+placements = st.tuples(st.just("place"), st.integers(0, 2), st.booleans(), _orders)
+
+steps = st.one_of(quotes(), quotes(), trades, trades, depths, books(), placements, placements, placements, cancels)
+streams = st.lists(st.one_of(steps, steps, steps, steps, clocks), min_size=1, max_size=60)
