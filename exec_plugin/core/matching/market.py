@@ -359,7 +359,7 @@ class Market:
                 self.taker_expires = True
                 return
 
-    def forget_prevented(self) -> None:
+    def forget_prevention(self) -> None:
         """Start a new plan: what self-trade prevention found for an earlier one says nothing about it."""
         if self.prevented or self.taker_expires:
             self.forget_prevention()
@@ -370,7 +370,7 @@ class Market:
 
     def plan(self, is_buy: bool, limit: int, qty: int, account: object = None, stp: str = "NONE") -> list[Offer]:
         """What a taker of ``qty`` would get now, within ``limit``; less than ``qty`` when the book is short."""
-        self.forget_prevented()
+        self.forget_prevention()
         if is_buy:
             touch, shown, alone = self.ask, self.ask_qty, self.ask < self.sells.best
             reachable, depth = touch <= limit, self.asks
@@ -401,7 +401,7 @@ class Market:
         self, is_buy: bool, amount: int, step: int, account: object = None, stp: str = "NONE"
     ) -> list[Offer]:
         """What a MARKET order by ``quoteOrderQty`` would get: the most lots whose value stays within ``amount``."""
-        self.forget_prevented()
+        self.forget_prevention()
         found: list[Offer] = []
         total, left = 0, amount * SCALE
         for price, available, maker in self._allowed(is_buy, FAR if is_buy else 0, account, stp):

@@ -5,14 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from exec_plugin.core import filters
-from exec_plugin.core.errors import FilterFailure, OrderRejected
-from exec_plugin.core.orders import FOK, LIMIT_MAKER, MARKET, STOP_KINDS
+from exec_plugin.core.errors import FilterFailure, OrderRejected, RequestRejected
+from exec_plugin.core.orders import FOK, LIMIT_MAKER, MARKET, PRICELESS, STOP_KINDS
 from exec_plugin.core.units import FAR, SCALE, short_text
 
 if TYPE_CHECKING:
     from exec_plugin.core.ledger import Desk
     from exec_plugin.core.matching import Market, Offer
     from exec_plugin.core.orders import LiveOrder
+
+_MISSING = "Mandatory parameter '{}' was not sent, was empty/null, or malformed."
 
 
 def average(market: Market, minutes: int, now: int) -> int:
@@ -42,7 +44,9 @@ def check_rules(market: Market, desk: Desk, order: LiveOrder) -> None:
         filters.check_lot(symbol, qty)
     if kind == MARKET:
         _check_market(market, order)
-    elif price or stop:
+    elif not price and kind not in PRICELESS:
+        raise RequestRejected(-1102, _MISSING.format("price"))
+    else:
         filters.check_notional(symbol, price or stop, qty)
     if len(desk.open) >= symbol.max_orders:
         filters.check_count("MAX_NUM_ORDERS", len(desk.open), symbol.max_orders)
@@ -51,6 +55,8 @@ def check_rules(market: Market, desk: Desk, order: LiveOrder) -> None:
 
 
 def _check_stop(market: Market, desk: Desk, order: LiveOrder) -> None:
+    if not order.stop:
+        raise RequestRejected(-1102, _MISSING.format("stopPrice"))
     filters.check_count("MAX_NUM_ALGO_ORDERS", desk.algo_open, market.symbol.max_algo_orders)
     last, stop = market.last, order.stop
     if last and (last >= stop if market.waits_above(order) else last <= stop):

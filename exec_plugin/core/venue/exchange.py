@@ -18,12 +18,12 @@ from exec_plugin.core.orders import (
     FILLED,
     FOK,
     GTC,
-    MARKET,
     PARTIALLY_FILLED,
+    PRICELESS,
     LiveOrder,
 )
 from exec_plugin.core.units import FAR, SCALE, short_text
-from exec_plugin.core.venue.admission import affordable, check_rules, plan, within_limit
+from exec_plugin.core.venue.admission import affordable, check_rules, cost, plan, within_limit
 from exec_plugin.core.venue.outbox import Outbox
 
 if TYPE_CHECKING:
@@ -274,6 +274,8 @@ class Venue:
     def _work(self, market: Market, desk: Desk, order: LiveOrder, offers: list[Offer]) -> None:
         """Execute a plan, expire what self-trade prevention stopped, and see to the rest."""
         prevented, taker_expires = market.prevented, market.taker_expires
+        if order.locked or (offers and offers[0][1] != order.qty - order.filled):
+            desk.set_aside(order, cost(offers))
         if offers:
             market.take(order, offers)
         for maker in prevented:
@@ -287,7 +289,7 @@ class Venue:
 
     def _keep_rest(self, market: Market, desk: Desk, order: LiveOrder) -> None:
         """Rest or expire what could not be executed at once."""
-        if order.kind in (MARKET, "STOP_LOSS", "TAKE_PROFIT"):
+        if order.kind in PRICELESS:
             self._close(order, EXPIRED, "EXPIRED", reason=NO_LIQUIDITY)
         elif order.tif != GTC:
             self._close(order, EXPIRED, "EXPIRED", reason=UNFILLED_FOK if order.tif == FOK else UNFILLED_IOC)
@@ -392,7 +394,6 @@ class Venue:
         order.filled = filled = order.filled + qty
         order.quote_filled += quote
         base, cash = desk.base, desk.quote
-        fee, payer = self.fees.commission(desk, qty if is_buy else quote, is_maker, is_buy)
         if is_buy:
             cash.free -= quote
             base.free += qty
@@ -403,10 +404,12 @@ class Venue:
             cash.free += quote
             desk.net_base -= qty
             desk.net_quote += quote
+        if order.locked:
+            desk.set_aside(order, order.locked - quote)
+        # last, so that a commission in the asset that is spent finds only what is left of it
+        fee, payer = self.fees.commission(desk, qty if is_buy else quote, is_maker, is_buy)
         payer.free -= fee
         payer.fees += fee
-        if order.locked:
-            desk.lock(order)
         order.updated = self.now
         record = (trade_id, order.id, symbol.name, self.now, price, qty, quote, fee, payer.asset, is_buy, is_maker)
         desk.records.append(record)
