@@ -360,13 +360,9 @@ class Market:
                 return
 
     def forget_prevention(self) -> None:
-        """Start a new plan: what self-trade prevention found for an earlier one says nothing about it."""
-        if self.prevented or self.taker_expires:
-            self.forget_prevention()
-
-    def forget_prevention(self) -> None:
         """Drop what the last plan prevented: the order it was for does not trade."""
-        self.prevented, self.taker_expires = [], False
+        if self.prevented or self.taker_expires:
+            self.prevented, self.taker_expires = [], False
 
     def plan(self, is_buy: bool, limit: int, qty: int, account: object = None, stp: str = "NONE") -> list[Offer]:
         """What a taker of ``qty`` would get now, within ``limit``; less than ``qty`` when the book is short."""
