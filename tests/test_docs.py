@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 
 import attrs
 import pytest
 
 import exec_plugin
+from exec_plugin.account import Settings
+from exec_plugin.endpoints import ENDPOINTS
 
 
 @pytest.fixture(scope="module")
@@ -55,15 +58,24 @@ def test_commands(everything):
 
 def test_endpoints(everything):
     """Every route of the endpoint table is documented with its method."""
-    endpoints = pytest.importorskip("exec_plugin.endpoints")
-    assert _missing({" ".join(route) for route in endpoints.ENDPOINTS}, everything) == []
+    assert _missing({" ".join(route) for route in ENDPOINTS}, everything) == []
 
 
 def test_settings(everything):
     """Every setting of a paper account is documented by its name."""
-    settings = pytest.importorskip("exec_plugin.account.settings")
-    assert _missing({f"`{field.name}`" for field in attrs.fields(settings.Settings)}, everything) == []
+    assert _missing({f"`{field.name}`" for field in attrs.fields(Settings)}, everything) == []
 
 
 def _missing(names, text):
     return [name for name in sorted(names) if not re.search(rf"(?<![\w/-]){re.escape(name)}(?![\w/-])", text)]
+
+
+def test_generated(root):
+    """The pages that follow from the code are up to date; `python docs/generate.py` writes them."""
+    spec = importlib.util.spec_from_file_location("generate", root / "docs" / "generate.py")
+    generate = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(generate)
+    stale = [
+        name for name, page in generate.PAGES.items() if page() != (root / "docs" / f"{name}.md").read_text("utf-8")
+    ]
+    assert stale == []

@@ -1,0 +1,110 @@
+"""
+Write the pages that follow from the code: ``python docs/generate.py``. A test fails while they are out of date.
+
+Run it with the package importable; it changes ``endpoints.md`` and ``settings.md`` beside it.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from pathlib import Path
+
+from attrs import NOTHING, Factory, fields
+
+from exec_plugin.account import Settings
+from exec_plugin.core.fill_models import UniformLatency
+from exec_plugin.endpoints import ENDPOINTS, Endpoint
+
+HERE = Path(__file__).parent
+
+ENDPOINTS_INTRO = """# Endpoints
+
+What the paper exchange answers, in process and wherever it is served. Routes, weights and parameters are those of
+Binance's `rest-api.md`; names are those of its WebSocket API. A mandatory parameter is **bold**. Signed endpoints also
+take `timestamp`, `recvWindow` and `signature`. Any other path is answered with 404, never passed on.
+
+| route | name | weight | security | parameters |
+|---|---|---|---|---|
+"""
+
+SETTINGS_INTRO = """# Settings
+
+What a paper account is opened with: `options["paper"]` of a ccxt exchange, or the arguments of
+`exec_plugin.account.open_account`. An unknown name is refused with the nearest known one.
+
+```python
+ccxt.binancepaper({"options": {"paper": {"balances": {"USDT": "5000"}, "seed": 7}}})
+```
+
+Accounts whose market settings agree share one market; `account` and `balances` are the account's own.
+
+| setting | default | meaning |
+|---|---|---|
+"""
+
+
+def weight(endpoint: Endpoint) -> str:
+    """The weight, or the range that it has by parameters."""
+    if isinstance(endpoint.weight, int):
+        return str(endpoint.weight)
+    many = '["' + '","'.join(f"S{number}" for number in range(101)) + '"]'
+    probes = [
+        {},
+        {"symbol": "S"},
+        {"symbols": '["S"]'},
+        {"symbols": many},
+        {"limit": "5000"},
+        {"limit": "1000"},
+        {"orderId": "1"},
+        {"computeCommissionRates": "true"},
+    ]
+    costs = sorted({endpoint.cost(probe) for probe in probes})
+    return f"{costs[0]} to {costs[-1]}" if len(costs) > 1 else str(costs[0])
+
+
+def endpoints_page() -> str:
+    """``endpoints.md`` from the endpoint table."""
+    rows = []
+    for endpoint in ENDPOINTS.values():
+        params = [f"**{name}**" if kind.endswith("!") else name for name, kind in endpoint.params.items()]
+        route = f"`{endpoint.method} {endpoint.path}`"
+        rows.append(f"| {route} | {endpoint.name} | {weight(endpoint)} | {endpoint.security} | {', '.join(params)} |")
+    return ENDPOINTS_INTRO + "\n".join(rows) + "\n"
+
+
+def meanings() -> dict[str, str]:
+    """What the docstring of Settings says of each."""
+    text = inspect.getdoc(Settings) or ""
+    block = text.split("Args:\n", 1)[1]
+    entries = re.findall(r"^    (\w[\w, ]*): (.*(?:\n        .*)*)", block, re.MULTILINE)
+    return {
+        name.strip(): re.sub(r"\s+", " ", meaning).replace("``", "`").replace("|", "\\|")
+        for names, meaning in entries
+        for name in names.split(",")
+    }
+
+
+def default(value: object) -> str:
+    """A default as a reader would write it."""
+    if isinstance(value, Factory):
+        value = value.factory()
+    if isinstance(value, UniformLatency):
+        value = value.min_ms
+    if value is None or value is NOTHING or value in ("", ()):
+        return ""
+    return f"`{value!r}`".replace("|", "\\|")
+
+
+def settings_page() -> str:
+    """``settings.md`` from the class that reads them."""
+    told = meanings()
+    rows = [f"| `{field.name}` | {default(field.default)} | {told[field.name]} |" for field in fields(Settings)]
+    return SETTINGS_INTRO + "\n".join(rows) + "\n"
+
+
+PAGES = {"endpoints": endpoints_page, "settings": settings_page}
+
+if __name__ == "__main__":
+    for name, page in PAGES.items():
+        (HERE / f"{name}.md").write_text(page(), encoding="utf-8")
