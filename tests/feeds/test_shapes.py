@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exec_plugin.core.units import to_text
+from exec_plugin.feeds import shapes
+
+amounts = st.integers(0, 10**18 - 1)
+
+
+@given(side=st.dictionaries(amounts, amounts, max_size=8), orjson=st.booleans())
+def test_levels(side, orjson):
+    """A side's text becomes its integers, with the quick library or without."""
+    text = ",".join(f'["{to_text(price)}","{to_text(quantity)}"]' for price, quantity in side.items())
+    assert (shapes.levels if orjson else shapes.plain_levels)(text) == side
+
+
+def test_without_orjson(monkeypatch):
+    """Where orjson is not installed the standard library does."""
+    monkeypatch.setattr(shapes, "_loads", None)
+    assert shapes.levels('["1.00000000","0.50000000"]') == {100_000_000: 50_000_000}
+
+
+@pytest.mark.parametrize("line", ["", "hello", '1723161253937085768 {"stream":"btcusdt@trade","data":{}}'])
+def test_other_lines(line):
+    """A line of another form comes back empty, so that it is read the general way."""
+    (found,) = shapes.find_lines(line + "\n")
+    assert not any(found)
