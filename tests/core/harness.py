@@ -81,11 +81,14 @@ class Run:
     def _book(self, bids, asks):
         self.venue.book(self.name, bids, asks)
 
-    def _place(self, account, is_buy, order):
+    def _place(self, account, is_buy, order, stp="NONE"):
+        self.call(self.venue.place, account, is_buy, order, stp)
+
+    def call(self, method, account, is_buy, order, stp="NONE"):
+        """Hand an order of a step to ``venue.place`` or ``venue.check``."""
         kind, qty, price, tif, stop, quote_qty = (*order, *(0, 0, "GTC", 0, 0)[len(order) - 1 :])
-        self.venue.place(
-            self.accounts[account], self.name, is_buy, kind, qty, price, tif=tif, stop=stop, quote_qty=quote_qty
-        )
+        options = {"tif": tif, "stop": stop, "quote_qty": quote_qty, "stp": stp}
+        method(self.accounts[account], self.name, is_buy, kind, qty, price, **options)
 
     def _cancel(self, pick):
         if orders := self.orders:
@@ -194,7 +197,7 @@ class Run:
             ],
             self.fills,
             market.tape.trades(),
-            (self.venue.order_id, self.venue.seq, self.venue.now),
+            (self.venue.order_id, self.venue.outbox.seq, self.venue.now),
         )
 
 

@@ -31,8 +31,10 @@ class Done(NamedTuple):
 class Paper:
     """A paper order; ``ahead`` is the street's quantity before it in its queue, None while nobody knows."""
 
-    def __init__(self, number, is_buy, kind, qty, price, tif, stop):
+    def __init__(self, number, account, stp, is_buy, kind, qty, price, tif, stop):
         self.number = number
+        self.account = account
+        self.stp = stp
         self.is_buy = is_buy
         self.kind = kind
         self.left = qty
@@ -331,10 +333,31 @@ class Reference:
             found += [(price, left, None)] if left else []
         return found
 
-    def place(self, number, is_buy, kind, qty=0, price=0, tif="GTC", stop=0, quote_qty=0):
+    def allowed(self, order, limit):
+        """
+        The offers that self-trade prevention leaves, the paper orders that it ends, and whether it ends this one.
+
+        It looks no further than the order would have gone.
+        """
+        found, ended, left = [], [], order.left
+        for price, qty, maker in self.offers(order.is_buy, limit):
+            if not left:
+                break
+            if maker is None or maker.account != order.account or order.stp == "NONE":
+                part = min(qty, left)
+                found.append((price, part, maker))
+                left -= part
+                continue
+            if order.stp != "EXPIRE_TAKER":
+                ended.append(maker)
+            if order.stp != "EXPIRE_MAKER":
+                return found, ended, True
+        return found, ended, False
+
+    def place(self, number, account, stp, is_buy, kind, qty=0, price=0, tif="GTC", stop=0, quote_qty=0):
         """A new order."""
+        order = Paper(number, account, stp, is_buy, kind, qty, price, tif, stop)
         if stop:
-            order = Paper(number, is_buy, kind, qty, price, tif, stop)
             if self.last and (self.last >= stop if order.waits_above() else self.last <= stop):
                 raise Refused
             order.state = "waiting"
@@ -342,12 +365,11 @@ class Reference:
             self.waiting.append(order)
             return
         if quote_qty:
-            qty = self.lots(is_buy, quote_qty)
-            if not qty:
+            order.left = self.lots(order, quote_qty)
+            if not order.left:
                 raise Refused
         if kind == "LIMIT_MAKER" and self.offers(is_buy, price):
             raise Refused
-        order = Paper(number, is_buy, kind, qty, price, tif, stop)
         self.orders.append(order)
         self.execute(order)
         self.run_stops()
@@ -355,14 +377,11 @@ class Reference:
     def execute(self, order):
         """Take what can be taken, then rest or expire."""
         street = self.asks if order.is_buy else self.bids
-        offers = self.offers(order.is_buy, order.price or (FAR if order.is_buy else 0))
+        offers, ended, ends = self.allowed(order, order.price or (FAR if order.is_buy else 0))
         if order.tif == "FOK" and sum(qty for _, qty, _ in offers) < order.left:
-            offers = []
+            offers, ended = [], []
         display = dict(street.displayed())
-        for price, qty, maker in offers:
-            part = min(qty, order.left)
-            if not part:
-                break
+        for price, part, maker in offers:
             self.print(price)
             if maker is None:
                 street.take(price, display[price], part)
@@ -370,14 +389,17 @@ class Reference:
             else:
                 self.fill(maker, price, part, is_maker=True)
             self.fill(order, price, part, is_maker=False)
-        if order.left and order.price and order.tif == "GTC":
+        for maker in ended:
+            self.cancel(maker.number)
+        if order.left and order.price and order.tif == "GTC" and not ends:
             self.join(order)
         else:
             order.state = "done"
 
-    def lots(self, is_buy, amount):
+    def lots(self, order, amount):
         """The most lots whose exact value at the offers stays within an amount."""
-        offers = self.offers(is_buy, FAR if is_buy else 0)
+        order.left = FAR
+        offers, _, _ = self.allowed(order, FAR if order.is_buy else 0)
         total = sum(qty for _, qty, _ in offers)
         lots = 0
         while (lots + 1) * self.step <= total and _value(offers, (lots + 1) * self.step) <= amount:

@@ -68,12 +68,8 @@ cancels = st.tuples(st.just("cancel"), st.integers(0, 1000))
 _limits = st.tuples(st.just("LIMIT"), quantities, prices, st.sampled_from(["GTC", "GTC", "GTC", "IOC", "FOK"]))
 _makers = st.tuples(st.just("LIMIT_MAKER"), quantities, prices)
 _markets = st.tuples(st.just("MARKET"), quantities)
-_values = st.tuples(
-    st.just("MARKET"), st.just(0), st.just(0), st.just("GTC"), st.just(0), st.integers(1, 200_000)
-)
-_stops = st.tuples(
-    st.sampled_from(["STOP_LOSS", "TAKE_PROFIT"]), quantities, st.just(0), st.just("GTC"), prices
-)
+_values = st.tuples(st.just("MARKET"), st.just(0), st.just(0), st.just("GTC"), st.just(0), st.integers(1, 200_000))
+_stops = st.tuples(st.sampled_from(["STOP_LOSS", "TAKE_PROFIT"]), quantities, st.just(0), st.just("GTC"), prices)
 _stop_limits = st.tuples(
     st.sampled_from(["STOP_LOSS_LIMIT", "TAKE_PROFIT_LIMIT"]),
     quantities,
@@ -82,7 +78,8 @@ _stop_limits = st.tuples(
     prices,
 )
 _orders = st.one_of(_limits, _limits, _limits, _makers, _markets, _values, _stops, _stop_limits)
-placements = st.tuples(st.just("place"), st.integers(0, 2), st.booleans(), _orders)
+_stp = st.sampled_from(["NONE", "NONE", "EXPIRE_TAKER", "EXPIRE_MAKER", "EXPIRE_BOTH"])
+placements = st.tuples(st.just("place"), st.integers(0, 2), st.booleans(), _orders, _stp)
 
 steps = st.one_of(quotes(), quotes(), trades, trades, depths, books(), placements, placements, placements, cancels)
 streams = st.lists(st.one_of(steps, steps, steps, steps, clocks), min_size=1, max_size=60)

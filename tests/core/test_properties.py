@@ -96,9 +96,9 @@ def _play(reference, step):
     if kind == "clock":
         return True
     if kind == "place":
-        _, is_buy, order = values
+        account, is_buy, order, stp = values
         try:
-            reference.place(len(reference.orders) + 1, is_buy, *order)
+            reference.place(len(reference.orders) + 1, account, stp, is_buy, *order)
         except Refused:
             return False
         return True
@@ -126,7 +126,7 @@ def test_refused(fill_model, steps, options):
 
 @models
 @given(streams)
-def test_check_only(fill_model, steps):
+def test_check(fill_model, steps):
     """A mere check raises what the order would raise, and changes nothing."""
     run = Run(fill_model=fill_model)
     for step in steps:
@@ -134,17 +134,14 @@ def test_check_only(fill_model, steps):
             run.step(step)
             continue
         before = run.snapshot()
-        verdict = _try(run, step, check_only=True)
+        verdict = _try(run, step, run.venue.check)
         assert run.snapshot() == before
-        assert _try(run, step) == verdict
+        assert _try(run, step, run.venue.place) == verdict
 
 
-def _try(run, step, **options):
-    _, account, is_buy, order = step
-    kind, qty, price, tif, stop, quote_qty = (*order, *(0, 0, "GTC", 0, 0)[len(order) - 1 :])
-    options.update(tif=tif, stop=stop, quote_qty=quote_qty)
+def _try(run, step, method):
     try:
-        run.venue.place(run.accounts[account], run.name, is_buy, kind, qty, price, **options)
+        run.call(method, *step[1:])
     except VenueError as error:
         return repr(error)
     return ""
@@ -198,7 +195,7 @@ def test_events_tell_all(fill_model, steps):
     run = Run(fill_model=fill_model)
     for step in steps:
         run.step(step)
-    assert [event.seq for event in run.events] == list(range(1, run.venue.seq + 1))
+    assert [event.seq for event in run.events] == list(range(1, run.venue.outbox.seq + 1))
     held, told = {}, {}
     for event in run.events:
         if isinstance(event, Execution):
@@ -208,7 +205,10 @@ def test_events_tell_all(fill_model, steps):
     assert told == {order.id: (order.status, order.filled, order.quote_filled) for order in run.orders}
     for account in run.accounts:
         for asset, balance in account.balances.items():
-            assert held.get((account.name, asset), (run.deposits.get(asset, 0) // 3, 0)) == (balance.free, balance.locked)
+            assert held.get((account.name, asset), (run.deposits.get(asset, 0) // 3, 0)) == (
+                balance.free,
+                balance.locked,
+            )
 
 
 class Meddler:
@@ -241,5 +241,5 @@ def test_meddling(fill_model, steps):
         for step in steps:
             run.step(step)
             run.check()
-    assert [event.seq for event in runs[0].events] == list(range(1, runs[0].venue.seq + 1))
+    assert [event.seq for event in runs[0].events] == list(range(1, runs[0].venue.outbox.seq + 1))
     assert repr(runs[0].events) == repr(runs[1].events)
