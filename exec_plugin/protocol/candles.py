@@ -313,7 +313,7 @@ class CandleStore:
         """The trades of a minute as far as the tape has them, none when it lacks some after the moment."""
         records, first = self.tape.records, row.position - self.tape.trimmed
         last = first + row.count
-        if first < 0 and (last <= 0 or records[0][1] > moment):
+        if first < 0 and (last <= 0 or records[0][1] >= moment):
             return []
         return records[max(first, 0) : last]
 

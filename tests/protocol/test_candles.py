@@ -101,8 +101,7 @@ def test_statistics(trades, back, limit):
     tape, store, now = filled(trades, limit)
     start = now - back
     found = Statistics.since(store, start, now)
-    first_kept = tape.records[0][1]
-    held = first_kept <= start
+    held = not tape.trimmed or tape.records[0][1] < start
     records = records_of(trades)
     exact = [record for record in records if record[1] >= start]
     by_minute = [record for record in records if record[1] >= start - start % MINUTE]
@@ -121,6 +120,7 @@ def test_edge_gone():
     _, store, now = filled([(0, 10, 1, True)] + [(1000, 20, 1, True)] * 8, limit=3)
     assert store.tape.records[0][1] == START + 6000
     assert Statistics.since(store, START + 2000, now).count == 9
+    assert Statistics.since(store, START + 6000, now).count == 9
     assert Statistics.since(store, START + 7000, now).count == 2
     assert store.previous_close(START + 2000) == 0
     assert store.previous_close(START + 7000) == 20 * SCALE
