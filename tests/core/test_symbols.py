@@ -98,6 +98,7 @@ def test_bad_name(name):
         {"filterType": "LOT_SIZE", "minQty": 1e-9, "maxQty": "1", "stepSize": "1"},
         {"filterType": "MAX_NUM_ORDERS"},
         {"filterType": "MAX_NUM_ORDERS", "maxNumOrders": "many"},
+        {"filterType": "MAX_NUM_ORDERS", "maxNumOrders": None},
     ],
 )
 def test_bad_filter(broken):

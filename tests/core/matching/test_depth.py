@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import pytest
+
+from exec_plugin.core.matching.depth import DepthSide
+from exec_plugin.core.units import FAR
+
+
+@pytest.fixture
+def asks():
+    """Asks at 101, 102 and 103 with ten each."""
+    side = DepthSide(is_bid=False)
+    side.replace({103: 10, 101: 10, 102: 10})
+    return side
+
+
+def test_best_first(asks):
+    """Prices come best first on either side."""
+    bids = DepthSide(is_bid=True)
+    bids.replace({98: 1, 99: 1})
+    assert asks.best_first() == [101, 102, 103]
+    assert bids.best_first() == [99, 98]
+
+
+def test_empty():
+    """A side without a touch shows nothing, whatever its levels say."""
+    side = DepthSide(is_bid=True)
+    side.replace({99: 1})
+    assert list(side.walk(0, 0)) == []
+    assert list(side.walk(FAR, 0)) == []
+
+
+def test_update(asks):
+    """Changed levels replace, join or, at zero, leave."""
+    asks.update({101: 0, 102: 7, 104: 1, 105: 0})
+    assert [(price, asks.levels[price]) for price in asks.best_first()] == [(102, 7), (103, 10), (104, 1)]
+
+
+def test_replace(asks):
+    """A whole side leaves nothing of the old one; zeros in it are no levels."""
+    asks.take(101, 10, 5)
+    asks.replace({105: 1, 106: 0})
+    assert asks.levels == {105: 1}
+    assert asks.taken == {}
+    assert asks.edge == 105
+
+
+def test_edge():
+    """What lies beyond the worst price of a book is unknown; without one, all is."""
+    bids = DepthSide(is_bid=True)
+    assert bids.edge == FAR
+    bids.replace({98: 1, 95: 1})
+    assert bids.edge == 95
+    bids.replace({})
+    assert bids.edge == FAR
+
+
+def test_taken(asks):
+    """What was taken stays taken while the level shows the same."""
+    asks.take(101, 10, 4)
+    asks.take(101, 10, 3)
+    assert asks.available(101, 10) == 3
+    asks.update({102: 5})
+    assert asks.available(101, 10) == 3
+
+
+@pytest.mark.parametrize("shown", [10, 9, 11])
+def test_shown_anew(asks, shown):
+    """An update of the level, even to the same quantity, offers all of it again."""
+    asks.take(101, 10, 10)
+    asks.update({101: shown})
+    assert asks.available(101, shown) == shown
+
+
+def test_other_quantity(asks):
+    """A touch that shows another quantity than was taken from offers all of it."""
+    asks.take(101, 10, 10)
+    assert asks.available(101, 8) == 8
+
+
+def test_unknown_quantity(asks):
+    """An unknown quantity never runs out."""
+    asks.take(101, FAR, 10**18)
+    assert asks.available(101, FAR) == FAR
+
+
+def test_walk(asks):
+    """The touch comes first and overrules what the levels say at its price and before it."""
+    asks.take(103, 10, 4)
+    assert list(asks.walk(102, 3)) == [(102, 3, 3), (103, 10, 6)]
+    assert list(asks.walk(100, 3)) == [(100, 3, 3), (101, 10, 10), (102, 10, 10), (103, 10, 6)]
