@@ -158,7 +158,7 @@ class Symbol:
         filters = {str(item["filterType"]): item for item in info["filters"]}
         try:
             rules = _rules(filters)
-        except (KeyError, ValueError) as error:
+        except (KeyError, TypeError, ValueError) as error:
             msg = f"{name}: unreadable filter: {error}"
             raise ConfigError(msg) from error
         return cls(name, base, quote, info, info["status"], frozenset(info["orderTypes"]), filters=filters, **rules)
