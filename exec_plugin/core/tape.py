@@ -16,8 +16,8 @@ class Tape:
     A bounded list of public trades, oldest first, with the moving average that filters ask for.
 
     ``records`` holds the fields of the newest ``limit`` to ``2 * limit`` of them: plain tuples of numbers are cheap
-    to keep. ``trimmed`` counts those that left; ``on_trim`` hears them, so that candles can be complete although the
-    list is not.
+    to keep. ``trimmed`` counts those that left; ``on_trim`` is called before some do, so that candles can be complete
+    although the list is not.
     """
 
     __slots__ = ("_after", "_amount", "_first", "_volume", "_window", "limit", "on_trim", "records", "trimmed")
@@ -26,7 +26,7 @@ class Tape:
         self.limit = limit
         self.records: list[tuple[int, int, int, int, int, bool]] = []
         self.trimmed = 0
-        self.on_trim: Callable[[list[PublicTrade]], None] | None = None
+        self.on_trim: Callable[[], None] | None = None
         self._window = 0
         self._restart()
 
@@ -42,14 +42,14 @@ class Tape:
     def trim(self) -> None:
         """Let the older half go; called when the list has reached twice its limit."""
         if self.on_trim is not None:
-            self.on_trim(self.trades(0, self.limit))
+            self.on_trim()
         del self.records[: self.limit]
         self.trimmed += self.limit
         self._restart()
 
-    def average(self, minutes: int, now: int) -> int:
+    def window(self, minutes: int, now: int) -> tuple[int, int]:
         """
-        Volume-weighted price of the last minutes, 0 without trades in them.
+        Volume, and volume times price, of the trades of the last minutes.
 
         Each trade is added once and taken away once, however often this is asked.
         """
@@ -57,16 +57,23 @@ class Tape:
             self._window = minutes
             self._restart()
         records, offset = self.records, self.trimmed
-        known = len(records)
-        for index in range(self._after - offset, known):
-            _, _, price, qty, _, _ = records[index]
-            self._volume += qty
-            self._amount += price * qty
-        self._after = offset + known
+        volume, amount, first = self._volume, self._amount, self._first
+        known = len(records) + offset
+        for index in range(self._after - offset, known - offset):
+            record = records[index]
+            qty = record[3]
+            volume += qty
+            amount += record[2] * qty
         since = now - minutes * MINUTE
-        while self._first < self._after and records[self._first - offset][1] <= since:
-            _, _, price, qty, _, _ = records[self._first - offset]
-            self._volume -= qty
-            self._amount -= price * qty
-            self._first += 1
-        return self._amount // self._volume if self._volume else 0
+        while first < known and (record := records[first - offset])[1] <= since:
+            qty = record[3]
+            volume -= qty
+            amount -= record[2] * qty
+            first += 1
+        self._after, self._first, self._volume, self._amount = known, first, volume, amount
+        return volume, amount
+
+    def average(self, minutes: int, now: int) -> int:
+        """Volume-weighted price of the last minutes, rounded down; 0 without trades in them."""
+        volume, amount = self.window(minutes, now)
+        return amount // volume if volume else 0

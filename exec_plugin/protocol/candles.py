@@ -21,7 +21,6 @@ from exec_plugin.protocol.periods import Period, chosen
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from exec_plugin.core.events import PublicTrade
     from exec_plugin.core.tape import Tape
 
 #: A trade as the tape keeps it: id, time, price, quantity, quote quantity, whether the taker sold.
@@ -228,7 +227,7 @@ class CandleStore:
         self._series: dict[Period, Series] = {self.minutes.period: self.minutes, _QUARTER: self.quarters}
         tape.on_trim = self._on_trim
 
-    def _on_trim(self, _leaving: list[PublicTrade]) -> None:
+    def _on_trim(self) -> None:
         self.aggregates.trim()
         for series in self._series.values():
             series.refresh()

@@ -204,9 +204,10 @@ def average_price(context: Context, params: Params) -> dict[str, Any]:
     market = _one(context, params)
     tape = market.tape
     price = market.last
-    if tape.average(AVERAGE, context.now):
+    volume, amount = tape.window(AVERAGE, context.now)
+    if volume:
         # filters take the average rounded down, Binance shows it rounded to the nearest
-        price = rounded(tape._amount, tape._volume)
+        price = rounded(amount, volume)
     return {
         "mins": AVERAGE,
         "price": to_text(price),

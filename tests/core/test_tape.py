@@ -59,9 +59,9 @@ def test_slices():
 
 
 def test_trim():
-    """A full tape lets its older half go and tells who asked."""
+    """A full tape tells who asked before it lets its older half go."""
     tape, heard = Tape(limit=3), []
-    tape.on_trim = heard.extend
+    tape.on_trim = lambda: heard.extend(tape.trades(0, 3))
     for time in range(14):
         _add(tape, time)
     assert tape.trimmed == 9

@@ -59,7 +59,8 @@ class DepthSide:
     def take(self, price: int, shown: int, qty: int) -> None:
         """Remember that ``qty`` of a level that shows ``shown`` is gone."""
         if shown != FAR:
-            self.taken[price] = (shown, shown - self.available(price, shown) + qty)
+            taken = self.taken.get(price)
+            self.taken[price] = (shown, taken[1] + qty if taken is not None and taken[0] == shown else qty)
 
     def walk(self, touch: int, touch_qty: int) -> Iterator[tuple[int, int, int]]:
         """``(price, shown, available)`` from the touch on; the touch, being newer, overrules better levels."""

@@ -139,12 +139,16 @@ class Market:
 
     def _print(self, price: int, qty: int, taker_is_seller: bool, trade_id: int, time: int) -> int:
         """Add a public trade to the tape; ids grow by at least one, following the feed's where it numbers them."""
-        self.trade_id = trade_id = max(trade_id, self.trade_id + 1)
+        following = self.trade_id + 1
+        if trade_id < following:
+            trade_id = following
+        self.trade_id = trade_id
         self.last = price
-        records = self.tape.records
+        tape = self.tape
+        records = tape.records
         records.append((trade_id, time, price, qty, price * qty // SCALE, taker_is_seller))
-        if len(records) >= 2 * self.tape.limit:
-            self.tape.trim()
+        if len(records) >= 2 * tape.limit:
+            tape.trim()
         if price >= self.stops_above.nearest or price <= self.stops_below.nearest:
             self._reach_stops(price)
         return trade_id
@@ -430,31 +434,30 @@ class Market:
         for price, qty, maker in offers:
             trade_id = self._print(price, qty, not is_buy, 0, now)
             if maker is None:
-                depth, shown = self._level_taken(is_buy, price)
-                if shown != FAR:
-                    depth.take(price, shown, qty)
-                level = opposite.levels.get(price)
-                if level is not None:
-                    level.consumed += qty
+                self._take_from_book(is_buy, price, qty)
+                if price in opposite.levels:
+                    opposite.levels[price].consumed += qty
             else:
                 if qty == maker.qty - maker.filled:
                     opposite.remove(maker)
                 fill(maker, price, qty, trade_id, True)
             fill(order, price, qty, trade_id, False)
 
-    def _level_taken(self, is_buy: bool, price: int) -> tuple[DepthSide, int]:
-        depth, touch, touch_qty = (self.asks, self.ask, self.ask_qty) if is_buy else (self.bids, self.bid, self.bid_qty)
-        if price == touch or touch_qty == FAR:
-            return depth, touch_qty
-        return depth, depth.levels.get(price, 0)
+    def _take_from_book(self, is_buy: bool, price: int, qty: int) -> None:
+        if is_buy:
+            depth, touch, shown = self.asks, self.ask, self.ask_qty
+        else:
+            depth, touch, shown = self.bids, self.bid, self.bid_qty
+        # a touch of unknown size stands for all there is, at whatever price slippage made of it
+        depth.take(price, shown if price == touch or shown == FAR else depth.levels.get(price, 0), qty)
 
     # ------------------------------------------------------------------ what everybody sees
 
     def depth_view(self, limit: int) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
         """Bids and asks as ``(price, quantity)``, best first: the external book with the paper orders on it."""
         return (
-            self._side_view(self.bids, self.buys, self.bid, self.bid_qty)[:limit],
-            self._side_view(self.asks, self.sells, self.ask, self.ask_qty)[:limit],
+            _side_view(self.bids.walk(self.bid, self.bid_qty), self.buys, limit),
+            _side_view(self.asks.walk(self.ask, self.ask_qty), self.sells, limit),
         )
 
     def top(self) -> tuple[tuple[int, int], tuple[int, int]]:
@@ -462,13 +465,20 @@ class Market:
         bids, asks = self.depth_view(1)
         return bids[0] if bids else (0, 0), asks[0] if asks else (0, 0)
 
-    @staticmethod
-    def _side_view(depth: DepthSide, side: RestingSide, touch: int, touch_qty: int) -> list[tuple[int, int]]:
-        levels = {price: available for price, _, available in depth.walk(touch, touch_qty) if available}
-        for level in side.until(0 if side.is_bid else FAR):
-            own = sum(order.qty - order.filled for order in level)
-            levels[level.price] = min(levels.get(level.price, 0) + own, FAR)
-        return sorted(levels.items(), reverse=side.is_bid)
+
+def _side_view(shown: Iterator[tuple[int, int, int]], side: RestingSide, limit: int) -> list[tuple[int, int]]:
+    """The best ``limit`` levels of what is shown and what rests, equal prices added up."""
+    levels: dict[int, int] = {}
+    for price, _, available in shown:
+        if available:
+            levels[price] = available
+            if len(levels) == limit:
+                break
+    end = 0 if side.is_bid else FAR
+    for level in side.until(next(reversed(levels), end) if len(levels) == limit else end):
+        own = sum(order.qty - order.filled for order in level)
+        levels[level.price] = min(levels.get(level.price, 0) + own, FAR)
+    return sorted(levels.items(), reverse=side.is_bid)[:limit]
 
 
 def _trimmed(offers: list[Offer], excess: int) -> list[Offer]:

@@ -30,7 +30,7 @@ def check_rules(market: Market, desk: Desk, order: LiveOrder) -> None:
         FilterFailure, OrderRejected: the first rule that is not met.
     """
     symbol = market.symbol
-    kind, price, stop, qty = order.kind, order.price, order.stop, order.qty
+    kind, price, stop = order.kind, order.price, order.stop
     if symbol.status != "TRADING":
         raise OrderRejected("Market is closed.", f"{symbol.name} is {symbol.status}")
     if price:
@@ -41,13 +41,13 @@ def check_rules(market: Market, desk: Desk, order: LiveOrder) -> None:
     if stop:
         filters.check_price(symbol, stop)
     if not order.quote_qty:
-        filters.check_lot(symbol, qty)
+        filters.check_lot(symbol, order.qty)
     if kind == MARKET:
         _check_market(market, order)
     elif not price and kind not in PRICELESS:
         raise RequestRejected(-1102, _MISSING.format("price"))
     else:
-        filters.check_notional(symbol, price or stop, qty)
+        filters.check_notional(symbol, price or stop, order.qty)
     if len(desk.open) >= symbol.max_orders:
         filters.check_count("MAX_NUM_ORDERS", len(desk.open), symbol.max_orders)
     if kind in STOP_KINDS:
@@ -91,8 +91,12 @@ def plan(market: Market, desk: Desk, order: LiveOrder) -> list[Offer]:
     if kind == MARKET:
         if order.quote_qty:
             return _plan_quote(market, desk, order)
-        offers = market.plan(is_buy, FAR if is_buy else 0, qty, desk.account, order.stp)
-        desk.require(is_buy, cost(offers) if is_buy else qty)
+        if is_buy:
+            offers = market.plan(is_buy, FAR, qty, desk.account, order.stp)
+            desk.require(is_buy, cost(offers))
+        else:
+            desk.require(is_buy, qty)
+            offers = market.plan(is_buy, 0, qty, desk.account, order.stp)
         return offers
     desk.require(is_buy, (price or order.stop) * qty // SCALE if is_buy else qty)
     if order.stop:
@@ -148,8 +152,10 @@ def affordable(order: LiveOrder, offers: list[Offer]) -> list[Offer]:
 
 def cost(offers: list[Offer]) -> int:
     """What a buyer pays for offers, in quote units."""
-    # a list: faster than a generator for the one offer that is usual
-    return sum([price * qty // SCALE for price, qty, _ in offers])
+    total = 0
+    for price, qty, _ in offers:
+        total += price * qty // SCALE
+    return total
 
 
 def _touch_hint(market: Market, *, is_buy: bool) -> str:
