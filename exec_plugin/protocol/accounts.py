@@ -12,7 +12,6 @@ from exec_plugin.protocol.orders import rates
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from exec_plugin.core.ledger import Account
     from exec_plugin.protocol.context import Context
 
 _NO_FEES = BinanceFees()
@@ -38,18 +37,23 @@ def status(context: Context, params: dict[str, Any]) -> dict[str, Any]:
         "preventSor": False,
         "updateTime": account.updated,
         "accountType": "SPOT",
-        "balances": _balances(account, skip_zero=params.get("omitZeroBalances", False)),
+        "balances": _balances(context, skip_zero=params.get("omitZeroBalances", False)),
         "permissions": ["SPOT"],
         # derived from the name: the same after a restart, and not the same for everybody
         "uid": zlib.crc32(account.name.encode()),
     }
 
 
-def _balances(account: Account, *, skip_zero: bool) -> list[dict[str, str]]:
+def _balances(context: Context, *, skip_zero: bool) -> list[dict[str, str]]:
+    """Every asset that the account holds, then every other one that is traded."""
+    amounts = {asset: (held.free, held.locked) for asset, held in context.account.balances.items()}
+    for market in context.venue.markets.values():
+        amounts.setdefault(market.symbol.base, (0, 0))
+        amounts.setdefault(market.symbol.quote, (0, 0))
     return [
-        {"asset": held.asset, "free": to_text(held.free), "locked": to_text(held.locked)}
-        for held in account.balances.values()
-        if held.free or held.locked or not skip_zero
+        {"asset": asset, "free": to_text(free), "locked": to_text(locked)}
+        for asset, (free, locked) in amounts.items()
+        if free or locked or not skip_zero
     ]
 
 
