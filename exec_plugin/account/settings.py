@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import difflib
 import json
+from collections.abc import Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from attrs import field, fields, frozen
-from attrs.validators import instance_of, optional
 
 from exec_plugin.core.errors import ConfigError
 from exec_plugin.core.fill_models import (
@@ -25,11 +25,12 @@ from exec_plugin.core.units import to_units
 from exec_plugin.endpoints import RATE_LIMITS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from exec_plugin.core.fill_models import SlippageModel
 
 FEEDS = ("synthetic", "recording", "push")
+_SLOWEST, _FASTEST = Decimal("0.001"), Decimal(1_000_000)
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
@@ -51,7 +52,7 @@ def _one_of(*legal: str) -> Any:
 def _amounts(value: Any) -> dict[str, str]:
     """Balances as ``{"USDT": "1000"}``; texts keep their digits, other numbers are written out plainly."""
     found = {}
-    for asset, amount in dict(value).items():
+    for asset, amount in _table("balances", value, "{'USDT': '1000'}").items():
         text = _plain(amount)
         try:
             units = to_units(text)
@@ -60,8 +61,30 @@ def _amounts(value: Any) -> dict[str, str]:
         if units < 0:
             msg = f"balances: {asset}={amount!r} must be a number of 0 or more with at most 8 decimals"
             raise ConfigError(msg)
-        found[str(asset)] = text
+        found[str(asset).upper()] = text
     return found
+
+
+def _table(name: str, value: Any, example: str) -> dict[str, Any]:
+    if not isinstance(value, Mapping):
+        msg = f"{name}={value!r} is no table such as {example}"
+        raise ConfigError(msg)
+    return dict(value)
+
+
+def _seed(value: Any) -> int:
+    try:
+        # through text: a float or a bool is no seed
+        return int(str(value))
+    except ValueError:
+        msg = f"seed={value!r} must be a whole number"
+        raise ConfigError(msg) from None
+
+
+def _switch(_: Any, attribute: Any, value: Any) -> None:
+    if value is not None and not isinstance(value, bool):
+        msg = f"{attribute.name}={value!r} is True, False or left out"
+        raise ConfigError(msg)
 
 
 def _plain(value: Any) -> str:
@@ -79,8 +102,8 @@ def _speed(value: Any) -> str:
         factor = Decimal(1 if text == "real" else text)
     except InvalidOperation:
         factor = Decimal(0)
-    if not factor.is_finite() or factor <= 0:
-        msg = f"speed={value!r} is 'max', 'real' or a factor such as 60 (one minute a second)"
+    if not factor.is_finite() or not _SLOWEST <= factor <= _FASTEST:
+        msg = f"speed={value!r} is 'max', 'real' or a factor of {_SLOWEST} to {_FASTEST} such as 60 (a minute a second)"
         raise ConfigError(msg)
     return format(factor, "f")
 
@@ -88,6 +111,9 @@ def _speed(value: Any) -> str:
 def _names(value: Any) -> tuple[str, ...]:
     if isinstance(value, str):
         value = value.split(",")
+    if not isinstance(value, Sequence):
+        msg = f"symbols={value!r} is no list such as ['BTCUSDT', 'ETHUSDT']"
+        raise ConfigError(msg)
     return tuple(str(name).replace("/", "").strip().upper() for name in value if str(name).strip())
 
 
@@ -96,13 +122,14 @@ def _latency(value: Any) -> UniformLatency:
         return value
     if isinstance(value, int):
         return UniformLatency(value, value)
-    return UniformLatency(**_only("latency", dict(value), ("min_ms", "max_ms")))
+    given = _table("latency", value, "{'min_ms': 5, 'max_ms': 20}, nor a whole number of ms")
+    return UniformLatency(**_only("latency", given, ("min_ms", "max_ms")))
 
 
 def _only(where: str, given: dict[str, Any], known: Iterable[str]) -> dict[str, Any]:
     for name in given:
         if name not in known:
-            msg = f"{where}: unknown setting {name!r}; {nearest(name, known)}"
+            msg = f"{where}: unknown setting {name!r}; {nearest(str(name), known)}"
             raise ConfigError(msg)
     return given
 
@@ -112,11 +139,39 @@ _SLIPPAGE_NAMES = ("base_slippage", "size_impact")
 
 
 def _fees(value: Any) -> dict[str, Any]:
-    return _only("fees", dict(value), _FEE_NAMES)
+    given = _only("fees", _table("fees", value, "{'maker': '0.001', 'taker': '0.001'}"), _FEE_NAMES)
+    if not isinstance(given.get("bnb_discount", False), bool):
+        msg = f"fees: bnb_discount={given['bnb_discount']!r} is True or False"
+        raise ConfigError(msg)
+    for name in given.keys() - {"bnb_discount"}:
+        _number("fees", name, given[name])
+    _rates(given)
+    return given
+
+
+def _rates(fees: Mapping[str, Any]) -> Rates:
+    return Rates(**{name: _plain(value) for name, value in fees.items() if name != "bnb_discount"})
 
 
 def _slippage(value: Any) -> dict[str, Any]:
-    return _only("slippage", dict(value), _SLIPPAGE_NAMES)
+    example = "{'base_slippage': '0.0001', 'size_impact': '0.001'}"
+    given = _only("slippage", _table("slippage", value, example), _SLIPPAGE_NAMES)
+    for name, share in given.items():
+        _number("slippage", name, share)
+    _slippage_model(given)
+    return given
+
+
+def _slippage_model(given: Mapping[str, Any]) -> SlippageModel:
+    return LinearSlippageModel(**{name: _plain(value) for name, value in given.items()})
+
+
+def _number(where: str, name: str, value: Any) -> None:
+    try:
+        to_units(_plain(value))
+    except ValueError:
+        msg = f"{where}: {name}={value!r} must be a number with at most 8 decimals, such as 0.001"
+        raise ConfigError(msg) from None
 
 
 def _balances() -> dict[str, str]:
@@ -151,37 +206,37 @@ class Settings:
     feed: str = field(default="synthetic", validator=_one_of(*FEEDS))
     recording: str = field(default="", converter=str)
     symbols: tuple[str, ...] = field(default=(), converter=_names)
-    seed: int = field(default=0, converter=int)
+    seed: int = field(default=0, converter=_seed)
     speed: str = field(default="1", converter=_speed)
     fill_model: str = field(default="queue", validator=_one_of(*FILL_MODELS))
     queue: str = field(default="proportional", validator=_one_of(*QUEUES))
     fees: Mapping[str, Any] = field(factory=dict, converter=_fees)
     slippage: Mapping[str, Any] = field(factory=dict, converter=_slippage)
     latency: UniformLatency = field(default=UniformLatency(), converter=_latency)
-    limits: bool | None = field(default=None, validator=optional(instance_of(bool)))
+    limits: bool | None = field(default=None, validator=_switch)
     on_bad: str = field(default="raise", validator=_one_of("raise", "skip"))
 
     @classmethod
     def read(cls, options: Mapping[str, Any]) -> Settings:
         """
-        Settings from a mapping.
+        Settings from a mapping; a value of None is as good as none.
 
         Raises:
             ConfigError: for an unknown name, with the nearest known one, or a value out of range.
         """
-        given = _only("paper", dict(options), [attribute.name for attribute in fields(cls)])
+        table = _table("paper", options, "{'balances': {'USDT': '1000'}}")
+        given = _only("paper", table, [attribute.name for attribute in fields(cls)])
+        # hosts write null where their users left something out
+        given = {name: value for name, value in given.items() if value is not None}
         if given.get("recording"):
             given.setdefault("feed", "recording")
             given.setdefault("speed", "max")
-        try:
-            settings = cls(**given)
-        except (TypeError, ValueError) as error:
-            if isinstance(error, ConfigError):
-                raise
-            msg = f"paper: {error}"
-            raise ConfigError(msg) from error
+        settings = cls(**given)
         if settings.feed == "recording" and not settings.recording:
             msg = "feed='recording' needs recording='path/to/file'"
+            raise ConfigError(msg)
+        if settings.feed != "recording" and settings.recording:
+            msg = f"feed={settings.feed!r} reads no recording={settings.recording!r}; leave one of them out"
             raise ConfigError(msg)
         return settings
 
@@ -203,11 +258,10 @@ class Settings:
 
     def fee_model(self) -> BinanceFees:
         """The commission rates; 0.1 % unless set."""
-        rates = {name: _plain(value) for name, value in self.fees.items() if name != "bnb_discount"}
-        return BinanceFees(Rates(**rates), enabled_for_account=bool(self.fees.get("bnb_discount", False)))
+        return BinanceFees(_rates(self.fees), enabled_for_account=self.fees.get("bnb_discount", False))
 
     def slippage_model(self) -> SlippageModel:
         """None unless set: books with quantities need none."""
         if not self.slippage:
             return NoSlippage()
-        return LinearSlippageModel(**{name: _plain(value) for name, value in self.slippage.items()})
+        return _slippage_model(self.slippage)
