@@ -52,14 +52,15 @@ def _count(params: Mapping[str, str]) -> int:
         return 1
     try:
         listed = json.loads(params.get("symbols") or "[]")
-    except ValueError:
+    except (ValueError, RecursionError):
         return 1
     return len(listed) if isinstance(listed, list) else 1
 
 
 def _depth(params: Mapping[str, str]) -> int:
     limit = params.get("limit", "")
-    levels = int(limit) if limit.isascii() and limit.isdigit() else 100
+    # what is longer is no number that parameters take
+    levels = int(limit) if limit.isascii() and limit.isdigit() and len(limit) <= 20 else 100  # noqa: PLR2004
     return 5 if levels <= 100 else 25 if levels <= 500 else 50 if levels <= 1000 else 250  # noqa: PLR2004
 
 
@@ -93,8 +94,8 @@ def _test_order(params: Mapping[str, str]) -> int:
 _SYMBOL = {"symbol": "symbol!"}
 _SOME_SYMBOLS = {"symbol": "symbol", "symbols": "symbols"}
 _STATUS = {"symbolStatus": "text"}
-_WINDOW = {"startTime": "long", "endTime": "long", "limit": "int"}
-_KLINES = {**_SYMBOL, "interval": "text!", "startTime": "long", "endTime": "long", "timeZone": "text", "limit": "int"}
+_WINDOW = {"startTime": "time", "endTime": "time", "limit": "int"}
+_KLINES = {**_SYMBOL, "interval": "text!", "startTime": "time", "endTime": "time", "timeZone": "text", "limit": "int"}
 _TIMING = {"recvWindow": "text", "timestamp": "text"}
 _WHICH = {**_SYMBOL, "orderId": "long", "origClientOrderId": "text"}
 _NEW_ORDER = {

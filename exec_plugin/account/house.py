@@ -83,12 +83,13 @@ class PaperAccount:
     def __init__(self, exchange: PaperExchange, account: Account, secret: str | None) -> None:
         self.exchange = exchange
         self.account = account
-        self._key = Key(account, secret)
+        # at full speed another task's sleep may move the market while a signed request is on its way
+        self._key = Key(account, secret, timed=exchange.pump.is_paced)
 
     def request(self, method: str, url: str, headers: Mapping[str, str], body: str | bytes | None) -> Reply:
         """Answer one signed request as Binance would."""
         exchange = self.exchange
-        text = body.decode() if isinstance(body, bytes) else body or ""
+        text = body.decode(errors="replace") if isinstance(body, bytes) else body or ""
         lowered = {name.lower(): str(value) for name, value in headers.items()}
         with exchange.lock:
             exchange.catch_up()

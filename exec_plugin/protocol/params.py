@@ -21,6 +21,8 @@ _DECIMAL = re.compile(r"[0-9]{1,20}(\.[0-9]{1,20})?")
 _WHOLE = re.compile(r"[0-9]{1,20}")
 _CLIENT_ID = re.compile(r"[a-zA-Z0-9\-_.:/]{1,36}")
 _LARGEST = 2**63 - 1
+#: Moments from here on are microseconds (rest-api.md, General API Information).
+MICROSECONDS = 10**15
 #: More than any symbol lets through, small enough to multiply without a second thought.
 _MOST_UNITS = 10**28
 
@@ -137,6 +139,11 @@ def _whole(name: str, text: str) -> int:
     return value
 
 
+def _time(name: str, text: str) -> int:
+    value = _whole(name, text)
+    return value // 1000 if value >= MICROSECONDS else value
+
+
 def _text(name: str, text: str) -> str:  # noqa: ARG001
     return text
 
@@ -157,7 +164,7 @@ def _symbol(name: str, text: str) -> str:
 def _texts(name: str, text: str) -> list[str]:
     try:
         listed = json.loads(text) if text.startswith("[") else [text]
-    except ValueError:
+    except (ValueError, RecursionError):
         listed = None
     if not isinstance(listed, list) or not all(isinstance(item, str) for item in listed):
         raise RequestRejected(-1135, f"JSON sent for parameter '{name}' is not valid", 'write ["BTCUSDT","BNBUSDT"]')
@@ -192,6 +199,7 @@ _PARSERS: Mapping[str, Callable[[str, str], Any]] = {
     "text": _text,
     "int": _whole,
     "long": _whole,
+    "time": _time,
     "bool": _flag,
     "quantity": _units,
     "amount": _units,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from attrs import field, frozen
 
 from exec_plugin.core.errors import RequestRejected
-from exec_plugin.protocol.params import illegal, missing
+from exec_plugin.protocol.params import MICROSECONDS, illegal, missing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,21 +22,25 @@ _WINDOW = re.compile(r"[0-9]{1,15}(\.[0-9]{1,3})?")
 _LONGEST_WINDOW = 60_000
 _DEFAULT_WINDOW = 5_000
 _AHEAD = 1_000
-#: Timestamps from here on are microseconds (rest-api.md, Timing security).
-_MICROSECONDS = 10**15
 
 
 @frozen
 class Key:
-    """An API key: whose it is, and the secret its signatures are checked with (None: not checked)."""
+    """
+    An API key: whose it is, and the secret its signatures are checked with (None: not checked).
+
+    ``timed`` is whether requests may be too late; not where the clock jumps between signing and sending.
+    """
 
     account: Account
     secret: str | None = field(default=None, repr=False)
+    timed: bool = True
 
 
 def sign(secret: str, payload: str) -> str:
     """The HMAC SHA256 signature of a payload, in hex."""
-    return hmac.new(secret.encode(), payload.encode(), sha256).hexdigest()
+    # a lone surrogate is no text, but a client may send it
+    return hmac.new(secret.encode(), payload.encode(errors="surrogatepass"), sha256).hexdigest()
 
 
 def find_key(name: str | None, keys: Mapping[str, Key]) -> Key:
@@ -66,7 +70,8 @@ def check_signature(key: Key, sent: Mapping[str, str], query: str, body: str) ->
     if key.secret is None:
         return
     expected = sign(key.secret, _unsigned(query) + _unsigned(body))
-    if not hmac.compare_digest(expected, signature.lower()):
+    # as bytes: texts are compared only when they are ASCII
+    if not hmac.compare_digest(expected.encode(), signature.lower().encode(errors="surrogatepass")):
         raise RequestRejected(-1022, "Signature for this request is not valid.")
 
 
@@ -89,7 +94,7 @@ def check_timing(sent: Mapping[str, str], now: int) -> None:
     if not text.isascii() or not text.isdigit() or len(text) > len("1767614400000000"):
         raise illegal("timestamp", "^[0-9]{1,20}$")
     moment, clock, unit = int(text), now, 1
-    if moment >= _MICROSECONDS:
+    if moment >= MICROSECONDS:
         clock, unit = now * 1000, 1000
     window = sent.get("recvWindow") or str(_DEFAULT_WINDOW)
     if not _WINDOW.fullmatch(window):
