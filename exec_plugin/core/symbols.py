@@ -220,13 +220,18 @@ def _percent(filters: Mapping[str, Mapping[str, Any]]) -> PercentRule | None:
     return None
 
 
+#: The smallest order value by quote asset, as recorded from Binance in 2020; 5 in those that are worth about a dollar.
+LEAST_VALUES = {"BTC": "0.001", "ETH": "0.01", "BNB": "0.1"}
+
+
 def default_symbol(
-    name: str, base: str = "", quote: str = "", *, tick: str = "0.01", step: str = "0.00001", min_notional: str = "5"
+    name: str, base: str = "", quote: str = "", *, tick: str = "0.01", step: str = "0.00001", min_notional: str = ""
 ) -> Symbol:
     """A symbol with Binance's usual filters around a tick size and a lot step."""
     if not base or not quote:
         base, quote = split_symbol(name)
     tick, step = to_text(parse_units(tick)), to_text(parse_units(step))
+    min_notional = min_notional or LEAST_VALUES.get(quote, "5")
     big = to_text(1_000_000 * SCALE)
     filters: list[dict[str, Any]] = [
         {"filterType": "PRICE_FILTER", "minPrice": tick, "maxPrice": big, "tickSize": tick},
