@@ -45,7 +45,7 @@ class Grid:
         return order["id"]
 
 
-async def run(exchange: Any, symbol: str, levels: int = 10, spacing: float = 0.0025, share: float = 0.95) -> None:
+async def run(exchange: Any, symbol: str, levels: int = 5, spacing: float = 0.0025, share: float = 0.95) -> None:
     """Trade with a share of the balance until cancelled, then take the orders back; ``spacing`` 0.0025 is 0.25 %."""
     market = (await exchange.load_markets())[symbol]
     ticker, free = await exchange.fetch_ticker(symbol), (await exchange.fetch_balance())["free"]

@@ -1,0 +1,41 @@
+"""
+The command line: ``exec-plugin``.
+
+Results go to stdout, all else to stderr. A mistake that can be corrected is one line and exit code 2.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from exec_plugin.cli import logs
+from exec_plugin.cli.demo import demo
+from exec_plugin.cli.errors import Commands
+
+__all__ = ["main"]
+
+EXAMPLES = """\b
+Examples:
+  exec-plugin demo
+  exec-plugin demo --seed 7 --duration 12h --report result.html
+  exec-plugin demo --recording ethusdt.gz --balance USDT=5000 --balance ETH=2
+  exec-plugin -v --log-file demo.log demo --bot my_bot.py
+
+\b
+Shell completion (bash; also zsh and fish):
+  eval "$(_EXEC_PLUGIN_COMPLETE=bash_source exec-plugin)"
+"""
+
+
+@click.group(cls=Commands, epilog=EXAMPLES, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="exec-plugin", prog_name="exec-plugin")
+@click.option("-v", "--verbose", count=True, help="Log to stderr; -vv logs more and shows where errors come from.")
+@click.option("--log-file", type=click.Path(dir_okay=False, path_type=Path), help="Log to this file as well.")
+def main(verbose: int, log_file: Path | None) -> None:
+    """Paper trading for ccxt bots: a Binance-like market with realistic fills, without a key and a network."""
+    logs.configure(verbose, log_file)
+
+
+main.add_command(demo)
