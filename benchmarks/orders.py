@@ -3,88 +3,40 @@
 from __future__ import annotations
 
 from functools import partial
-from time import perf_counter
-from typing import TYPE_CHECKING
 
+import _layers
 import _market as market
 import _peers
 import click
 from _table import Case, Sample, measure, show
 
-from exec_plugin.core.orders import CANCELED, FILLED
-from exec_plugin.core.venue import Venue
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from exec_plugin.core.ledger import Account
-    from exec_plugin.core.orders import LiveOrder
-
-#: The limit orders' price in cents: far below the market.
-FAR_BELOW = 50_000_00
-
-
-def opened() -> tuple[Venue, Account]:
-    """A venue and a rich account."""
-    venue = Venue([market.symbol()], now=market.START)
-    return venue, venue.open_account("default", market.BALANCES)
+PEER = "nautilus_trader"
+KINDS = {"markets": "market, filled", "limits": "limit, cancelled"}
+#: Layer -> how many times fewer orders it gets than the core, so that all take about as long.
+LAYERS: dict[str, tuple[_layers.Layer, int]] = {
+    "core": (_layers.Core(), 1),
+    "core with a listener": (_layers.Core(listened=True), 1),
+    "PaperBroker": (_layers.Broker(), 2),
+    "protocol": (_layers.InProcess(), 10),
+    "ccxt async": (_layers.Ccxt(), 25),
+    "ccxt async, canned answers": (_layers.Ccxt(canned=True), 25),
+}
 
 
-def core_markets(count: int, *, listened: bool = False) -> Sample:
-    """A quote tick and a market order to buy, again and again: what the peer does as well."""
-    venue, account = opened()
-    if listened:
-        venue.listeners.append(lambda _event: None)
-    quote, place = venue.markets[market.NAME].quote, venue.place
-    bids = [bid * market.CENT for bid in market.walk(count)]
-    began = perf_counter()
-    for bid in bids:
-        quote(bid, market.SHOWN, bid + market.CENT, market.SHOWN)
-        place(account, market.NAME, True, "MARKET", market.QTY)  # noqa: FBT003
-    seconds = perf_counter() - began
-    _check(account, FILLED, count)
-    return Sample(count, seconds)
-
-
-def core_limits(count: int) -> Sample:
-    """A quote tick, a limit order far from the market and its cancellation."""
-    venue, account = opened()
-    quote, place, cancel = venue.markets[market.NAME].quote, venue.place, venue.cancel
-    bids = [bid * market.CENT for bid in market.walk(count)]
-    price = FAR_BELOW * market.CENT
-    began = perf_counter()
-    for bid in bids:
-        quote(bid, market.SHOWN, bid + market.CENT, market.SHOWN)
-        cancel(place(account, market.NAME, True, "LIMIT", market.QTY, price))  # noqa: FBT003
-    seconds = perf_counter() - began
-    _check(account, CANCELED, count)
-    return Sample(count, seconds)
-
-
-def _check(account: Account, status: str, count: int) -> None:
-    orders: list[LiveOrder] = account.desks[market.NAME].orders
-    assert [order.status for order in orders] == [status] * count
-
-
-def by_nautilus(peers: _peers.Peers, case: str, count: int) -> Sample:
-    """The same in nautilus_trader's backtest engine: one order at every quote tick."""
-    return peers.run("nautilus_trader", "nautilus.py", {"case": case, "bids": market.walk(count)})
+def by_nautilus(peers: _peers.Peers, kind: str, count: int) -> Sample:
+    """The same orders in nautilus_trader's backtest engine."""
+    return peers.run("nautilus_trader", "nautilus.py", {"case": kind, "bids": market.walk(count)})
 
 
 def cases(count: int, peer_count: int, peers: _peers.Peers) -> list[Case]:
     """The table's lines."""
-    runs: dict[str, tuple[str, Callable[[], Sample]]] = {
-        "market, core": ("markets", partial(core_markets, count)),
-        "market, core with a listener": ("markets", partial(core_markets, count, listened=True)),
-        "market, nautilus_trader": ("markets", partial(by_nautilus, peers, "markets", peer_count)),
-        "limit and cancel, core": ("limits", partial(core_limits, count)),
-        "limit and cancel, nautilus_trader": ("limits", partial(by_nautilus, peers, "limits", peer_count)),
-    }
-    core = {"markets": "market, core", "limits": "limit and cancel, core"}
-    peer = {"markets": "market, nautilus_trader", "limits": "limit and cancel, nautilus_trader"}
-    return [
-        Case(name, run, {"to the core": core[kind], "to the peer": peer[kind]}) for name, (kind, run) in runs.items()
-    ]
+    found = []
+    for kind, title in KINDS.items():
+        runs = {name: partial(getattr(layer, kind), count // fewer) for name, (layer, fewer) in LAYERS.items()}
+        runs[PEER] = partial(by_nautilus, peers, kind, peer_count)
+        ratios = {"to the core": f"{title}: core", "to the peer": f"{title}: {PEER}"}
+        found += [Case(f"{title}: {name}", run, ratios) for name, run in runs.items()]
+    return found
 
 
 @click.command(help=__doc__)

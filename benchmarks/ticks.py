@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 from functools import partial
 from time import perf_counter
+from typing import TYPE_CHECKING
 
 import _market as market
 import _peers
 import click
 from _table import Case, Sample, measure, show
 
-from exec_plugin.core.events import QUOTE
+from exec_plugin.core.units import to_decimal
 from exec_plugin.core.venue import Venue
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from exec_plugin.paper_broker import PaperBroker
 
 PEER = "nautilus_trader"
 RESTING = (0, 100, 10_000)
@@ -35,7 +42,7 @@ def check(venue: Venue, resting: int) -> None:
 def at_market(ticks: int, resting: int) -> Sample:
     """The tick path itself: ``Market.quote``."""
     venue = venue_with(resting)
-    quotes = [(bid * market.CENT, market.SHOWN, (bid + 1) * market.CENT, market.SHOWN) for bid in market.walk(ticks)]
+    quotes = [row[3:] for row in market.quotes(ticks)]
     quote = venue.markets[market.NAME].quote
     began = perf_counter()
     for bid, bid_qty, ask, ask_qty in quotes:
@@ -48,15 +55,36 @@ def at_market(ticks: int, resting: int) -> Sample:
 def at_venue(ticks: int, resting: int) -> Sample:
     """As a replay does it: rows with times through ``Venue.apply``."""
     venue = venue_with(resting)
-    rows = [
-        (QUOTE, time, market.NAME, bid * market.CENT, market.SHOWN, (bid + 1) * market.CENT, market.SHOWN)
-        for time, bid in enumerate(market.walk(ticks), market.START)
-    ]
+    rows = market.quotes(ticks)
     began = perf_counter()
     venue.apply(rows)
     seconds = perf_counter() - began
     check(venue, resting)
     return Sample(ticks, seconds)
+
+
+def at_broker(ticks: int, resting: int) -> Sample:
+    """The seed's door: ``PaperBroker.update_market_data``, Decimals in."""
+    broker = asyncio.run(broker_with(resting))
+    values = market.decimals(ticks)
+    update = broker.update_market_data
+    began = perf_counter()
+    for bid, ask, last, volume in values:
+        update(market.NAME, bid, ask, last, volume)
+    seconds = perf_counter() - began
+    assert len(asyncio.run(broker.get_open_orders())) == resting
+    return Sample(ticks, seconds)
+
+
+async def broker_with(resting: int) -> PaperBroker:
+    """A broker with that many orders far from the market."""
+    broker = market.broker()
+    broker.update_market_data(market.NAME, *market.decimals(1)[0])
+    qty = to_decimal(market.QTY)
+    for order in market.walls(resting):
+        side, price = "BUY" if order.is_buy else "SELL", to_decimal(order.price * market.CENT)
+        await broker.place_order(market.NAME, side, "LIMIT", qty, price)
+    return broker
 
 
 def by_nautilus(peers: _peers.Peers, ticks: int, resting: int) -> Sample:
@@ -70,11 +98,12 @@ def by_nautilus(peers: _peers.Peers, ticks: int, resting: int) -> Sample:
 
 
 def cases(ticks: int, peer_ticks: int, peers: _peers.Peers) -> list[Case]:
-    """The table's lines; the peer's ticks get slower with every order, so it gets fewer of them."""
-    layers = {
-        "core, Market.quote": lambda resting: at_market(ticks, resting),
-        "core, Venue.apply": lambda resting: at_venue(ticks, resting),
-        PEER: lambda resting: by_nautilus(peers, peer_ticks // (50 if resting > 100 else 1), resting),
+    """The table's lines; the peer takes minutes to accept 10,000 orders, so it is spared them."""
+    layers: dict[str, tuple[Callable[[int], Sample], Sequence[int]]] = {
+        "core, Market.quote": (partial(at_market, ticks), RESTING),
+        "core, Venue.apply": (partial(at_venue, ticks), RESTING),
+        "PaperBroker": (partial(at_broker, ticks // 5), RESTING),
+        PEER: (partial(by_nautilus, peers, peer_ticks), RESTING[:2]),
     }
     return [
         Case(
@@ -82,8 +111,8 @@ def cases(ticks: int, peer_ticks: int, peers: _peers.Peers) -> list[Case]:
             partial(run, resting),
             {"to none resting": f"{layer}, 0 resting", "to the peer": f"{PEER}, {resting:,} resting"},
         )
-        for layer, run in layers.items()
-        for resting in RESTING
+        for layer, (run, sizes) in layers.items()
+        for resting in sizes
     ]
 
 
