@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal, DecimalException, Inexact, InvalidOperation
+from decimal import Context, Decimal, DecimalException, Inexact, InvalidOperation
 from functools import lru_cache
 from typing import Any
 
@@ -57,13 +57,15 @@ FARTHEST = to_decimal(FAR)
 
 
 def floor_units(value: Decimal) -> int:
-    """A market's amount in units, rounded down."""
-    return int(_ROUNDING.scaleb(value, _PLACES).to_integral_value(ROUND_FLOOR))
+    """A market's amount, which is never negative, in units, rounded down."""
+    return int(_ROUNDING.scaleb(value, _PLACES))
 
 
 def ceil_units(value: Decimal) -> int:
-    """A market's amount in units, rounded up."""
-    return int(_ROUNDING.scaleb(value, _PLACES).to_integral_value(ROUND_CEILING))
+    """A market's amount, which is never negative, in units, rounded up."""
+    scaled = _ROUNDING.scaleb(value, _PLACES)
+    amount = int(scaled)
+    return amount if amount == scaled else amount + 1
 
 
 def plain(name: str, value: Any) -> Decimal:

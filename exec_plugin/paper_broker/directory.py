@@ -70,8 +70,10 @@ class Directory:
         market = self._venue.markets.get(name.replace("/", ""))
         if market is not None:
             return market.symbol.base, market.symbol.quote
-        base, _, quote = name.partition("/")
-        if base and quote:
+        base, slash, quote = name.partition("/")
+        if slash:
+            if not base or not quote or "/" in quote:
+                raise _unknown(f"{symbol!r} does not have one asset on each side of a slash")
             return base, quote
         try:
             return split_symbol(name)
@@ -83,5 +85,5 @@ class Directory:
             return name.removesuffix(quote), quote
 
 
-def _unknown(error: ConfigError) -> RequestRejected:
+def _unknown(error: ConfigError | str) -> RequestRejected:
     return RequestRejected(-1121, "Invalid symbol.", f"{error}; write it as BASE/QUOTE")
