@@ -53,7 +53,9 @@ class Stage:
         """Place an order."""
         amounts = {key: units(options.pop(key)) for key in ("stop", "quote_qty") if key in options}
         is_buy = side == "BUY"
-        return self.venue.place(by or self.alice, self.name, is_buy, kind, units(qty), units(price), **amounts, **options)
+        return self.venue.place(
+            by or self.alice, self.name, is_buy, kind, units(qty), units(price), **amounts, **options
+        )
 
     def buy(self, qty, price, **options):
         """Place a buy limit order."""

@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import pytest
 from harness import RICH, Run, street_fills
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from reference import Reference, Refused
 from strategies import LOT, QTY, price_at, streams, symbol
@@ -16,6 +16,8 @@ from exec_plugin.core.fill_models import FILL_MODELS, BinanceFees, LinearSlippag
 RATES = {"maker": "0.0013", "taker": "0.0117", "buyer": "0.0002", "seller": "0"}
 MARKET_STEPS = {"quote", "trade", "depth", "book"}
 
+# What follows from the rules rather than being one needs fewer tries.
+few = settings(max_examples=40)
 models = pytest.mark.parametrize("fill_model", FILL_MODELS)
 
 
@@ -125,6 +127,7 @@ def test_refused(fill_model, steps, options):
 
 
 @models
+@few
 @given(streams)
 def test_check(fill_model, steps):
     """A mere check raises what the order would raise, and changes nothing."""
@@ -148,6 +151,7 @@ def _try(run, step, method):
 
 
 @models
+@few
 @given(streams)
 def test_cancel_twice(fill_model, steps):
     """The second cancel of an order is refused and changes nothing."""
@@ -165,6 +169,7 @@ def test_cancel_twice(fill_model, steps):
 
 
 @models
+@few
 @given(streams, st.integers(0, 3))
 def test_same_bytes(fill_model, steps, seed):
     """The same inputs and seed give the same events, byte by byte."""
@@ -177,6 +182,7 @@ def test_same_bytes(fill_model, steps, seed):
 
 
 @models
+@few
 @given(streams)
 def test_unheard(fill_model, steps):
     """Without a listener everything but the events is the same."""
@@ -189,6 +195,7 @@ def test_unheard(fill_model, steps):
 
 
 @models
+@few
 @given(streams)
 def test_events_tell_all(fill_model, steps):
     """Balances and order states that are put together from the events alone are the venue's."""
