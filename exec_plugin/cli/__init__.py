@@ -35,6 +35,7 @@ Shell completion (bash; also zsh and fish):
 @click.option("--log-file", type=click.Path(dir_okay=False, path_type=Path), help="Log to this file as well.")
 def main(verbose: int, log_file: Path | None) -> None:
     """Paper trading for ccxt bots: a Binance-like market with realistic fills, without a key and a network."""
+    click.get_current_context().call_on_close(logs.reset)
     logs.configure(verbose, log_file)
 
 

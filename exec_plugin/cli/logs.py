@@ -10,6 +10,7 @@ from exec_plugin.core.errors import ConfigError
 if TYPE_CHECKING:
     from pathlib import Path
 
+ROOT = "exec_plugin"
 _LEVELS = (logging.WARNING, logging.INFO, logging.DEBUG)
 _LINE = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
@@ -21,16 +22,21 @@ def configure(verbose: int, log_file: Path | None) -> None:
     Raises:
         ConfigError: when the file cannot be written.
     """
-    logger = logging.getLogger("exec_plugin")
-    # a process may run more than one command: the last one decides
-    for handler in [handler for handler in logger.handlers if handler.get_name() == __name__]:
-        logger.removeHandler(handler)
-        handler.close()
+    logger = logging.getLogger(ROOT)
     level = _LEVELS[min(verbose, len(_LEVELS) - 1)]
     logger.setLevel(min(level, logging.INFO) if log_file else level)
     _add(logger, logging.StreamHandler(), level)
     if log_file:
         _add(logger, _file(log_file), min(level, logging.INFO))
+
+
+def reset() -> None:
+    """Undo ``configure``: a process may go on after a command, or run another one."""
+    logger = logging.getLogger(ROOT)
+    for handler in [handler for handler in logger.handlers if handler.get_name() == __name__]:
+        logger.removeHandler(handler)
+        handler.close()
+    logger.setLevel(logging.NOTSET)
 
 
 def _add(logger: logging.Logger, handler: logging.Handler, level: int) -> None:
