@@ -36,6 +36,7 @@ _HANDLERS: dict[str, Callable[[Context, dict[str, Any]], Any]] = {
     **accounts.HANDLERS,
 }
 _KEY_ERRORS = (-2014, -2015)
+_CANDLES = ("klines", "uiKlines")
 _SECURITY_PARAMS = frozenset(("timestamp", "recvWindow", "signature"))
 #: The fields that hold moments, for clients that ask for microseconds.
 _MOMENTS = frozenset((
@@ -142,7 +143,9 @@ class Gateway:
         except VenueError as error:
             status = HTTPStatus.UNAUTHORIZED if error.code in _KEY_ERRORS else HTTPStatus.BAD_REQUEST
             return self._reply(status, _error(error), caller, extra)
-        return self._reply(HTTPStatus.OK, _in_micros(value) if micros else value, caller, extra)
+        if micros:
+            value = _candles_in_micros(value) if endpoint.name in _CANDLES else _in_micros(value)
+        return self._reply(HTTPStatus.OK, value, caller, extra)
 
     def _answer(self, asked: _Asked, extra: dict[str, str]) -> Any:
         """The value to answer with; headers beyond the usual ones go into ``extra``."""
@@ -206,6 +209,10 @@ def _time_unit(headers: Mapping[str, str]) -> bool:
     if unit not in ("MICROSECOND", "MILLISECOND"):
         raise RequestRejected(-1194, "Invalid value for time unit; expected either MICROSECOND or MILLISECOND.")
     return unit == "MICROSECOND"
+
+
+def _candles_in_micros(rows: list[list[Any]]) -> list[list[Any]]:
+    return [[row[0] * 1000, *row[1:6], row[6] * 1000 + 999, *row[7:]] for row in rows]
 
 
 def _in_micros(value: Any) -> Any:

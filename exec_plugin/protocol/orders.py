@@ -200,6 +200,8 @@ def amend(context: Context, params: dict[str, Any]) -> dict[str, Any]:
         raise AmendRejected("Order amend is not supported for this symbol.")
     order = _find(desk, params, AmendRejected("Unknown order sent."))
     client_id = params.get("newClientOrderId") or context.new_client_id()
+    if client_id != order.client_id and desk.is_used(client_id):
+        raise AmendRejected("Duplicate order sent.", f"an open order has the client id {client_id!r}")
     return render.amended(order, context.venue.amend(order, params["newQty"], client_id))
 
 
@@ -237,7 +239,7 @@ def all_orders(context: Context, params: dict[str, Any]) -> list[dict[str, Any]]
 def my_trades(context: Context, params: dict[str, Any]) -> list[dict[str, Any]]:
     """The account's executions on a symbol (rest-api.md, Account trade list)."""
     start, end = params.get("startTime"), params.get("endTime")
-    if "fromId" in params and (start is not None or end is not None):
+    if ("fromId" in params or "orderId" in params) and (start is not None or end is not None):
         raise RequestRejected(-1128, "Combination of optional parameters invalid.")
     check_window(params)
     fills = context.desk(params["symbol"]).fills
