@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections import deque
 from decimal import Decimal, InvalidOperation
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from exec_plugin.core.errors import CancelRejected, ConfigError, OrderRejected, UnknownOrder
 from exec_plugin.core.events import BOOK
@@ -35,6 +35,9 @@ if TYPE_CHECKING:
     from exec_plugin.paper_broker.positions import CostBasis
     from exec_plugin.paper_broker.requests import Name, Request
     from exec_plugin.paper_broker.ticker import Ticker
+
+
+_Callback = TypeVar("_Callback")
 
 
 def _wall_clock() -> int:
@@ -139,7 +142,7 @@ class PaperBroker:
             # a comparison with NaN; check_tick tells which
             quiet = False
         if not quiet:
-            ask = ask or FARTHEST
+            ask, last_price = ask or FARTHEST, last_price or ticker.last
             check_tick(ticker.name, bid, ask, last_price, volume)
             if ticker.concerns(bid, ask, last_price):
                 self._crossed.append(ticker)
@@ -466,17 +469,19 @@ class PaperBroker:
 
     def register_fill_callback(self, callback: Callable[[Fill], Awaitable[None] | None]) -> None:
         """Call a function, or start a coroutine, with every Fill of an order."""
-        self._listen()
-        self._callbacks.fills.append(callback)
+        self._callbacks.fills.append(self._heard(callback))
 
     def register_order_callback(self, callback: Callable[[Order], Awaitable[None] | None]) -> None:
         """Call a function, or start a coroutine, with the Order after every change of one."""
-        self._listen()
-        self._callbacks.orders.append(callback)
+        self._callbacks.orders.append(self._heard(callback))
 
-    def _listen(self) -> None:
+    def _heard(self, callback: _Callback) -> _Callback:
+        if not callable(callback):
+            msg = f"callback={callback!r} must be a function or a coroutine function"
+            raise TypeError(msg)
         if self._callbacks not in self._venue.listeners:
             self._venue.listeners.append(self._callbacks)
+        return callback
 
     # ------------------------------------------------------------------ symbols
 

@@ -59,13 +59,11 @@ class Ticker:
     def concerns(self, bid: Decimal, ask: Decimal, last: Decimal) -> bool:
         """Whether a tick that met a guard means something: an unmoved last price passes no order anew."""
         _, _, below, above = self._guards
-        return (
-            ask <= self.buy
-            or bid >= self.sell
-            or (last != self.last and (last <= self.below or last >= self.above))
-            or last <= to_decimal(below)
-            or last >= to_decimal(above)
-        )
+        if ask <= self.buy or bid >= self.sell:
+            return True
+        if last == self.last:
+            return bool(last) and (last <= to_decimal(below) or last >= to_decimal(above))
+        return last <= self.below or last >= self.above
 
     def row(self, now: int) -> Row:
         """The tick as a market row; quantities are the book's where it has some at that price, else unknown."""

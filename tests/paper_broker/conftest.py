@@ -15,6 +15,7 @@ NO_SLIPPAGE = LinearSlippageModel("0", "0")
 
 @pytest.fixture
 def virtual():
+    """Time that stands still until a test moves it."""
     return VirtualTime()
 
 

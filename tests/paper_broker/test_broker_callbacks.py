@@ -11,6 +11,7 @@ from exec_plugin.core.models import Fill
 
 
 def buy(broker, price=50_010, quantity="0.1"):
+    """A coroutine that places a limit order; the default trades at once."""
     return broker.place_order("BTCUSDC", "BUY", "LIMIT", Decimal(quantity), Decimal(price))
 
 
@@ -40,6 +41,12 @@ async def test_order(broker):
     order = await buy(broker, 49_000)
     await broker.cancel_order(order.id)
     assert seen == [("NEW", 0), ("FILLED", Decimal("0.1")), ("NEW", 0), ("CANCELED", 0)]
+
+
+def test_not_callable(broker):
+    """What cannot be called is refused when it is registered."""
+    with pytest.raises(TypeError, match="callback=5"):
+        broker.register_fill_callback(5)
 
 
 async def test_both(broker):

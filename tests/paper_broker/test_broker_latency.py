@@ -19,6 +19,7 @@ def slow(broker):
 
 
 def start(coroutine):
+    """Send a command without waiting for its answer."""
     return asyncio.ensure_future(coroutine)
 
 

@@ -13,10 +13,12 @@ from exec_plugin.paper_broker import LinearSlippageModel, MarketData, OrderBook
 
 
 async def limit(broker, side, price, quantity="0.1", **more):
+    """Place a limit order."""
     return await broker.place_order("BTCUSDC", side, "LIMIT", Decimal(quantity), Decimal(price), **more)
 
 
 async def status(broker, order):
+    """What has become of an order."""
     return (await broker.get_order(order.id)).status
 
 
@@ -214,6 +216,24 @@ async def test_one_sided(make):
     assert broker.get_market_data("BTCUSDC").ask == 0
     order = await broker.place_order("BTCUSDC", "BUY", "MARKET", Decimal(1))
     assert (order.status, order.filled_quantity) == ("EXPIRED", 0)
+
+
+async def test_no_last(broker):
+    """A last price of 0 is none: the one known before stays, and no order is passed."""
+    order = await limit(broker, "BUY", 49_000)
+    tick(broker, last=0)
+    assert (await status(broker, order), broker.get_market_data("BTCUSDC").last_price) == ("NEW", 50_000)
+
+
+async def test_never_last(make):
+    """A market may do without last prices altogether."""
+    broker = make()
+    order = await limit(broker, "BUY", 49_000)
+    for bid in (49_100, 49_050):
+        tick(broker, bid, bid + 20, 0)
+    assert (await status(broker, order), broker.get_market_data("BTCUSDC").last_price) == ("NEW", 49_060)
+    tick(broker, 48_980, 49_000, 0)
+    assert await status(broker, order) == "FILLED"
 
 
 async def test_before_data(make):

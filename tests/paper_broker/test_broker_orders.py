@@ -26,6 +26,7 @@ class Side(Enum):
 
 
 async def place(broker, side="BUY", kind="LIMIT", quantity="0.1", price="49000", **more):
+    """Place an order that rests."""
     quantity, price = (value if value is None else Decimal(value) for value in (quantity, price))
     return await broker.place_order("BTCUSDC", side, kind, quantity, price, **more)
 

@@ -20,6 +20,7 @@ async def trade(broker, side, quantity, price, symbol="BTCUSDC"):
 
 
 def pnl(broker, *names):
+    """Some of the figures of calculate_pnl."""
     return tuple(broker.calculate_pnl("BTCUSDC")[name] for name in names)
 
 

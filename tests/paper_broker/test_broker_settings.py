@@ -100,7 +100,7 @@ def test_bad_balance(make, amount):
 
 def test_float_balance(make):
     """Floats are refused."""
-    with pytest.raises(TypeError, match="USDC=0.1"):
+    with pytest.raises(TypeError, match=r"USDC=0\.1"):
         make({"USDC": 0.1})
 
 

@@ -28,14 +28,14 @@ fee_config = {"maker": Decimal("0.001"), "taker": Decimal("0.001")}
 @pytest.fixture
 def seeded():
     """The broker of the first example, with the market data of the fourth."""
-    initial_balances = {"USDC": Decimal("10000"), "BTC": Decimal("0")}
+    initial_balances = {"USDC": Decimal(10000), "BTC": Decimal(0)}
     broker = PaperBroker(initial_balances=initial_balances, exchange_info=exchange_info, fee_config=fee_config)
     broker.update_market_data(
         symbol="BTCUSDC",
-        bid=Decimal("49990"),
-        ask=Decimal("50010"),
-        last_price=Decimal("50000"),
-        volume=Decimal("100"),
+        bid=Decimal(49990),
+        ask=Decimal(50010),
+        last_price=Decimal(50000),
+        volume=Decimal(100),
     )
     return broker
 
@@ -43,7 +43,7 @@ def seeded():
 async def place(broker):
     """The example of place_order."""
     return await broker.place_order(
-        symbol="BTCUSDC", side="BUY", order_type="LIMIT", quantity=Decimal("0.001"), price=Decimal("50000")
+        symbol="BTCUSDC", side="BUY", order_type="LIMIT", quantity=Decimal("0.001"), price=Decimal(50000)
     )
 
 
