@@ -15,6 +15,8 @@ ExecPluginError                 anything this package raises on purpose
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class ExecPluginError(Exception):
     """Anything this package raises on purpose."""
@@ -44,9 +46,17 @@ class VenueError(ExecPluginError):
         self.msg = msg
         self.hint = hint
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # subclasses keep more arguments than they take, so pickle cannot simply call them
+        return _revive, (type(self), *self.args), self.__dict__
+
     def __str__(self) -> str:
         text = f"{self.msg} (code {self.code})"
         return f"{text}: {self.hint}" if self.hint else text
+
+
+def _revive(kind: type[VenueError], *args: Any) -> VenueError:
+    return kind.__new__(kind, *args)
 
 
 class RequestRejected(VenueError):
