@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from exec_plugin.core.clock import MINUTE
 from exec_plugin.core.events import PublicTrade
+from exec_plugin.core.units import FAR
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,15 +17,29 @@ class Tape:
     A bounded list of public trades, oldest first, with the moving average that filters ask for.
 
     ``records`` holds the fields of the newest ``limit`` to ``2 * limit`` of them: plain tuples of numbers are cheap
-    to keep. ``trimmed`` counts those that left; ``on_trim`` is called before some do, so that candles can be complete
+    to keep. ``lowest`` and ``highest`` bound every price there was, and so every average. ``trimmed`` counts those that left; ``on_trim`` is called before some do, so that candles can be complete
     although the list is not.
     """
 
-    __slots__ = ("_after", "_amount", "_first", "_volume", "_window", "limit", "on_trim", "records", "trimmed")
+    __slots__ = (
+        "_after",
+        "_amount",
+        "_first",
+        "_volume",
+        "_window",
+        "highest",
+        "limit",
+        "lowest",
+        "on_trim",
+        "records",
+        "trimmed",
+    )
 
     def __init__(self, limit: int = 50_000) -> None:
         self.limit = limit
         self.records: list[tuple[int, int, int, int, int, bool]] = []
+        self.lowest = FAR
+        self.highest = 0
         self.trimmed = 0
         self.on_trim: Callable[[], None] | None = None
         self._window = 0

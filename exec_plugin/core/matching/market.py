@@ -54,8 +54,8 @@ class Market:
     """
 
     __slots__ = (
-        "_fill_model", "_queue", "_reached", "_sink", "_slippage", "ask", "ask_qty", "asks", "bid", "bid_qty", "bids",
-        "buys", "last", "prevented", "quoted", "sells", "stops_above", "stops_below", "symbol", "taker_expires", "tape",
+        "_fill_model", "_queue", "_sink", "_slippage", "ask", "ask_qty", "asks", "bid", "bid_qty", "bids",
+        "buys", "last", "prevented", "quoted", "reached", "sells", "stops_above", "stops_below", "symbol", "taker_expires", "tape",
         "trade_id", "update_id", "volume",
     )  # fmt: skip
 
@@ -75,7 +75,7 @@ class Market:
         self.bids, self.asks = DepthSide(is_bid=True), DepthSide(is_bid=False)
         self.buys, self.sells = RestingSide(is_bid=True), RestingSide(is_bid=False)
         self.stops_above, self.stops_below = StopSide(above=True), StopSide(above=False)
-        self._reached: deque[LiveOrder] = deque()
+        self.reached: deque[LiveOrder] = deque()
         self.tape = Tape()
         self.trade_id = 0
         self.update_id = 0
@@ -99,7 +99,7 @@ class Market:
             left = self._print_meets_orders(price, qty, taker_is_seller)
         if left:
             self._print(price, left, taker_is_seller, trade_id, time or self._sink.now)
-        if self._reached:
+        if self.reached:
             self.run_stops()
 
     def depth(self, bids: Mapping[int, int], asks: Mapping[int, int], update_id: int = 0) -> None:
@@ -147,6 +147,10 @@ class Market:
         tape = self.tape
         records = tape.records
         records.append((trade_id, time, price, qty, price * qty // SCALE, taker_is_seller))
+        if price < tape.lowest:
+            tape.lowest = price
+        if price > tape.highest:
+            tape.highest = price
         if len(records) >= 2 * tape.limit:
             tape.trim()
         if price >= self.stops_above.nearest or price <= self.stops_below.nearest:
@@ -198,14 +202,14 @@ class Market:
         # each print counts, also when the same event goes on to trade at other prices
         above, below = self.stops_above, self.stops_below
         while price >= above.nearest:
-            self._reached.append(above.pop())
+            self.reached.append(above.pop())
         while price <= below.nearest:
-            self._reached.append(below.pop())
+            self.reached.append(below.pop())
 
     def run_stops(self) -> None:
         """Trigger every stop that a print has reached, also those that the triggered ones reach."""
-        while self._reached:
-            self._sink.trigger(self._reached.popleft())
+        while self.reached:
+            self._sink.trigger(self.reached.popleft())
 
     # ------------------------------------------------------------------ makers
 

@@ -212,8 +212,8 @@ class Venue:
             FilterFailure: a trading rule is not met.
             OrderRejected: the matching engine refuses it. Nothing has changed in either case.
         """
-        market = self.market(symbol)
-        desk = account.desk(market.symbol)
+        market = self.markets.get(symbol) or self.market(symbol)
+        desk = account.desks.get(symbol) or account.desk(market.symbol)
         order = LiveOrder(self.order_id + 1, client_id, desk, market.symbol, is_buy, kind, tif, qty, price, self.now)
         order.stop = stop
         order.quote_qty = quote_qty
@@ -228,7 +228,8 @@ class Venue:
             if self.listeners:
                 self.outbox.report(self.now, "NEW", order)
             self._work(market, desk, order, offers)
-            market.run_stops()
+            if market.reached:
+                market.run_stops()
         if self.outbox.events:
             self.outbox.deliver(self.now)
         return order
@@ -413,7 +414,7 @@ class Venue:
         order.updated = self.now
         record = (trade_id, order.id, symbol.name, self.now, price, qty, quote, fee, payer.asset, is_buy, is_maker)
         desk.records.append(record)
-        self.outbox.touch(desk, self.now)
+        desk.account.updated = self.now
         if filled == order.qty:
             order.status = FILLED
             if order.id in desk.open:
@@ -421,6 +422,7 @@ class Venue:
         else:
             order.status = PARTIALLY_FILLED
         if self.listeners:
+            self.outbox.touch(desk, self.now)
             if payer is not base and payer is not cash:
                 desk.account.touched[payer.asset] = payer
             self.outbox.report(self.now, "TRADE", order, Fill(*record))
