@@ -57,7 +57,7 @@ class ScriptedExchange:
             rate_limits=setup.get("rateLimits") or RATE_LIMITS,
             exchange_filters=setup.get("exchangeFilters", ()),
         )
-        balances = {asset: parse_units(str(text)) for asset, text in setup.get("balances", {}).items()}
+        balances = {asset: _balance(asset, text) for asset, text in setup.get("balances", {}).items()}
         self.account: Account = self.venue.open_account(_ACCOUNT, balances)
         self.gateway.add_key(setup.get("apiKey", _ACCOUNT), self.account, setup.get("secretKey"))
         self.log = UserDataLog()
@@ -71,11 +71,11 @@ class ScriptedExchange:
             RequestRejected: -1121 for an unknown symbol, -1130 for an event that cannot be read.
         """
         for event in events:
-            if event.get("time") is not None:
-                self.venue.advance(int(event["time"]))
             symbol = str(event.get("symbol"))
             self.venue.market(symbol)
             try:
+                if event.get("time") is not None:
+                    self.venue.advance(int(event["time"]))
                 self._apply(event, symbol)
             except (KeyError, TypeError, ValueError) as error:
                 raise RequestRejected(-1130, f"Market event {dict(event)!r} cannot be read: {error!r}") from error
@@ -85,7 +85,7 @@ class ScriptedExchange:
         if kind == "book":
             self.venue.book(symbol, _levels(event.get("bids", ())), _levels(event.get("asks", ())))
         elif kind == "trade":
-            price, qty = parse_units(str(event["price"])), parse_units(str(event["qty"]))
+            price, qty = _amount(event["price"]), _amount(event["qty"])
             taker = {"BUY": False, "SELL": True}[event["taker"]]
             self.venue.trade(symbol, price, qty, taker)
         else:
@@ -102,12 +102,28 @@ class ScriptedExchange:
         return self.log.after(_ACCOUNT, after)
 
 
+def _balance(asset: str, text: Any) -> int:
+    try:
+        return parse_units(str(text))
+    except ValueError as error:
+        msg = f"balances: {asset}: {error}"
+        raise ConfigError(msg) from error
+
+
 def _levels(pairs: Iterable[tuple[Any, Any]]) -> dict[int, int]:
     levels: dict[int, int] = {}
     for price, qty in pairs:
-        units = parse_units(str(price))
-        levels[units] = levels.get(units, 0) + parse_units(str(qty))
+        units = _amount(price)
+        levels[units] = levels.get(units, 0) + _amount(qty)
     return levels
+
+
+def _amount(value: Any) -> int:
+    units = parse_units(str(value))
+    if units <= 0:
+        msg = f"{value!r} is not more than 0"
+        raise ValueError(msg)
+    return units
 
 
 def _fees(commission: Mapping[str, Any]) -> BinanceFees:
