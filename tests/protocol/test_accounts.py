@@ -1,0 +1,132 @@
+"""The account: balances, permissions, order counts, fees."""
+
+from __future__ import annotations
+
+import pytest
+from signing_client import LIMIT, NOW, SETUP, Client
+
+from exec_plugin.core.symbols import default_symbol
+from exec_plugin.core.venue import Venue
+from exec_plugin.protocol import Gateway
+from exec_plugin.protocol.accounts import HANDLERS
+from exec_plugin.protocol.context import Context
+
+STATUS = [
+    "makerCommission", "takerCommission", "buyerCommission", "sellerCommission", "commissionRates", "canTrade",
+    "canWithdraw", "canDeposit", "brokered", "requireSelfTradePrevention", "preventSor", "updateTime", "accountType",
+    "balances", "permissions", "uid",
+]  # fmt: skip
+
+
+@pytest.fixture
+def client():
+    """A fresh exchange."""
+    return Client()
+
+
+def balances(client, **params):
+    """Free and locked by asset."""
+    rows = client.ask("GET", "account", **params)["balances"]
+    assert all(list(row) == ["asset", "free", "locked"] for row in rows)
+    return {row["asset"]: (row["free"], row["locked"]) for row in rows}
+
+
+def test_status(client):
+    """The account has the documents' fields, rates in basis points and as texts."""
+    account = client.ask("GET", "account")
+    assert list(account) == STATUS
+    assert (account["makerCommission"], account["takerCommission"]) == (10, 20)
+    roles = {"maker": "0.00100000", "taker": "0.00200000", "buyer": "0.00000000", "seller": "0.00000000"}
+    assert account["commissionRates"] == roles
+    assert (account["accountType"], account["permissions"], account["canTrade"]) == ("SPOT", ["SPOT"], True)
+
+
+def test_balances(client):
+    """Every asset that trades is listed, also those that the account never had."""
+    nothing = ("0.00000000", "0.00000000")
+    held = {"USDT": ("1000.00000000", "0.00000000"), "BTC": ("10.00000000", "0.00000000")}
+    assert balances(client) == {**held, "LTC": nothing, "BNB": nothing}
+    assert balances(client, omitZeroBalances="true") == held
+    assert balances(client, omitZeroBalances="false") == balances(client)
+
+
+def test_locked(client):
+    """What an open order needs is locked, not gone, and comes back."""
+    client.place(quantity="2")
+    assert balances(client)["USDT"] == ("810.00000000", "190.00000000")
+    client.ask("DELETE", "openOrders", symbol="BTCUSDT")
+    assert balances(client)["USDT"] == ("1000.00000000", "0.00000000")
+
+
+def test_all_locked():
+    """A balance of which everything is locked is no zero balance."""
+    client = Client(balances={"USDT": "95"})
+    client.place()
+    assert balances(client, omitZeroBalances="true") == {"USDT": ("0.00000000", "95.00000000")}
+
+
+def test_update_time(client):
+    """The time of the account is that of its last change."""
+    assert client.ask("GET", "account")["updateTime"] == NOW
+    client.wait(5)
+    client.place()
+    client.wait(5)
+    assert client.ask("GET", "account")["updateTime"] == NOW + 5
+
+
+@pytest.mark.parametrize(
+    ("params", "code"),
+    [({"omitZeroBalances": "1"}, -1100), ({"symbol": "BTCUSDT"}, -1104), ({"recvWindow": "x"}, -1100)],
+)
+def test_refuses(client, params, code):
+    """Unknown parameters and values are refused."""
+    assert client.refused("GET", "account", **params)[0] == code
+
+
+def test_uid():
+    """An account's number follows from its name: the same at another exchange, not the same for another account."""
+    venue = Venue([default_symbol("BTCUSDT")])
+    gateway = Gateway(venue)
+    ids = [
+        HANDLERS["account.status"](Context(gateway, venue.open_account(name)), {})["uid"] for name in ("a", "b", "a")
+    ]
+    assert ids[0] == ids[2] != ids[1]
+
+
+def test_order_counts(client):
+    """The order limits come with what is used of them."""
+    client.place()
+    client.place()
+    rows = client.ask("GET", "rateLimit/order")
+    assert [list(row) for row in rows] == [["rateLimitType", "interval", "intervalNum", "limit", "count"]] * 2
+    assert [(row["interval"], row["count"]) for row in rows] == [("SECOND", 2), ("DAY", 2)]
+    client.wait(10_000)
+    assert [row["count"] for row in client.ask("GET", "rateLimit/order")] == [0, 2]
+
+
+def test_trade_fee(client):
+    """The wallet's fees are told for one symbol or for all."""
+    row = {"symbol": "LTCBTC", "makerCommission": "0.00100000", "takerCommission": "0.00200000"}
+    assert client.ask("GET", "/sapi/v1/asset/tradeFee", symbol="LTCBTC") == [row]
+    names = [entry["symbol"] for entry in SETUP["symbols"]]
+    assert [row["symbol"] for row in client.ask("GET", "/sapi/v1/asset/tradeFee")] == names
+    assert client.refused("GET", "/sapi/v1/asset/tradeFee", symbol="ETHUSDT")[0] == -1121
+
+
+def test_system_status(client):
+    """The system is always up."""
+    assert client.ask("GET", "/sapi/v1/system/status") == {"status": 0, "msg": "normal"}
+
+
+def test_apart(client):
+    """Nobody sees another account's orders."""
+    other = client.venue.open_account("other", {"USDT": 10**12})
+    client.gateway.add_key("otherkey", other)
+    client.place()
+    headers = {"x-mbx-apikey": "otherkey"}
+    assert client.send("GET", "openOrders", {}, headers).text == "[]"
+    assert client.send("GET", "allOrders", {"symbol": "BTCUSDT"}, headers).text == "[]"
+    reply = client.send("DELETE", "order", {"symbol": "BTCUSDT", "orderId": 1}, headers)
+    assert '"code":-2011' in reply.text
+    reply = client.send("POST", "order", LIMIT, headers)
+    assert reply.headers["X-MBX-ORDER-COUNT-10S"] == "1"
