@@ -25,7 +25,7 @@ BROKER = """
 __init__(initial_balances, exchange_info=None, fee_config=None)
 register_fill_callback(callback)
 register_order_callback(callback)
-update_market_data(symbol, bid, ask, last_price, volume)
+update_market_data(symbol, bid=None, ask=None, last_price=None, volume=None)
 place_order(symbol, side, order_type, quantity, price=None, time_in_force="GTC")
 get_account_info()
 get_open_orders(symbol=None)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from exec_plugin.account.pump import Pump, wall_clock
 from exec_plugin.account.settings import Settings
+from exec_plugin.core.clock import DAY
 from exec_plugin.core.errors import ConfigError
 from exec_plugin.core.fill_models import QUEUES
 from exec_plugin.core.symbols import default_symbol
@@ -46,11 +47,14 @@ class PaperExchange:
             fill_model=settings.fill_model,
         )
         factor = 0.0 if settings.speed == "max" else float(settings.speed)
-        self.pump = Pump(self.venue, self.feed, factor, clock)
+        start = self.feed.opens if isinstance(self.feed, SyntheticFeed) else self.feed.start
+        self.pump = Pump(self.venue, self.feed, factor, start, clock)
         self.gateway = Gateway(self.venue, rate_limits=settings.rate_limits())
+        # a second between signing and asking is many of a fast clock's
+        self.gateway.timing_slack = int(1000 * max(factor - 1, 0))
         self.on_move: Callable[[], None] | None = None
         self.on_end: Callable[[], None] | None = None
-        self.pump.move_to(self.feed.start)
+        self.pump.move_to(start)
 
     def move_to(self, moment: int) -> None:
         """Let the market go on until a moment."""
@@ -155,9 +159,11 @@ def open_feed(settings: Settings, clock: Callable[[], int] = wall_clock) -> Feed
         return PushFeed([default_symbol(name) for name in settings.symbols or ("BTCUSDT",)], clock())
     # a replayed synthetic market starts at a fixed moment, so that a seed means the same market every time
     start = EPOCH if settings.speed == "max" else clock()
-    return SyntheticFeed(settings.symbols or None, settings.seed, start)
+    return SyntheticFeed(settings.symbols or None, settings.seed, start, history_ms=HISTORY)
 
 
+#: How far back the candles of a synthetic market reach when it opens.
+HISTORY = 3 * DAY
 #: 2025-01-01 00:00:00 UTC: where a synthetic market begins that does not follow the wall clock.
 EPOCH = 1_735_689_600_000
 

@@ -33,10 +33,13 @@ class Pump:
         venue: what is moved.
         feed: where its rows come from.
         factor: venue milliseconds per millisecond of the wall clock; 0 for full speed.
+        start: the venue's time now; what the feed tells from before is its past.
         clock: the wall clock, in ms.
     """
 
-    def __init__(self, venue: Venue, feed: Feed, factor: float, clock: Callable[[], int] = wall_clock) -> None:
+    def __init__(
+        self, venue: Venue, feed: Feed, factor: float, start: int, clock: Callable[[], int] = wall_clock
+    ) -> None:
         self.venue = venue
         self.feed = feed
         self.factor = factor
@@ -47,7 +50,7 @@ class Pump:
         self._rows = feed.rows()
         self._next: Row | None = None if self._pushed else next(self._rows, None)
         self._wall_start = clock()
-        self._venue_start = venue.now
+        self._venue_start = start
 
     @property
     def is_paced(self) -> bool:

@@ -48,6 +48,8 @@ LEAN = 0.05
 TOUCH_WORTH, TRADE_WORTH = 60_000, 900
 #: Distance of the levels behind the touch, in home prices.
 LEVEL_STEP = 0.00005
+#: Time between two trades of the history.
+HISTORY_STEP = 15_000
 #: Most trades of one step.
 BURST = 25
 
@@ -80,6 +82,8 @@ class SyntheticFeed:
         seed: another seed, another market.
         start: time of the first rows, in milliseconds since the epoch.
         interval_ms: time between two changes of a book; trades come in between.
+        history_ms: so much time before ``start`` is told by a few trades a minute and no books, for candles to begin
+            with; the rows then start that much earlier.
         prices: where each symbol's price starts and returns to, as text.
 
     Raises:
@@ -93,13 +97,18 @@ class SyntheticFeed:
         start: int = 0,
         *,
         interval_ms: int = 500,
+        history_ms: int = 0,
         prices: Mapping[str, str] | None = None,
     ) -> None:
         if interval_ms < 1:
             msg = f"interval_ms was {interval_ms}; the least is 1"
             raise ConfigError(msg)
         self.seed = seed
-        self.start = start
+        if history_ms < 0:
+            msg = f"history_ms was {history_ms}; the least is 0"
+            raise ConfigError(msg)
+        self.start = start - history_ms
+        self.opens = start
         self.interval_ms = interval_ms
         self._prices = dict(prices or {})
         self.symbols = tuple(map(_symbol, PROFILES if symbols is None else symbols))
@@ -124,7 +133,7 @@ class SyntheticFeed:
             raise ConfigError(msg)
         random = Random(f"{self.seed}:{symbol}")
         market = _Market(self._by_name[symbol], self._profiles[symbol], random, self.interval_ms)
-        return market.rows(self.start)
+        return market.rows(self.start, self.opens)
 
     def _profile(self, symbol: Symbol) -> Profile:
         profile = PROFILES.get(symbol.name, Profile("", "", "", 0.03))
@@ -154,16 +163,13 @@ class _Market:
     def __init__(self, symbol: Symbol, profile: Profile, random: Random, interval: int) -> None:
         self.name = symbol.name
         self.random = random.random
-        self.interval = interval
+        self.volatility = profile.volatility
         self.tick, self.lot = symbol.price.step, symbol.lot.step
         self.home = self.fair = float(parse_units(profile.price))
         self.lattice = max(1, int(self.home * LEVEL_STEP / self.tick)) * self.tick
         coins = SCALE * SCALE / self.home / profile.quote_worth / self.lot
         self.touch_lots, self.trade_lots = TOUCH_WORTH * coins, TRADE_WORTH * coins
-        self.usual = profile.volatility * sqrt(interval / DAY)
-        self.pull = min(0.5, interval / HOMEWARD)
-        self.settle = min(0.5, interval / REGIME)
-        self.unsettle = 2.0 * sqrt(self.settle)
+        self._pace(interval)
         # Both parts of the volatility are factors around 1; the quick one is of the squared return.
         self.quick = self.regime = 1.0
         self.excitement = 0.0
@@ -171,8 +177,30 @@ class _Market:
         self.update_id = 0
         self._quote()
 
-    def rows(self, start: int) -> Iterator[Row]:
-        """The rows from a moment on."""
+    def _pace(self, interval: int) -> None:
+        """How far the price moves in one step."""
+        self.interval = interval
+        self.usual = self.volatility * sqrt(interval / DAY)
+        self.pull = min(0.5, interval / HOMEWARD)
+        self.settle = min(0.5, interval / REGIME)
+        self.unsettle = 2.0 * sqrt(self.settle)
+
+    def _history(self, start: int, end: int) -> Iterator[Row]:
+        """Trades at a coarse pace, each as large as those it stands for."""
+        fine = self.interval
+        lots = self.trade_lots * HISTORY_STEP / fine
+        self._pace(HISTORY_STEP)
+        for time in range(start, end, HISTORY_STEP):
+            self._move()
+            self._quote()
+            quantity = max(self.lot, int(lots * (0.2 + 1.6 * self.random())) * self.lot)
+            sells = self.random() >= self.buyers
+            yield (TRADE, time, self.name, self.bid if sells else self.ask, quantity, sells, 0, time)
+        self._pace(fine)
+
+    def rows(self, begin: int, start: int) -> Iterator[Row]:
+        """The rows: the past from ``begin`` on in few trades, then the market itself."""
+        yield from self._history(begin, start)
         yield (TRADE, start, self.name, self.bid, max(self.lot, int(self.trade_lots) * self.lot), True, 0, start)
         yield self._book(start)
         # Symbols do not change in step.

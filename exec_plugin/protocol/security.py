@@ -81,7 +81,7 @@ def _unsigned(text: str) -> str:
     return "&".join(part for part in text.split("&") if not part.startswith("signature="))
 
 
-def check_timing(sent: Mapping[str, str], now: int) -> None:
+def check_timing(sent: Mapping[str, str], now: int, slack: int = 0) -> None:
     """
     Whether the request is recent enough, and not from the future.
 
@@ -105,5 +105,5 @@ def check_timing(sent: Mapping[str, str], now: int) -> None:
         raise RequestRejected(-1131, "recvWindow must be less than 60000.")
     if moment >= clock + _AHEAD * unit:
         raise RequestRejected(-1021, "Timestamp for this request was 1000ms ahead of the server's time.")
-    if (clock - moment) * 1000 > micros * unit:
+    if (clock - moment) * 1000 > (micros + slack * 1000) * unit:
         raise RequestRejected(-1021, "Timestamp for this request is outside of the recvWindow.")

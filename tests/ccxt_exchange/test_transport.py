@@ -232,7 +232,7 @@ def test_hook(exchange):
     """on_rest_response sees code, headers and both bodies before any error, and may change the text."""
     seen = []
 
-    def hook(code, reason, url, method, headers, text, request_headers, request_body):  # noqa: PLR0917  ccxt's
+    def hook(code, reason, url, method, headers, text, request_headers, request_body):
         seen.append((code, reason, method, "Content-Type" in headers, request_body))
         return text.replace(str(NOW), "5")
 

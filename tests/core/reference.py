@@ -195,7 +195,8 @@ class Reference:
             elif order.ahead is not None:
                 if expected and qty < expected and not self.patient:
                     share = Fraction(order.ahead * qty, expected)
-                    order.ahead = -(-share.numerator // share.denominator)
+                    lots = share / self.step
+                    order.ahead = -(-lots.numerator // lots.denominator) * self.step
                 order.ahead = min(order.ahead, qty)
         self.shown[is_buy, price] = qty
         self.printed[is_buy, price] = 0

@@ -287,6 +287,7 @@ class Market:
 
     def _level_shown(self, level: Level, after: int) -> None:
         """A level is displayed anew: what left it without trading shortens the queue."""
+        step = self.symbol.lot.step
         expected = after if level.shown == UNSEEN else max(level.shown - level.printed, 0)
         level.shown = after
         level.printed = 0
@@ -297,7 +298,8 @@ class Market:
                 continue
             gap = max(order.ahead - level.consumed, 0)
             if after < expected:
-                gap = self._queue.shrink(gap, expected, after)
+                # whole lots, so that a print that reaches the order leaves it whole lots as well
+                gap = -(-self._queue.shrink(gap, expected, after) // step) * step
             order.ahead = level.consumed + min(gap, after)
 
     def _book_went_through(self) -> None:

@@ -428,15 +428,28 @@ class Venue:
             self.outbox.report(self.now, "TRADE", order, Fill(*record))
 
     def convert(self, units: int, asset: str, into: str) -> int | None:
-        """The value of units of one asset in another at the last prices, None when no market tells."""
+        """The value of units of one asset in another at the last prices, by one market or two; None without any."""
         if asset == into:
             return units
-        direct = self.markets.get(into + asset)
-        if direct is not None and direct.last:
-            return units * SCALE // direct.last
-        inverse = self.markets.get(asset + into)
-        if inverse is not None and inverse.last:
-            return units * inverse.last // SCALE
+        value = self._convert_directly(units, asset, into)
+        if value is not None:
+            return value
+        for symbol in (market.symbol for market in self.markets.values()):
+            between = symbol.quote if symbol.base == into else symbol.base if symbol.quote == into else None
+            if between is not None:
+                half = self._convert_directly(units, asset, between)
+                whole = None if half is None else self._convert_directly(half, between, into)
+                if whole is not None:
+                    return whole
+        return None
+
+    def _convert_directly(self, units: int, asset: str, into: str) -> int | None:
+        bought = self.markets.get(into + asset)
+        if bought is not None and bought.last:
+            return units * SCALE // bought.last
+        sold = self.markets.get(asset + into)
+        if sold is not None and sold.last:
+            return units * sold.last // SCALE
         return None
 
 

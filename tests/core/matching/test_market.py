@@ -283,6 +283,8 @@ def test_seen_later(stage):
     stage.quote("97", "2", "101", "5")
     stage.sold("97", "1")
     assert stage.ahead(by_touch) == "1"
+    stage.depth(bids={"97": "0.5"})
+    assert stage.ahead(by_touch) == "0.5"
 
 
 def test_turns(stage):
@@ -297,6 +299,17 @@ def test_turns(stage):
     assert stage.ahead(second) == "3"
     stage.sold("100", "4")
     assert stage.told(second) == "FILLED 1/1"
+
+
+def test_shown_to_newcomers(stage):
+    """What a newcomer finds displayed shortens the queue of those who are there."""
+    stage.quote("100", "8", "101", "5")
+    first = stage.buy("1", "100")
+    stage.quote("100", "2", "101", "5")
+    second = stage.buy("1", "100", by=stage.bob)
+    assert [stage.ahead(order) for order in (first, second)] == ["2", "2"]
+    stage.depth(bids={"100": "1"})
+    assert [stage.ahead(order) for order in (first, second)] == ["1", "1"]
 
 
 def test_touch_model():
@@ -410,6 +423,18 @@ def test_street_first(stage):
     taker = stage.sell("4", "100")
     assert stage.fills(taker) == ["2 at 100", "1 at 100", "1 at 100"]
     assert stage.told(order) == "FILLED 1/1"
+
+
+def test_street_between(stage):
+    """The street between two paper orders trades between them, and what stands behind both comes last."""
+    for shown, owner in (("2", stage.alice), ("3", stage.bob)):
+        stage.quote("100", shown, "105", "1")
+        stage.buy("1", "100", by=owner)
+    stage.quote("100", "5", "105", "1")
+    taker = stage.sell("6.5", "100")
+    assert stage.fills(taker) == [f"{qty} at 100" for qty in ("2", "1", "1", "1", "1.5")]
+    makers = [fill.is_maker for owner in (stage.alice, stage.bob) for fill in owner.desk(stage.market.symbol).fills]
+    assert makers.count(True) == 2
 
 
 def test_street_first_in_parts(stage):
