@@ -79,6 +79,11 @@ def _one_or_more(params: Mapping[str, str]) -> int:
     return 2 if params.get("symbol") else 4
 
 
+def _rules(params: Mapping[str, str]) -> int:
+    count = _count(params)
+    return min(2 * count, 40) if count else 40
+
+
 def _open_orders(params: Mapping[str, str]) -> int:
     return 6 if params.get("symbol") else 80
 
@@ -150,6 +155,15 @@ _ROWS = (
     ),
     Endpoint("GET", "/api/v3/ticker/price", "ticker.price", _one_or_more, PUBLIC, {**_SOME_SYMBOLS, **_STATUS}),
     Endpoint("GET", "/api/v3/ticker/bookTicker", "ticker.book", _one_or_more, PUBLIC, {**_SOME_SYMBOLS, **_STATUS}),
+    Endpoint("GET", "/api/v3/executionRules", "executionRules", _rules, PUBLIC, {**_SOME_SYMBOLS, **_STATUS}),
+    Endpoint(
+        "GET", "/api/v3/historicalBlockTrades", "blockTrades.historical", 25, PUBLIC,
+        {**_SYMBOL, "fromId": "long!", "limit": "int"},
+    ),
+    Endpoint("GET", "/api/v3/referencePrice", "referencePrice", 2, PUBLIC, _SYMBOL),
+    Endpoint(
+        "GET", "/api/v3/referencePrice/calculation", "referencePrice.calculation", 2, PUBLIC, {**_SYMBOL, **_STATUS},
+    ),
     Endpoint("POST", "/api/v3/order", "order.place", 1, SIGNED, _NEW_ORDER, 1),
     Endpoint(
         "POST", "/api/v3/order/test", "order.test", _test_order, SIGNED,

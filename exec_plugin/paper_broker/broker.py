@@ -199,17 +199,14 @@ class PaperBroker:
         venue, market = self._venue, ticker.market
         ticker.stale = False
         passed, ticker.passed = ticker.passed, False
-        last = floor_units(ticker.last)
-        if last:
-            market.last = last
-        market.volume = floor_units(ticker.volume)
+        last, volume = floor_units(ticker.last), floor_units(ticker.volume)
+        market.last, market.volume = last or market.last, volume
         venue.apply((ticker.row(venue.now),))
         for order in ticker.passed_orders(last) if passed else ():
             if order.level is not None:
                 self._execute_order(order, to_decimal(order.price))
-        if last and (last >= market.stops_above.nearest or last <= market.stops_below.nearest):
-            market._reach_stops(last)
-            market.run_stops()
+        market.ticker(last, volume)
+        if venue.outbox.events:
             venue.outbox.deliver(venue.now)
 
     def _settled(self, ticker: Ticker) -> None:
@@ -314,11 +311,7 @@ class PaperBroker:
             raise ConfigError(msg)
         venue = self._venue
         ticker = self._tickers[resting.symbol.name]
-        ticker.market.withdraw(resting)
-        resting.desk.release(resting)
-        trade_id = ticker.market._print(price, resting.remaining, resting.is_buy, 0, venue.now)
-        venue.fill(resting, price, resting.remaining, trade_id, is_maker=True)
-        ticker.market.run_stops()
+        ticker.market.execute(resting, price)
         venue.outbox.deliver(venue.now)
         self._settled(ticker)
 

@@ -77,6 +77,19 @@ def test_bnb_discount():
     assert stage.purse(stage.alice) == {"USDT": "1500", "BNB": "3.99725"}
 
 
+@pytest.mark.parametrize(("held", "asset"), [("0.00275", "BNB"), ("0.00274999", "USDT")])
+def test_bnb_enough(held, asset):
+    """BNB pays when there is exactly enough of it, and not with a unit less."""
+    symbol = default_symbol("BTCUSDT", step="0.001", min_notional="0")
+    fees = BinanceFees(Rates("0.001", "0.001"), Rates("0", "0"), Rates("0.002", "0.002"), enabled_for_account=True)
+    stage = Stage(symbol, {"BTC": "1", "BNB": held}, fees=fees)
+    stage.venue.list_symbol(default_symbol("BNBUSDT"))
+    stage.venue.trade("BNBUSDT", 500 * SCALE, SCALE, taker_is_seller=True)
+    stage.quote("500", "9", "501", "9")
+    order = stage.place("SELL", "MARKET", "1")
+    assert order.desk.fills[0].commission_asset == asset
+
+
 def test_bnb_spent():
     """Who sells all his BNB has none to pay with: the full commission comes from what he receives."""
     stage = _bnb_stage({"USDT": "0", "BNB": "5"})

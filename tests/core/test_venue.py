@@ -317,6 +317,28 @@ def test_one_balance_event(stage):
     assert not any(isinstance(event, Execution) for event in heard[-2:])
 
 
+def test_cancel_all_is_told(stage):
+    """Cancelling all orders at once reports each, then the balances."""
+    orders = [stage.buy("1", "100") for _ in range(2)]
+    heard = _heard(stage)
+    stage.venue.cancel_all(stage.alice, stage.name)
+    assert [event.order for event in heard[:-1]] == orders
+    assert heard[-1].balances["USDT"] == (10_000_000 * SCALE, 0)
+
+
+def test_only_what_changed(stage):
+    """A balance event names the assets that were touched since the last one, and no others."""
+    stage.venue.list_symbol(default_symbol("ETHBNB", "ETH", "BNB", min_notional="0"))
+    heard = _heard(stage)
+    stage.buy("1", "100")
+    stage.venue.place(stage.alice, "ETHBNB", True, "MARKET", SCALE)
+    stage.alice.balance("BNB").free = SCALE
+    stage.venue.place(stage.alice, "ETHBNB", True, "LIMIT", SCALE, SCALE)
+    balances = [set(event.balances) for event in heard if isinstance(event, BalanceChange)]
+    assert balances[0] == {"BTC", "USDT"}
+    assert balances[-1] == {"ETH", "BNB"}
+
+
 def test_stop_working(stage):
     """A stop reports that it waits, and reports anew when it starts to work."""
     heard = _heard(stage)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from exec_plugin.core.matching.market import Market, Offer, Sink
+from exec_plugin.core.matching.market import Market, Sink
+from exec_plugin.core.matching.views import Offer
 
 __all__ = ["Market", "Offer", "Sink"]

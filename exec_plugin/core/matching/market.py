@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from exec_plugin.core.matching.depth import DepthSide
 from exec_plugin.core.matching.resting import RestingSide, StopSide
+from exec_plugin.core.matching.views import Offer, side_view, trimmed
 from exec_plugin.core.orders import STOP_KINDS, UNSEEN
 from exec_plugin.core.tape import Tape
 from exec_plugin.core.units import FAR, SCALE
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
     from exec_plugin.core.matching.resting import Level
     from exec_plugin.core.orders import LiveOrder
     from exec_plugin.core.symbols import Symbol
-
-#: What a taker would get: price, quantity and the paper order that gives it (None: somebody else).
-Offer = tuple[int, int, "LiveOrder | None"]
 
 
 class Sink(Protocol):
@@ -101,6 +99,22 @@ class Market:
             self._print(price, left, taker_is_seller, trade_id, time or self._sink.now)
         if self.reached:
             self.run_stops()
+
+    def ticker(self, last: int, volume: int) -> None:
+        """A last price and a volume without the trades they come from: stops see the price, the tape does not."""
+        self.volume = volume
+        if last:
+            self.last = last
+            if last >= self.stops_above.nearest or last <= self.stops_below.nearest:
+                self._reach_stops(last)
+                self.run_stops()
+
+    def execute(self, order: LiveOrder, price: int) -> None:
+        """Fill all that is left of a resting order at a price, as its maker."""
+        qty = order.qty - order.filled
+        (self.buys if order.is_buy else self.sells).remove(order)
+        self._sink.fill(order, price, qty, self._print(price, qty, order.is_buy, 0, self._sink.now), True)
+        self.run_stops()
 
     def depth(self, bids: Mapping[int, int], asks: Mapping[int, int], update_id: int = 0) -> None:
         """Changed levels of the book."""
@@ -423,7 +437,7 @@ class Market:
             left -= part * at
             if part < available:
                 break
-        return _trimmed(found, total % step)
+        return trimmed(found, total % step)
 
     def _slipped(self, is_buy: bool, limit: int, qty: int) -> int:
         """The touch moved against the taker by the slippage model, on a tick, not beyond the limit."""
@@ -462,36 +476,11 @@ class Market:
     def depth_view(self, limit: int) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
         """Bids and asks as ``(price, quantity)``, best first: the external book with the paper orders on it."""
         return (
-            _side_view(self.bids.walk(self.bid, self.bid_qty), self.buys, limit),
-            _side_view(self.asks.walk(self.ask, self.ask_qty), self.sells, limit),
+            side_view(self.bids.walk(self.bid, self.bid_qty), self.buys, limit),
+            side_view(self.asks.walk(self.ask, self.ask_qty), self.sells, limit),
         )
 
     def top(self) -> tuple[tuple[int, int], tuple[int, int]]:
         """Best bid and best ask as ``(price, quantity)`` with the paper orders in; an empty side is ``(0, 0)``."""
         bids, asks = self.depth_view(1)
         return bids[0] if bids else (0, 0), asks[0] if asks else (0, 0)
-
-
-def _side_view(shown: Iterator[tuple[int, int, int]], side: RestingSide, limit: int) -> list[tuple[int, int]]:
-    """The best ``limit`` levels of what is shown and what rests, equal prices added up."""
-    levels: dict[int, int] = {}
-    for price, _, available in shown:
-        if available:
-            levels[price] = available
-            if len(levels) == limit:
-                break
-    end = 0 if side.is_bid else FAR
-    for level in side.until(next(reversed(levels), end) if len(levels) == limit else end):
-        own = sum(order.qty - order.filled for order in level)
-        levels[level.price] = min(levels.get(level.price, 0) + own, FAR)
-    return sorted(levels.items(), reverse=side.is_bid)[:limit]
-
-
-def _trimmed(offers: list[Offer], excess: int) -> list[Offer]:
-    """The offers without the last ``excess`` units, which would not make a whole lot."""
-    while excess and offers:
-        price, qty, maker = offers.pop()
-        if qty > excess:
-            offers.append((price, qty - excess, maker))
-        excess -= min(qty, excess)
-    return offers
