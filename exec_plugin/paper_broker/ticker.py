@@ -69,7 +69,7 @@ class Ticker:
         """The tick as a market row; quantities are the book's where it has some at that price, else unknown."""
         market = self.market
         bid, ask = floor_units(self.bid), ceil_units(self.ask)
-        bid_qty, ask_qty = market.bids.levels.get(bid) or FAR, market.asks.levels.get(ask) or FAR
+        bid_qty, ask_qty = market.bids.shown(bid) or FAR, market.asks.shown(ask) or FAR
         return QUOTE, now, self.name, bid, bid_qty if bid else 0, ask, ask_qty if ask < FAR else 0
 
     def passed_orders(self, last: int) -> list[LiveOrder]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from heapq import heapify, heappop, heappush
 from typing import TYPE_CHECKING
 
 from exec_plugin.core.units import FAR
@@ -10,46 +11,99 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 
+#: How many updates may wait to be merged: a bound on memory, far beyond what piles up between two looks at a book.
+_MOST_WAITING = 4096
+
+
 class DepthSide:
     """
     Price levels of one side.
 
-    Updates are dictionary merges; prices are sorted only when somebody walks the book. A level that was taken from
-    remembers what the feed showed then: as long as it shows the same, only the rest is available.
+    Updates wait until somebody looks: they are then merged, and prices sorted, once for all of them. A level that was
+    taken from remembers what the feed showed then: as long as it shows the same, only the rest is available.
+
+    The touch is found by a heap that exists only once it is asked for: a feed that quotes it never does.
     """
 
-    __slots__ = ("_sorted", "edge", "is_bid", "levels", "taken")
+    __slots__ = ("_heap", "_levels", "_sorted", "_waiting", "edge", "is_bid", "taken")
 
     def __init__(self, is_bid: bool) -> None:
         self.is_bid = is_bid
-        self.levels: dict[int, int] = {}
         self.taken: dict[int, tuple[int, int]] = {}
         #: the worst price that the feed has shown; what lies beyond it is unknown
         self.edge = FAR if is_bid else 0
+        self._levels: dict[int, int] = {}
+        self._waiting: list[Mapping[int, int]] = []
         self._sorted: list[int] | None = None
+        self._heap: list[int] | None = None
 
     def replace(self, levels: Mapping[int, int]) -> None:
         """The whole side anew; nothing of it has been taken yet."""
-        self.levels = {price: qty for price, qty in levels.items() if qty}
+        self._levels = {price: qty for price, qty in levels.items() if qty}
+        self._waiting.clear()
         self.taken.clear()
-        self._sorted = None
-        self.edge = (min if self.is_bid else max)(self.levels, default=FAR if self.is_bid else 0)
+        self._sorted = self._heap = None
+        self.edge = (min if self.is_bid else max)(self._levels, default=FAR if self.is_bid else 0)
 
     def update(self, levels: Mapping[int, int]) -> None:
-        """Merge changed levels; zero removes one."""
+        """Changed levels; zero removes one."""
         if self.taken:
             for price in levels:
                 self.taken.pop(price, None)
-        self.levels.update(levels)
+        self._waiting.append(levels)
+        if len(self._waiting) > _MOST_WAITING:
+            self._merge()
+
+    def _merge(self) -> None:
+        heap, sign = self._heap, -1 if self.is_bid else 1
+        for levels in self._waiting:
+            if heap is not None:
+                for price in levels.keys() - self._levels.keys():
+                    heappush(heap, sign * price)
+            self._levels.update(levels)
+        self._waiting.clear()
         self._sorted = None
+
+    @property
+    def is_known(self) -> bool:
+        """Whether the feed has shown any level."""
+        return bool(self._levels or self._waiting)
+
+    def shown(self, price: int) -> int:
+        """What the feed shows at a price."""
+        if self._waiting:
+            self._merge()
+        return self._levels.get(price, 0)
 
     def best_first(self) -> list[int]:
         """The prices with a quantity, best first."""
+        if self._waiting:
+            self._merge()
         if self._sorted is None:
             # removed levels stay as zeros until here: merging is then one call
-            self.levels = {price: qty for price, qty in self.levels.items() if qty}
-            self._sorted = sorted(self.levels, reverse=self.is_bid)
+            self._levels = {price: qty for price, qty in self._levels.items() if qty}
+            self._sorted = sorted(self._levels, reverse=self.is_bid)
+            self._heap = None
         return self._sorted
+
+    def touch(self) -> tuple[int, int]:
+        """The best price and its quantity; an empty side has price 0 (bid) or FAR (ask)."""
+        if self._waiting:
+            self._merge()
+        levels, sign = self._levels, -1 if self.is_bid else 1
+        heap = self._heap
+        if heap is None:
+            heap = self._heap = [sign * price for price in levels]
+            heapify(heap)
+        while heap:
+            price = sign * heap[0]
+            qty = levels.get(price, 0)
+            if qty:
+                return price, qty
+            # forgotten here as well, so that the price is pushed again when it comes back
+            heappop(heap)
+            levels.pop(price, None)
+        return (0 if self.is_bid else FAR), 0
 
     def available(self, price: int, shown: int) -> int:
         """What is left of a level that shows ``shown``."""
@@ -69,5 +123,5 @@ class DepthSide:
         yield touch, touch_qty, self.available(touch, touch_qty)
         for price in self.best_first():
             if price < touch if self.is_bid else price > touch:
-                shown = self.levels[price]
+                shown = self._levels[price]
                 yield price, shown, self.available(price, shown)

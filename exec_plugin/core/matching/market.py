@@ -123,7 +123,7 @@ class Market:
             self._queues_moved(self.sells, asks)
         self.bids.update(bids)
         self.asks.update(asks)
-        self.update_id = max(update_id, self.update_id + 1)
+        self.update_id = update_id if update_id > self.update_id else self.update_id + 1
         if not self.quoted:
             self._touch_from_depth()
 
@@ -143,11 +143,8 @@ class Market:
         self._touch_from_depth()
 
     def _touch_from_depth(self) -> None:
-        bids, asks = self.bids.best_first(), self.asks.best_first()
-        self.bid = bids[0] if bids else 0
-        self.bid_qty = self.bids.levels[self.bid] if bids else 0
-        self.ask = asks[0] if asks else FAR
-        self.ask_qty = self.asks.levels[self.ask] if asks else 0
+        self.bid, self.bid_qty = self.bids.touch()
+        self.ask, self.ask_qty = self.asks.touch()
         if self.ask <= self.buys.best or self.bid >= self.sells.best:
             self._book_went_through()
 
@@ -192,8 +189,8 @@ class Market:
             return UNSEEN
         if price > touch if depth.is_bid else price < touch:
             return 0
-        if depth.levels and (price >= depth.edge if depth.is_bid else price <= depth.edge):
-            return depth.levels.get(price, 0)
+        if depth.is_known and (price >= depth.edge if depth.is_bid else price <= depth.edge):
+            return depth.shown(price)
         return UNSEEN
 
     def arm(self, order: LiveOrder) -> None:
@@ -469,7 +466,7 @@ class Market:
         else:
             depth, touch, shown = self.bids, self.bid, self.bid_qty
         # a touch of unknown size stands for all there is, at whatever price slippage made of it
-        depth.take(price, shown if price == touch or shown == FAR else depth.levels.get(price, 0), qty)
+        depth.take(price, shown if price == touch or shown == FAR else depth.shown(price), qty)
 
     # ------------------------------------------------------------------ what everybody sees
 

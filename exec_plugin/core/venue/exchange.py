@@ -132,14 +132,17 @@ class Venue:
 
     def apply(self, rows: Iterable[Row]) -> int:
         """Apply market rows in order, each at its own time; answer how many there were."""
-        count = 0
-        markets, outbox = self.markets, self.outbox
+        count, now, name = 0, self.now, ""
+        outbox = self.outbox
+        events = outbox.events
+        market: Any = None
         for row in rows:
             count += 1
-            kind = row[0]
-            if row[1] > self.now:
-                self.now = row[1]
-            market = markets[row[2]]
+            kind, time, symbol = row[:3]
+            if time > now:
+                self.now = now = time
+            if symbol is not name:
+                market, name = self.markets[symbol], symbol
             if kind == QUOTE:
                 market.quote(row[3], row[4], row[5], row[6])
             elif kind == TRADE:
@@ -148,8 +151,10 @@ class Venue:
                 market.depth(row[3], row[4], row[5])
             else:
                 market.book(row[3], row[4], row[5])
-            if outbox.events:
-                outbox.deliver(self.now)
+            if events:
+                outbox.deliver(now)
+                # a listener may have moved the clock
+                now = self.now
         return count
 
     def quote(self, symbol: str, bid: int, bid_qty: int, ask: int, ask_qty: int) -> None:

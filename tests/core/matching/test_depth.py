@@ -33,14 +33,14 @@ def test_empty():
 def test_update(asks):
     """Changed levels replace, join or, at zero, leave."""
     asks.update({101: 0, 102: 7, 104: 1, 105: 0})
-    assert [(price, asks.levels[price]) for price in asks.best_first()] == [(102, 7), (103, 10), (104, 1)]
+    assert [(price, asks.shown(price)) for price in asks.best_first()] == [(102, 7), (103, 10), (104, 1)]
 
 
 def test_replace(asks):
     """A whole side leaves nothing of the old one; zeros in it are no levels."""
     asks.take(101, 10, 5)
     asks.replace({105: 1, 106: 0})
-    assert asks.levels == {105: 1}
+    assert (asks.best_first(), asks.shown(105), asks.shown(106)) == ([105], 1, 0)
     assert asks.taken == {}
     assert asks.edge == 105
 
@@ -89,3 +89,26 @@ def test_walk(asks):
     asks.take(103, 10, 4)
     assert list(asks.walk(102, 3)) == [(102, 3, 3), (103, 10, 6)]
     assert list(asks.walk(100, 3)) == [(100, 3, 3), (101, 10, 10), (102, 10, 10), (103, 10, 6)]
+
+
+def test_touch(asks):
+    """The best price with a quantity is found also after it left and came back."""
+    assert asks.touch() == (101, 10)
+    asks.update({101: 0, 102: 0})
+    assert asks.touch() == (103, 10)
+    asks.update({101: 4})
+    asks.update({100: 0})
+    assert asks.touch() == (101, 4)
+    asks.best_first()
+    asks.update({100: 2})
+    assert asks.touch() == (100, 2)
+    asks.replace({})
+    assert asks.touch() == (FAR, 0)
+
+
+def test_waiting():
+    """Updates that nobody looked at between are merged in order, and do not pile up without end."""
+    bids = DepthSide(is_bid=True)
+    for number in range(10_000):
+        bids.update({90 + number % 7: number})
+    assert [bids.shown(price) for price in range(90, 97)] == [9996, 9997, 9998, 9999, 9993, 9994, 9995]
