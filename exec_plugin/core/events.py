@@ -8,7 +8,7 @@ A market row is a plain tuple whose first element is its kind, because millions 
 ``(TRADE, time, symbol, price, qty, taker_is_seller, trade_id, trade_time)``
     A public trade. ``trade_id`` is the exchange's, or 0 for the venue to number it; ``trade_time`` is the exchange's.
 ``(DEPTH, time, symbol, bids, asks, last_update_id)``
-    Changed levels of the book as ``{price: quantity}``; a quantity of 0 removes the level.
+    Changed levels of the book as ``{price: quantity}`` mappings; a quantity of 0 removes the level.
 ``(BOOK, time, symbol, bids, asks, last_update_id)``
     The whole book anew as ``{price: quantity}``.
 
@@ -17,15 +17,55 @@ Times are milliseconds since the epoch, prices and quantities are units of 1e-8.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterator
 
 QUOTE, TRADE, DEPTH, BOOK = range(4)
 
 #: A market row as described above.
 Row = tuple[Any, ...]
+
+
+class LateLevels(Mapping[int, int]):
+    """
+    ``{price: quantity}`` of a text that is known to be sound, read when somebody looks.
+
+    Most changes to a book are never looked at: nobody rests there and nobody walks so deep before the next one.
+    """
+
+    __slots__ = ("_levels", "_read", "_text")
+
+    def __init__(self, text: str, read: Callable[[str], dict[int, int]]) -> None:
+        self._text = text
+        self._read = read
+        self._levels: dict[int, int] | None = None
+
+    def plain(self) -> dict[int, int]:
+        """The levels as a dict; not to be edited."""
+        if self._levels is None:
+            self._levels = self._read(self._text)
+            self._text = ""
+        return self._levels
+
+    def __getitem__(self, price: int) -> int:
+        return self.plain()[price]
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self.plain())
+
+    def __len__(self) -> int:
+        return len(self.plain())
+
+    def __repr__(self) -> str:
+        return repr(self.plain())
+
+
+def plain_levels(levels: Mapping[int, int]) -> Mapping[int, int]:
+    """Levels in the form that merges fastest."""
+    return levels.plain() if isinstance(levels, LateLevels) else levels
 
 
 class PublicTrade(NamedTuple):

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 from exec_plugin.core.units import FAR
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from .messages import Message
 
-    Levels = dict[int, int]
+    Levels = Mapping[int, int]
 
 #: Diffs kept to be applied to a snapshot that is older than they are: over a minute at ten a second.
 KEPT_DIFFS = 1000
@@ -67,7 +67,9 @@ class BookSync:
 
     def snapshot(self, body: tuple[Any, ...], note: Callable[[str], None]) -> tuple[Any, ...]:
         """The whole book: a snapshot, every diff newer than it, and not better than a newer best bid and ask."""
-        bids, asks, book_id = dict(body[0]), dict(body[1]), body[2]
+        bids: dict[int, int] = dict(body[0])
+        asks: dict[int, int] = dict(body[1])
+        book_id: int = body[2]
         if self._diffs and self._diffs[0][0] > book_id + 1 and len(self._diffs) == KEPT_DIFFS:
             note(f"the snapshot {book_id} is older than the diffs kept; the book may be wrong")
         for last_id, bid_changes, ask_changes in self._diffs:
@@ -80,7 +82,7 @@ class BookSync:
             bids, asks = self._clipped(bids, asks)
         return bids, asks, book_id
 
-    def _clipped(self, bids: Levels, asks: Levels) -> tuple[Levels, Levels]:
+    def _clipped(self, bids: Levels, asks: Levels) -> tuple[dict[int, int], dict[int, int]]:
         bid, bid_quantity, ask, ask_quantity = self.ticker
         bids = {price: quantity for price, quantity in bids.items() if price < bid}
         asks = {price: quantity for price, quantity in asks.items() if price > ask}
@@ -91,7 +93,7 @@ class BookSync:
         return bids, asks
 
 
-def _change(side: Levels, changes: Levels) -> None:
+def _change(side: dict[int, int], changes: Levels) -> None:
     for price, quantity in changes.items():
         if quantity:
             side[price] = quantity

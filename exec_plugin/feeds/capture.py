@@ -12,7 +12,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from exec_plugin.core.errors import FeedError
-from exec_plugin.core.events import DEPTH, QUOTE, TRADE
+from exec_plugin.core.events import DEPTH, QUOTE, TRADE, LateLevels
 from exec_plugin.core.symbols import Symbol
 from exec_plugin.core.units import FAR
 
@@ -31,8 +31,10 @@ if TYPE_CHECKING:
     from .base import OnBad, Wanted
     from .shapes import Found
 
+#: How a level without a price begins, which the general path refuses.
+_NO_PRICE = '["0.00000000"'
 #: Lines that are read at opening to learn the symbols, their tick and step, and the clocks' offset.
-HEAD_LINES = 2000
+HEAD_LINES = 500
 #: Prices remembered as units; enough for a day of one symbol, little memory for any number of symbols.
 KEPT_PRICES = 100_000
 
@@ -152,13 +154,12 @@ class CaptureFeed:
 
     def _other(self, found: Found, text: str, place: int) -> Row | None:
         """What is not a usual ticker or trade of a symbol that is wanted."""
-        *_, depth, first_id, last_id, bid_text, ask_text = found
+        depth, first_id, last_id, bid_text, ask_text = found[-5:]
         if depth in self._wanted:
-            bids, asks = levels(bid_text), levels(ask_text)
-            if 0 not in bids and 0 not in asks:
+            if _NO_PRICE not in bid_text and _NO_PRICE not in ask_text:
                 self._count("depthUpdate")
                 self._now = max(self._now, int(found[0]) + self._head.offset)
-                body = (bids, asks, int(last_id))
+                body = (LateLevels(bid_text, levels), LateLevels(ask_text, levels), int(last_id))
                 if self._book(depth).diff(int(first_id), body, self._note):
                     return (DEPTH, self._now, depth, *body)
                 self.rows_skipped += 1
@@ -180,7 +181,9 @@ class CaptureFeed:
 
     def _book(self, name: str) -> BookSync:
         """A symbol's book, with the tickers that went by since it was last looked at."""
-        book = self._books.setdefault(name, BookSync())
+        book = self._books.get(name)
+        if book is None:
+            book = self._books[name] = BookSync()
         found = self._latest.pop(name, None)
         if found is not None:
             _, last_id, _, *numbers = found[:7]

@@ -181,7 +181,7 @@ class Run:
         """The whole state as plain values; balances of nothing do not count."""
         market = self.market
         sides = [
-            ({price: qty for price, qty in side.levels.items() if qty}, dict(side.taken), side.edge)
+            ({price: side.shown(price) for price in side.best_first()}, dict(side.taken), side.edge)
             for side in (market.bids, market.asks)
         ]
         balances = [

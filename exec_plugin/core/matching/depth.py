@@ -5,6 +5,7 @@ from __future__ import annotations
 from heapq import heapify, heappop, heappush
 from typing import TYPE_CHECKING
 
+from exec_plugin.core.events import plain_levels
 from exec_plugin.core.units import FAR
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ class DepthSide:
 
     def _merge(self) -> None:
         heap, sign = self._heap, -1 if self.is_bid else 1
-        for levels in self._waiting:
+        for levels in map(plain_levels, self._waiting):
             if heap is not None:
                 for price in levels.keys() - self._levels.keys():
                     heappush(heap, sign * price)

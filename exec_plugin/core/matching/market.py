@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Protocol
 
+from exec_plugin.core.events import plain_levels
 from exec_plugin.core.matching.depth import DepthSide
 from exec_plugin.core.matching.resting import RestingSide, StopSide
 from exec_plugin.core.matching.views import Offer, side_view, trimmed
@@ -118,8 +119,9 @@ class Market:
 
     def depth(self, bids: Mapping[int, int], asks: Mapping[int, int], update_id: int = 0) -> None:
         """Changed levels of the book."""
-        if self.buys.levels or self.sells.levels:
+        if self.buys.levels:
             self._queues_moved(self.buys, bids)
+        if self.sells.levels:
             self._queues_moved(self.sells, asks)
         self.bids.update(bids)
         self.asks.update(asks)
@@ -293,8 +295,9 @@ class Market:
 
     def _queues_moved(self, side: RestingSide, shown: Mapping[int, int]) -> None:
         """The feed shows price levels of ours anew."""
-        for price in side.levels.keys() & shown.keys():
-            self._level_shown(side.levels[price], shown[price])
+        changes = plain_levels(shown)
+        for price in side.levels.keys() & changes.keys():
+            self._level_shown(side.levels[price], changes[price])
 
     def _level_shown(self, level: Level, after: int) -> None:
         """A level is displayed anew: what left it without trading shortens the queue."""

@@ -139,10 +139,10 @@ class Venue:
         for row in rows:
             count += 1
             kind, time, symbol = row[:3]
+            if symbol is not name:
+                market, name = self.market(symbol), symbol
             if time > now:
                 self.now = now = time
-            if symbol is not name:
-                market, name = self.markets[symbol], symbol
             if kind == QUOTE:
                 market.quote(row[3], row[4], row[5], row[6])
             elif kind == TRADE:
