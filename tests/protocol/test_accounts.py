@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 from signing_client import LIMIT, NOW, SETUP, Client
 
+from exec_plugin.core.errors import RequestRejected
 from exec_plugin.core.symbols import default_symbol
 from exec_plugin.core.venue import Venue
-from exec_plugin.protocol import Gateway
+from exec_plugin.protocol import Gateway, orders
 from exec_plugin.protocol.accounts import HANDLERS
 from exec_plugin.protocol.context import Context
 
@@ -102,6 +103,30 @@ def test_order_counts(client):
     assert [(row["interval"], row["count"]) for row in rows] == [("SECOND", 2), ("DAY", 2)]
     client.wait(10_000)
     assert [row["count"] for row in client.ask("GET", "rateLimit/order")] == [0, 2]
+
+
+def test_own_fees():
+    """A fee model that has no rates is not described; the account's own are the usual ones."""
+
+    class Flat:
+        """One unit for every execution."""
+
+        def commission(self, desk, received, is_maker, is_buyer):
+            return 1, desk.base if is_buyer else desk.quote
+
+    venue = Venue([default_symbol("BTCUSDT")], fees=Flat())
+    context = Context(Gateway(venue), venue.open_account("a"))
+    assert HANDLERS["account.status"](context, {})["makerCommission"] == 10
+    with pytest.raises(RequestRejected) as caught:
+        orders.commission(context, {"symbol": "BTCUSDT"})
+    assert caught.value.code == -1020
+
+
+def test_no_account():
+    """A public request has no account to look at."""
+    context = Context(Gateway(Venue([default_symbol("BTCUSDT")])), None)
+    with pytest.raises(TypeError, match="public"):
+        orders.open_orders(context, {})
 
 
 def test_trade_fee(client):

@@ -20,16 +20,18 @@ AMENDED = {
 AMENDMENT = ["symbol", "orderId", "executionId", "origClientOrderId", "newClientOrderId", "origQty", "newQty", "time"]
 STOP = {**LIMIT, "type": "STOP_LOSS_LIMIT", "side": "SELL", "price": "89", "stopPrice": "90"}
 
-
-@pytest.fixture
-def client():
-    """A fresh exchange."""
-    return Client()
+MARKET = {"symbol": "BTCUSDT", "side": "BUY", "type": "MARKET", "quantity": "0.5"}
 
 
 def without(params, *names):
     """The other parameters."""
     return {name: value for name, value in params.items() if name not in names}
+
+
+@pytest.fixture
+def client():
+    """A fresh exchange."""
+    return Client()
 
 
 # ---------------------------------------------------------------------- the answer to a new order
@@ -178,6 +180,35 @@ def test_refuses_market(client, params, code):
     else:
         # without a public trade there is no average that its value could be too small by
         assert client.ask("POST", "order", **sent)["status"] == "FILLED"
+
+
+@pytest.mark.parametrize(
+    ("feature", "params", "msg"),
+    [
+        ({"orderTypes": ["LIMIT"]}, MARKET, "Market orders are not supported for this symbol."),
+        ({"orderTypes": ["LIMIT"]}, STOP, "Stop loss limit orders are not supported for this symbol."),
+        ({"orderTypes": ["MARKET"]}, LIMIT, "These orders are not supported for this symbol."),
+        (
+            {"icebergAllowed": False},
+            {**LIMIT, "icebergQty": "0.1"},
+            "Iceberg orders are not supported for this symbol.",
+        ),
+        (
+            {"allowTrailingStop": False},
+            {**STOP, "trailingDelta": "100"},
+            "Trailing stop orders are not supported for this symbol.",
+        ),
+        (
+            {"quoteOrderQtyMarketAllowed": False},
+            {**without(MARKET, "quantity"), "quoteOrderQty": "50"},
+            "Quote order qty market orders are not support for this symbol.",
+        ),
+    ],
+)
+def test_features(feature, params, msg):
+    """What a symbol does not offer is refused in Binance's words."""
+    client = Client(symbols=[{"symbol": "BTCUSDT", **feature}])
+    assert client.refused("POST", "order", **params) == (-2010, msg)
 
 
 def test_post_only(client):
@@ -392,6 +423,15 @@ def test_amend_refuses(client, params, code):
     client.place()
     sent = {"symbol": "BTCUSDT", "orderId": "1", **params}
     assert client.refused("PUT", "order/amend/keepPriority", **sent)[0] == code
+
+
+def test_amend_unsupported():
+    """A symbol may not offer amending."""
+    client = Client(symbols=[{"symbol": "BTCUSDT", "amendAllowed": False}])
+    client.place()
+    expected = (-2038, "Order amend is not supported for this symbol.")
+    sent = {"symbol": "BTCUSDT", "orderId": 1, "newQty": "0.5"}
+    assert client.refused("PUT", "order/amend/keepPriority", **sent) == expected
 
 
 def test_amend_duplicate(client):
