@@ -5,6 +5,7 @@ from __future__ import annotations
 import zipfile
 import zlib
 from contextlib import closing
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from exec_plugin.core.errors import FeedError
@@ -13,6 +14,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
     from typing import IO
+
+# A library that comes with the newest ccxt; it inflates twice as fast as the standard one, under the same names.
+try:
+    _inflater = import_module("zlib_ng.zlib_ng")
+except ImportError:  # pragma: no cover - where there is no zlib-ng
+    _inflater = zlib
 
 #: Bytes read at once. Small enough for a batch to stay in the processor's cache while it is parsed.
 CHUNK = 1 << 13
@@ -80,13 +87,13 @@ def _content(path: Path) -> Iterator[bytes]:
 
 def _gunzip(file: IO[bytes]) -> Iterator[bytes]:
     # The gzip module loses what it decoded just before a cut; this yields it first.
-    decoder = zlib.decompressobj(wbits=31)
+    decoder = _inflater.decompressobj(wbits=31)
     while data := decoder.unused_data or file.read(CHUNK):
         if decoder.eof:
-            decoder = zlib.decompressobj(wbits=31)
+            decoder = _inflater.decompressobj(wbits=31)
         try:
             yield decoder.decompress(data)
-        except zlib.error as error:
+        except (zlib.error, _inflater.error) as error:
             msg = f"the gzip data is damaged: {error}"
             raise EOFError(msg) from error
     if not decoder.eof:

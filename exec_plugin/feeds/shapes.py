@@ -24,8 +24,7 @@ except ImportError:  # pragma: no cover - where there is no orjson
 _ID = r"([1-9][0-9]{0,17})"
 _TIME = r"[1-9][0-9]{12}"
 _NAME = r'"([A-Z0-9]+)"'
-# Up to 18 digits: what fits in 64 bits.
-_UNITS = r"[0-9]{1,10}\.[0-9]{8}"
+_UNITS = r"[0-9]++\.[0-9]{8}"
 _LEVEL = rf'\["{_UNITS}","{_UNITS}"\]'
 _LEVELS = rf"\[((?:{_LEVEL}(?:,{_LEVEL})*+)?+)\]"
 

@@ -138,7 +138,9 @@ class Venue:
         market: Any = None
         for row in rows:
             count += 1
-            kind, time, symbol = row[:3]
+            kind = row[0]
+            time = row[1]
+            symbol = row[2]
             if symbol is not name:
                 market, name = self.market(symbol), symbol
             if time > now:
