@@ -76,7 +76,8 @@ def to_text(units: int) -> str:
     """Units as Binance prints them: eight decimals, ``"61837.63000000"``."""
     if units < 0:
         return "-" + to_text(-units)
-    return f"{units // SCALE}.{units % SCALE:08d}"
+    digits = f"{units:09d}"
+    return f"{digits[:-DECIMALS]}.{digits[-DECIMALS:]}"
 
 
 def short_text(units: int) -> str:

@@ -6,7 +6,6 @@ A gateway is given its venue and is used under its owner's lock. It does no I/O 
 
 from __future__ import annotations
 
-import json
 from email.utils import formatdate
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -19,7 +18,8 @@ from exec_plugin.protocol import accounts, market_data, orders
 from exec_plugin.protocol.candles import CandleStore
 from exec_plugin.protocol.context import Context
 from exec_plugin.protocol.limits import Limits, TooMany
-from exec_plugin.protocol.params import parse_form, typed
+from exec_plugin.protocol.params import Spec, parse_form
+from exec_plugin.protocol.render import to_json
 from exec_plugin.protocol.security import Key, check_signature, check_timing, find_key
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ _HANDLERS: dict[str, Callable[[Context, dict[str, Any]], Any]] = {
     **accounts.HANDLERS,
 }
 _KEY_ERRORS = (-2014, -2015)
+_SPECS = {endpoint.name: Spec(endpoint.params) for endpoint in ENDPOINTS.values()}
 _CANDLES = ("klines", "uiKlines")
 _SECURITY_PARAMS = frozenset(("timestamp", "recvWindow", "signature"))
 #: The fields that hold moments, for clients that ask for microseconds.
@@ -161,7 +162,7 @@ class Gateway:
         if endpoint.security == SIGNED:
             account = self._authenticate(asked, sent)
             sent = {name: value for name, value in sent.items() if name not in _SECURITY_PARAMS}
-        params = typed(endpoint.params, sent, self._symbol)
+        params = _SPECS[endpoint.name].read(sent, self._symbol)
         handler = _HANDLERS[endpoint.name]
         if account is None or not endpoint.orders:
             return handler(Context(self, account), params)
@@ -187,7 +188,7 @@ class Gateway:
         headers["Content-Type"] = "application/json;charset=UTF-8"
         headers["Date"] = self._http_date(now)
         headers.update(self.limits.weight_headers(caller, now))
-        return Reply(status.value, status.phrase, headers, json.dumps(value, separators=(",", ":")))
+        return Reply(status.value, status.phrase, headers, to_json(value))
 
     def _not_found(self, method: str, path: str) -> Reply:
         known = any(path == row.path for row in ENDPOINTS.values())

@@ -60,57 +60,73 @@ def illegal(name: str, legal: str, hint: str = "") -> RequestRejected:
     return RequestRejected(-1100, f"Illegal characters found in parameter '{name}'; legal range is '{legal}'.", hint)
 
 
-def typed(kinds: Mapping[str, str], sent: Mapping[str, str], symbols: Callable[[str], Symbol]) -> dict[str, Any]:
+class Spec:
     """
-    The typed parameters of a request; those not sent are absent.
+    The parameters that an endpoint takes, made ready to be read.
 
     Args:
         kinds: parameter name to kind, as the endpoint table has them.
-        sent: the texts.
-        symbols: finds a symbol or raises -1121.
-
-    Raises:
-        RequestRejected: with the code errors.md gives for what is wrong.
     """
-    values: dict[str, Any] = {}
-    for name, kind in kinds.items():
-        text = sent.get(name)
-        if text is None or not text:
-            if kind[-1] == "!":
+
+    def __init__(self, kinds: Mapping[str, str]) -> None:
+        self.mandatory = tuple(name for name, kind in kinds.items() if kind.endswith("!"))
+        self._kinds = {name: kind.rstrip("!") for name, kind in kinds.items()}
+        self._parsers = {name: _PARSERS[kind] for name, kind in self._kinds.items()}
+        self._places = {name: _PLACES[kind] for name, kind in self._kinds.items() if kind in _PLACES}
+
+    def read(self, sent: Mapping[str, str], symbols: Callable[[str], Symbol]) -> dict[str, Any]:
+        """
+        The typed parameters of a request; those not sent are absent.
+
+        Args:
+            sent: the texts.
+            symbols: finds a symbol or raises -1121.
+
+        Raises:
+            RequestRejected: with the code errors.md gives for what is wrong.
+        """
+        for name in self.mandatory:
+            if not sent.get(name):
                 raise missing(name)
-            if text is not None:
-                raise RequestRejected(-1105, f"Parameter '{name}' was empty.")
-            continue
-        values[name] = _PARSERS[kind.rstrip("!")](name, text)
-    unread = [name for name in sent if name not in kinds]
-    if unread:
-        raise RequestRejected(
+        values: dict[str, Any] = {}
+        parsers = self._parsers
+        for name, text in sent.items():
+            parser = parsers.get(name)
+            if parser is not None:
+                if not text:
+                    raise RequestRejected(-1105, f"Parameter '{name}' was empty.")
+                values[name] = parser(name, text)
+        if len(values) != len(sent):
+            raise self._unread(sent)
+        if "symbol" in values:
+            self._check_numbers(values, sent, symbols(values["symbol"]))
+        return values
+
+    def _unread(self, sent: Mapping[str, str]) -> RequestRejected:
+        unread = [name for name in sent if name not in self._kinds]
+        read = len(sent) - len(unread)
+        return RequestRejected(
             -1104,
-            f"Not all sent parameters were read; read '{len(values)}' parameter(s) but was sent '{len(sent)}'.",
+            f"Not all sent parameters were read; read '{read}' parameter(s) but was sent '{len(sent)}'.",
             f"not a parameter here: {', '.join(unread)}",
         )
-    if "symbol" in values:
-        check_precision(values, kinds, sent, symbols(values["symbol"]))
-    return values
 
-
-def check_precision(values: dict[str, Any], kinds: Mapping[str, str], sent: Mapping[str, str], symbol: Symbol) -> None:
-    """Refuse more decimals than the symbol's assets have, and zero quantities and prices."""
-    for name, value in values.items():
-        kind = kinds[name].rstrip("!")
-        places = _PLACES.get(kind)
-        if places is None:
-            continue
-        fraction = sent[name].partition(".")[2].rstrip("0")
-        if len(fraction) > int(symbol.info[places]):
-            raise RequestRejected(
-                -1111,
-                f"Parameter '{name}' has too much precision.",
-                f"{sent[name]} has {len(fraction)} decimals and {symbol.name} takes {symbol.info[places]}",
-            )
-        if not value:
-            what = "quantity" if kind != "price" else name
-            raise RequestRejected(-1013, f"Invalid {what}.", f"{name} must be more than 0")
+    def _check_numbers(self, values: Mapping[str, Any], sent: Mapping[str, str], symbol: Symbol) -> None:
+        """Refuse more decimals than the symbol's assets have, and zero quantities and prices."""
+        for name, places in self._places.items():
+            value = values.get(name)
+            if value is None:
+                continue
+            most = int(symbol.info[places])
+            if value % 10 ** (DECIMALS - most):
+                raise RequestRejected(
+                    -1111,
+                    f"Parameter '{name}' has too much precision.",
+                    f"{sent[name]} has more decimals than the {most} that {symbol.name} takes",
+                )
+            if not value:
+                what = name if self._kinds[name] == "price" else "quantity"
+                raise RequestRejected(-1013, f"Invalid {what}.", f"{name} must be more than 0")
 
 
 _PLACES = {"quantity": "baseAssetPrecision", "amount": "quoteAssetPrecision", "price": "quotePrecision"}

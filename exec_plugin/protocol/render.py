@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+from json import JSONEncoder
 from typing import TYPE_CHECKING, Any
 
 from exec_plugin.core.units import to_text
@@ -12,7 +14,25 @@ if TYPE_CHECKING:
     from exec_plugin.core.events import Amendment, Fill
     from exec_plugin.core.orders import LiveOrder
 
+# A library that comes with ccxt on most machines; it writes the same JSON ten times faster.
+try:
+    _dumps = import_module("orjson").dumps
+except ImportError:  # pragma: no cover - where there is no orjson
+    _dumps = None
+_encode = JSONEncoder(separators=(",", ":")).encode
 _ZERO = to_text(0)
+
+
+def to_json(value: Any) -> str:
+    """A value as compact JSON."""
+    if _dumps is None:
+        return _encode(value)
+    try:
+        text: str = _dumps(value).decode()
+    except TypeError:
+        # half a character, as a mangled URL may hold, is none in UTF-8 but can be escaped
+        return _encode(value)
+    return text
 
 
 def order_status(order: LiveOrder) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hmac
 import re
-from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from attrs import field, frozen
@@ -40,7 +39,7 @@ class Key:
 def sign(secret: str, payload: str) -> str:
     """The HMAC SHA256 signature of a payload, in hex."""
     # a lone surrogate is no text, but a client may send it
-    return hmac.new(secret.encode(), payload.encode(errors="surrogatepass"), sha256).hexdigest()
+    return hmac.digest(secret.encode(), payload.encode(errors="surrogatepass"), "sha256").hex()
 
 
 def find_key(name: str | None, keys: Mapping[str, Key]) -> Key:
@@ -78,6 +77,9 @@ def check_signature(key: Key, sent: Mapping[str, str], query: str, body: str) ->
 def _unsigned(text: str) -> str:
     if "signature=" not in text:
         return text
+    before, _, after = text.rpartition("&signature=")
+    if before and "&" not in after and "signature=" not in before:
+        return before
     return "&".join(part for part in text.split("&") if not part.startswith("signature="))
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from exec_plugin.core.errors import RequestRejected
 from exec_plugin.core.symbols import Symbol, default_symbol
 from exec_plugin.core.units import SCALE
-from exec_plugin.protocol.params import parse_form, typed
+from exec_plugin.protocol.params import Spec, parse_form
 
 COARSE = Symbol.from_exchange_info({
     "symbol": "BTCUSDT", "baseAssetPrecision": 4, "quotePrecision": 2, "quoteAssetPrecision": 3,
@@ -26,13 +26,13 @@ def listed(name):
 
 def one(kind, text, name="value"):
     """One parameter of a kind."""
-    return typed({name: kind}, {name: text}, listed)[name]
+    return Spec({name: kind}).read({name: text}, listed)[name]
 
 
 def refusal(kinds, sent):
     """The code and the message of what must be refused."""
     with pytest.raises(RequestRejected) as caught:
-        typed(kinds, sent, listed)
+        Spec(kinds).read(sent, listed)
     return caught.value.code, caught.value.msg
 
 
@@ -73,7 +73,7 @@ def test_twice(text):
 
 def test_absent():
     """Parameters that were not sent are not there."""
-    assert typed(ORDER, {"symbol": "BTCUSDT"}, listed) == {"symbol": "BTCUSDT"}
+    assert Spec(ORDER).read({"symbol": "BTCUSDT"}, listed) == {"symbol": "BTCUSDT"}
 
 
 @pytest.mark.parametrize("sent", [{}, {"symbol": ""}])
@@ -187,7 +187,7 @@ def test_precision(name, text, fits):
     """A value has no more decimals than its asset; zeros at the end are none."""
     sent = {"symbol": "BTCUSDT", name: text}
     if fits:
-        assert name in typed(ORDER, sent, listed)
+        assert name in Spec(ORDER).read(sent, listed)
     else:
         assert refusal(ORDER, sent) == (-1111, f"Parameter '{name}' has too much precision.")
 
@@ -207,7 +207,7 @@ def test_zero(name, msg):
 def test_any_text(kind, text):
     """Whatever is sent becomes a value or an error with a code."""
     try:
-        code = 0 if typed({"value": kind}, {"value": text}, default_symbol) else None
+        code = 0 if Spec({"value": kind}).read({"value": text}, default_symbol) else None
     except RequestRejected as error:
         code = error.code
     assert code in (0, -1100, -1105, -1108, -1111, -1135)
