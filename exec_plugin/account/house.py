@@ -11,7 +11,7 @@ from exec_plugin.core.clock import DAY
 from exec_plugin.core.errors import ConfigError
 from exec_plugin.core.fill_models import QUEUES
 from exec_plugin.core.symbols import default_symbol
-from exec_plugin.core.units import to_units
+from exec_plugin.core.units import FAR, to_units
 from exec_plugin.core.venue import Venue
 from exec_plugin.feeds import PushFeed, SyntheticFeed, open_recording
 from exec_plugin.protocol import Gateway, Key, Reply
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 #: In a replay at full speed a request takes this long, so that a bot that only polls makes progress.
 REQUEST_MS = 1
+#: How much of a recording may pass before it is open, looked at in steps of so many ms.
+LONGEST_OPENING, OPENING_STEP = 60_000, 10
 
 
 class PaperExchange:
@@ -55,6 +57,16 @@ class PaperExchange:
         self.on_move: Callable[[], None] | None = None
         self.on_end: Callable[[], None] | None = None
         self.pump.move_to(start)
+        if settings.feed == "recording":
+            self._find_prices()
+
+    def _find_prices(self) -> None:
+        """Begin a recording where every symbol has a last price and a touch, as an exchange that is open has."""
+        latest = self.venue.now + LONGEST_OPENING
+        while not self.pump.ended and self.venue.now < latest:
+            if all(market.last and market.bid and market.ask < FAR for market in self.venue.markets.values()):
+                return
+            self.pump.move_to(self.venue.now + OPENING_STEP)
 
     def move_to(self, moment: int) -> None:
         """Let the market go on until a moment."""

@@ -65,6 +65,11 @@ def call(account, method, path, **params):
     return json.loads(reply.text)
 
 
+def public(account, path):
+    """The JSON of a request that needs no signature."""
+    return json.loads(account.request("GET", f"https://api.binance.com/api/v3/{path}", {}, None).text)
+
+
 def paper(options, cls=ccxt, **config):
     """An exchange of ccxt on paper."""
     return cls.binancepaper({"options": {"paper": options}, **config})
@@ -218,6 +223,20 @@ def test_synthetic_replay():
         exchange.move_to(EPOCH + 30_000)
     tapes = [exchange.venue.markets["BTCUSDT"].tape.records for exchange in (one, other)]
     assert tapes[0] == tapes[1] != []
+
+
+def test_candles_at_once():
+    """A synthetic market has candles of the days before it opened."""
+    account = opened({"symbols": "BTCUSDT", "speed": "max"})
+    candles = public(account, "klines?symbol=BTCUSDT&interval=1h&limit=200")
+    assert len(candles) == 3 * 24 + 1
+    assert candles[-1][0] == EPOCH
+
+
+def test_prices_at_once(recording):
+    """A recording opens where there is a last price and a touch, however it begins."""
+    ticker = public(opened({"recording": recording}), "ticker/24hr?symbol=BTCUSDT")
+    assert all(float(ticker[name]) > 0 for name in ("lastPrice", "bidPrice", "askPrice"))
 
 
 def test_live_synthetic():

@@ -267,6 +267,16 @@ def test_convert(stage):
     assert venue.convert(7, "USDT", "BNB") is None
 
 
+def test_convert_twice():
+    """Where no market lies between two assets, a third one that both trade against does."""
+    venue = Venue([default_symbol("BTCUSDT"), default_symbol("BNBUSDT")])
+    venue.trade("BTCUSDT", 60_000 * SCALE, SCALE, taker_is_seller=False)
+    assert venue.convert(SCALE, "BTC", "BNB") is None
+    venue.trade("BNBUSDT", 600 * SCALE, SCALE, taker_is_seller=False)
+    assert venue.convert(SCALE, "BTC", "BNB") == 100 * SCALE
+    assert venue.convert(SCALE, "BNB", "BTC") == SCALE // 100
+
+
 # ---------------------------------------------------------------------- events
 
 

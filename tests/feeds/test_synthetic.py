@@ -8,6 +8,7 @@ from statistics import fmean
 
 import pytest
 
+from exec_plugin.core.clock import DAY, HOUR
 from exec_plugin.core.errors import ConfigError
 from exec_plugin.core.events import BOOK, DEPTH, TRADE
 from exec_plugin.core.symbols import default_symbol
@@ -192,3 +193,21 @@ def test_refuses(make):
     """What cannot be generated is refused when it is asked for."""
     with pytest.raises(ConfigError):
         make()
+
+
+def test_history():
+    """The past is told by trades alone, the market begins with its book, and both hang together."""
+    feed = SyntheticFeed(["BTCUSDT"], seed=4, start=DAY, history_ms=2 * HOUR)
+    rows = list(islice(feed.rows(), 2 * HOUR // 15_000 + 20))
+    past = [row for row in rows if row[1] < DAY]
+    assert feed.start == DAY - 2 * HOUR == past[0][1]
+    assert {row[0] for row in past} == {TRADE}
+    assert [row[0] for row in rows[len(past) : len(past) + 2]] == [TRADE, BOOK]
+    assert all(0 < later[1] - row[1] <= 15_000 for row, later in pairwise(past))
+    assert abs(past[-1][3] - rows[len(past)][3]) < past[-1][3] // 100
+
+
+def test_history_size():
+    """A negative history is refused."""
+    with pytest.raises(ConfigError, match="history_ms was -1"):
+        SyntheticFeed(history_ms=-1)

@@ -284,6 +284,7 @@ class Venue:
         prevented, taker_expires = market.prevented, market.taker_expires
         if order.locked or (offers and offers[0][1] != order.qty - order.filled):
             desk.set_aside(order, cost(offers))
+            self.outbox.touch(desk, self.now)
         if offers:
             market.take(order, offers)
         for maker in prevented:
@@ -363,7 +364,8 @@ class Venue:
         filters.check_lot(symbol, qty)
         filters.check_notional(symbol, order.price or order.stop, qty)
         earlier = desk.amendments.setdefault(order.id, [])
-        filters.check_count("MAX_NUM_ORDER_AMENDS", len(earlier), symbol.max_amends)
+        if len(earlier) >= symbol.max_amends:
+            raise AmendRejected("Filter failure: MAX_NUM_ORDER_AMENDS", f"{len(earlier)} amendments is the most")
         old_id, old_qty = order.client_id, order.qty
         order.qty = qty
         order.updated = self.now
