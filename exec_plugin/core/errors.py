@@ -4,6 +4,7 @@ The errors of the package, as a tree.
 ExecPluginError                 anything this package raises on purpose
 ├── ConfigError                 a setting, file or argument is wrong: correct it and start again
 ├── FeedError                   a market-data source cannot be read as asked: the text names file and line
+├── RateLimitError              a request may not be sent yet: try again after ``retry_after`` seconds
 └── VenueError                  the exchange refuses a request; carries Binance's ``code`` and ``msg``
     ├── RequestRejected         refused before the matching engine (-1xxx); nothing changed
     │   └── FilterFailure       a symbol, exchange or asset filter was not met (-1013)
@@ -28,6 +29,20 @@ class ConfigError(ExecPluginError, ValueError):
 
 class FeedError(ExecPluginError, ValueError):
     """A market-data source cannot be read as asked."""
+
+
+class RateLimitError(ExecPluginError):
+    """
+    A request may not be sent yet.
+
+    Args:
+        message: what is used up, and what to do.
+        retry_after: seconds after which to try again, where that is known.
+    """
+
+    def __init__(self, message: str = "rate limit exceeded", retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class VenueError(ExecPluginError):
