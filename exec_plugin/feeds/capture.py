@@ -20,7 +20,7 @@ from .base import Problems, inferred_symbol
 from .booksync import BookSync
 from .lines import batches, texts
 from .messages import ROW_KINDS, Message, parse_line
-from .shapes import Units, find_lines, has_zero, levels
+from .shapes import Units, find_lines, has_zero, levels, sides
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 #: How a level without a price begins, which the general path refuses.
 _NO_PRICE = '["0.00000000"'
 #: Lines that are read at opening to learn the symbols, their tick and step, and the clocks' offset.
-HEAD_LINES = 500
+HEAD_LINES = 300
 #: Prices remembered as units; enough for a day of one symbol, little memory for any number of symbols.
 KEPT_PRICES = 100_000
 
@@ -121,7 +121,7 @@ class CaptureFeed:
                 number += 1
                 (
                     stamp, _, ticker, bid, bid_quantity, ask, ask_quantity,
-                    trade, trade_id, price, quantity, traded, maker, _, _, _, _, _,
+                    trade, trade_id, price, quantity, traded, maker, _, _, _, _,
                 ) = found  # fmt: skip
                 if ticker in wanted:
                     time = int(stamp) + offset
@@ -154,23 +154,28 @@ class CaptureFeed:
 
     def _other(self, found: Found, text: str, place: int) -> Row | None:
         """What is not a usual ticker or trade of a symbol that is wanted."""
-        depth, first_id, last_id, bid_text, ask_text = found[-5:]
-        if depth in self._wanted:
-            if _NO_PRICE not in bid_text and _NO_PRICE not in ask_text:
-                self._count("depthUpdate")
-                self._now = max(self._now, int(found[0]) + self._head.offset)
-                body = (LateLevels(bid_text, levels), LateLevels(ask_text, levels), int(last_id))
-                if self._book(depth).diff(int(first_id), body, self._note):
-                    return (DEPTH, self._now, depth, *body)
-                self.rows_skipped += 1
-                return None
-        elif self._asked and found[0] and not self._wanted.intersection(found) and not has_zero(found):
+        depth, first_id, last_id, text_of_sides = found[-4:]
+        both = sides(text_of_sides) if depth and _NO_PRICE not in text_of_sides else None
+        if depth in self._wanted and both is not None:
+            self._count("depthUpdate")
+            self._now = max(self._now, int(found[0]) + self._head.offset)
+            body = (LateLevels(both[0], levels), LateLevels(both[1], levels), int(last_id))
+            if self._book(depth).diff(int(first_id), body, self._note):
+                return (DEPTH, self._now, depth, *body)
+            self.rows_skipped += 1
+            return None
+        if self._skippable(found, sound=both is not None or not depth):
             self._count("depthUpdate" if depth else "trade" if found[7] else "bookTicker")
             self.rows_skipped += 1
             return None
         if self._text is not text:
             self._text, self._lines = text, text.split("\n")
         return self._line(self._lines[place])
+
+    def _skippable(self, found: Found, *, sound: bool) -> bool:
+        """Whether a line is a sound one about a symbol that nobody asked for."""
+        usual = self._asked and bool(found[0]) and sound
+        return usual and not self._wanted.intersection(found) and not has_zero(found)
 
     def _count(self, kind: str) -> None:
         self.rows_read += 1

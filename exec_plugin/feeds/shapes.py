@@ -25,8 +25,6 @@ _ID = r"([1-9][0-9]{0,17})"
 _TIME = r"[1-9][0-9]{12}"
 _NAME = r'"([A-Z0-9]+)"'
 _UNITS = r"[0-9]++\.[0-9]{8}"
-_LEVEL = rf'\["{_UNITS}","{_UNITS}"\]'
-_LEVELS = rf"\[((?:{_LEVEL}(?:,{_LEVEL})*+)?+)\]"
 
 _TICKER = (
     rf'bookTicker","data":{{"u":{_ID},"s":{_NAME},"b":"({_UNITS})","B":"({_UNITS})","a":"({_UNITS})","A":"({_UNITS})"}}'
@@ -37,13 +35,14 @@ _TRADE = (
 )
 _DEPTH = (
     rf'depth(?:@[0-9]+ms)?","data":{{"e":"depthUpdate","E":{_TIME},"s":{_NAME},"U":{_ID},"u":{_ID},'
-    rf'"b":{_LEVELS},"a":{_LEVELS}}}'
+    # what stands between the outermost brackets is left to `sides`
+    r'"b":\[(.*)\]}'
 )
 
 #: A line as `find_lines` takes it apart.
 Found = tuple[str, ...]
 
-#: For each line of a text: its receive time in ms; a ticker's 6 parts, a trade's 6, a diff's 5, empty texts where the
+#: For each line of a text: its receive time in ms; a ticker's 6 parts, a trade's 6, a diff's 4, empty texts where the
 #: line is another message, and nothing but empty texts where it is none of these.
 find_lines: Callable[[str], list[Found]] = re.compile(
     rf'(?:({_TIME})[0-9]{{6}} {{"stream":"[a-z0-9]+@(?:{_TICKER}|{_TRADE}|{_DEPTH})}}|.*)\r?\n'
@@ -58,10 +57,34 @@ class Units(dict[str, int]):
         return units
 
 
+_DIGITS = bytes.maketrans(b"123456789", b"000000000")
+_SKELETON = b'[".","."],'
+
+
+def sides(text: str) -> tuple[str, str] | None:
+    """
+    A diff's bids and asks as texts; None when they are not exactly in the usual form.
+
+    The form is that of every level at once: what is left without digits must be a row of empty levels, and each
+    point must have eight digits and a quotation mark behind it and a digit before it.
+    """
+    data = text.encode("utf-8", "surrogateescape")
+    bids, middle, asks = data.translate(None, b"0123456789").partition(b'],"a":[')
+    levels = len(bids + asks) // (len(_SKELETON) - 1)
+    whole = _SKELETON * levels
+    if not middle or not all(whole.startswith(side + b",") for side in (bids, asks) if side):
+        return None
+    numbers = data.count(b".")
+    if data.translate(_DIGITS).count(b'.00000000"') != numbers or b'".' in data:
+        return None
+    bid_text, _, ask_text = text.partition('],"a":[')
+    return bid_text, ask_text
+
+
 def has_zero(found: Found) -> bool:
     """Whether a trade or a level has a price, or a trade a quantity, that may be zero and needs a closer look."""
     return any(text and not text.strip("0.") for text in found[9:11]) or any(
-        '["0.00000000"' in text or '["00' in text for text in found[-2:]
+        '["0.00000000"' in text or '["00' in text for text in found[-1:]
     )
 
 
