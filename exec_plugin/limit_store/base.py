@@ -1,0 +1,39 @@
+"""What a shared budget is kept in, seen from those who spend it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, MutableSequence
+from typing import Protocol, TypeAlias, TypeVar, TypeVarTuple
+
+Cells: TypeAlias = MutableSequence[float]
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
+
+#: How many numbers a budget's state has; what they mean is rate_limit's, a store only keeps them.
+CELLS = 2048
+#: Changes with the meaning of the cells, so that an old file is not read as a new one.
+LAYOUT = 1
+
+
+class LimitStore(Protocol):
+    """
+    The state of one budget (one host as seen from one IP): ``CELLS`` floats, all 0.0 at first.
+
+    ``update`` is the only way to them: it calls ``change(cells, *args)`` while nobody else changes them and answers
+    what that answers. ``change`` touches nothing but the cells, so a store may call it again: one that cannot hold a
+    lock across a network runs it on its copy, sends the cells that differ with the version it started from (for Redis
+    one script, one round trip: written if the version still stands, else the newer cells come back), and repeats.
+    ``now`` is the clock in which the cells' times are written; all who share the cells read it alike, it never jumps.
+    """
+
+    def now(self) -> float:
+        """Seconds on the clock that all who share the cells have in common."""
+        ...
+
+    def update(self, change: Callable[[Cells, *Ts], T], *args: *Ts) -> T:
+        """Answer ``change(cells, *args)``, run while nobody else changes the cells."""
+        ...
+
+    def close(self) -> None:
+        """Let go of what the store holds; the state stays for the others."""
+        ...

@@ -1,0 +1,31 @@
+"""A budget that lives and ends with this process."""
+
+from __future__ import annotations
+
+import time
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from exec_plugin.limit_store.base import CELLS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from exec_plugin.limit_store.base import Cells, T, Ts
+
+
+class MemoryStore:
+    """A list under a lock; limiters that are given the same store share the budget."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self.now = clock
+        self._cells = [0.0] * CELLS
+        self._lock = Lock()
+
+    def update(self, change: Callable[[Cells, *Ts], T], *args: *Ts) -> T:
+        """Answer ``change(cells, *args)``, run while nobody else changes the cells."""
+        with self._lock:
+            return change(self._cells, *args)
+
+    def close(self) -> None:
+        """Nothing is held."""
