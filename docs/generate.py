@@ -14,18 +14,30 @@ from attrs import NOTHING, Factory, fields
 
 from exec_plugin.account import Settings
 from exec_plugin.core.fill_models import UniformLatency
-from exec_plugin.endpoints import ENDPOINTS, Endpoint
+from exec_plugin.endpoints import DOCUMENTED, Endpoint
 
 HERE = Path(__file__).parent
 
 ENDPOINTS_INTRO = """# Endpoints
 
-What the paper exchange answers, in process and wherever it is served. Routes, weights and parameters are those of
-Binance's `rest-api.md`; names are those of its WebSocket API. A mandatory parameter is **bold**. Signed endpoints also
-take `timestamp`, `recvWindow` and `signature`. Any other path is answered with 404, never passed on.
+What is known of Binance's spot interface. Routes, weights and parameters are those of its `rest-api.md`; names are
+those of its WebSocket API. *Orders* is what a call adds to the account's unfilled orders, *class* its place in the
+rate limiter's queue. A mandatory parameter is **bold**. Signed endpoints also take `timestamp`, `recvWindow` and
+`signature`.
 
-| route | name | weight | security | parameters |
-|---|---|---|---|---|
+## Answered on paper
+
+The paper exchange answers these, in process and wherever it is served. Any other path gets 404 and is never passed on.
+
+"""
+
+ENDPOINTS_REST = """
+## Known to the rate limiter only
+
+"""
+
+ENDPOINTS_HEAD = """| route | name | weight | orders | class | security | parameters |
+|---|---|---|---|---|---|---|
 """
 
 SETTINGS_INTRO = """# Settings
@@ -57,20 +69,35 @@ def weight(endpoint: Endpoint) -> str:
         {"limit": "5000"},
         {"limit": "1000"},
         {"orderId": "1"},
+        {"preventedMatchId": "1"},
         {"computeCommissionRates": "true"},
     ]
     costs = sorted({endpoint.cost(probe) for probe in probes})
     return f"{costs[0]} to {costs[-1]}" if len(costs) > 1 else str(costs[0])
 
 
+def endpoint_row(endpoint: Endpoint) -> str:
+    """An endpoint as a line of a table."""
+    params = [f"**{name}**" if kind.endswith("!") else name for name, kind in endpoint.params.items()]
+    cells = (
+        f"`{endpoint.method} {endpoint.path}`",
+        endpoint.name,
+        weight(endpoint),
+        str(endpoint.orders or ""),
+        endpoint.priority.name.lower(),
+        endpoint.security,
+        ", ".join(params),
+    )
+    return f"| {' | '.join(cells)} |\n"
+
+
 def endpoints_page() -> str:
     """``endpoints.md`` from the endpoint table."""
-    rows = []
-    for endpoint in ENDPOINTS.values():
-        params = [f"**{name}**" if kind.endswith("!") else name for name, kind in endpoint.params.items()]
-        route = f"`{endpoint.method} {endpoint.path}`"
-        rows.append(f"| {route} | {endpoint.name} | {weight(endpoint)} | {endpoint.security} | {', '.join(params)} |")
-    return ENDPOINTS_INTRO + "\n".join(rows) + "\n"
+    answered, known = (
+        ENDPOINTS_HEAD + "".join(endpoint_row(row) for row in DOCUMENTED.values() if row.simulated is simulated)
+        for simulated in (True, False)
+    )
+    return ENDPOINTS_INTRO + answered + ENDPOINTS_REST + known
 
 
 def meanings() -> dict[str, str]:

@@ -2,21 +2,32 @@
 The one table of endpoints: what Binance spot answers, what it costs and what it takes.
 
 The protocol, the documentation and the rate limiter read it. Weights and parameters are those of rest-api.md; a
-weight that depends on the parameters is a function of the texts sent.
+weight that depends on the parameters is a function of the texts sent. What the paper exchange does not answer yet
+stands here too, because a limiter must know what it costs.
 """
 
 from __future__ import annotations
 
 import json
+from enum import IntEnum
 from typing import TYPE_CHECKING
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 #: How a request is secured (rest-api.md, Request Security).
 PUBLIC, KEYED, SIGNED = "NONE", "MARKET_DATA", "SIGNED"
+
+
+class Priority(IntEnum):
+    """Who goes first when a budget is short: the smaller, the more urgent."""
+
+    CANCEL = 0
+    ORDER = 1
+    ACCOUNT = 2
+    MARKET = 3
 
 
 @frozen
@@ -31,6 +42,7 @@ class Endpoint:
         security: PUBLIC, KEYED or SIGNED.
         params: parameter name to kind; a kind ending in ``!`` is mandatory.
         orders: how many orders a call adds to the unfilled-order count.
+        simulated: whether the paper exchange answers it.
     """
 
     method: str
@@ -40,10 +52,20 @@ class Endpoint:
     security: str
     params: Mapping[str, str]
     orders: int = 0
+    simulated: bool = True
 
     def cost(self, params: Mapping[str, str]) -> int:
         """The request weight of a call with these parameters."""
         return self.weight if isinstance(self.weight, int) else self.weight(params)
+
+    @property
+    def priority(self) -> Priority:
+        """How urgent a call is: what ends a risk first, what may take one next, what only looks last."""
+        if self.security == PUBLIC:
+            return Priority.MARKET
+        if self.security == KEYED or self.method == "GET" or self.name.endswith(".test"):
+            return Priority.ACCOUNT
+        return Priority.CANCEL if self.method == "DELETE" else Priority.ORDER
 
 
 def _count(params: Mapping[str, str]) -> int:
@@ -92,6 +114,10 @@ def _my_trades(params: Mapping[str, str]) -> int:
     return 5 if params.get("orderId") else 20
 
 
+def _prevented(params: Mapping[str, str]) -> int:
+    return 2 if params.get("preventedMatchId") else 20
+
+
 def _test_order(params: Mapping[str, str]) -> int:
     return 20 if params.get("computeCommissionRates", "").lower() == "true" else 1
 
@@ -122,6 +148,74 @@ _NEW_ORDER = {
     "pegPriceType": "text",
     "pegOffsetValue": "int",
     "pegOffsetType": "text",
+}
+_SOR_ORDER = {
+    **{
+        name: kind
+        for name, kind in _NEW_ORDER.items()
+        if name not in ("quoteOrderQty", "stopPrice", "trailingDelta") and not name.startswith("peg")
+    },
+    "quantity": "quantity!",
+}
+_LIST = {
+    **_SYMBOL,
+    "listClientOrderId": "client_id",
+    "newOrderRespType": "resp_type",
+    "selfTradePreventionMode": "stp",
+}
+
+
+def _leg(prefix: str, **more: str) -> dict[str, str]:
+    """The parameters of one order of an order list: those every leg has, and its own."""
+    common = {
+        "Type": "order_type!",
+        "ClientOrderId": "client_id",
+        "Price": "price",
+        "IcebergQty": "quantity",
+        "TimeInForce": "tif",
+        "StrategyId": "long",
+        "StrategyType": "int",
+        "PegPriceType": "text",
+        "PegOffsetType": "text",
+        "PegOffsetValue": "int",
+    }
+    return {prefix + name: kind for name, kind in {**common, **more}.items()}
+
+
+def _stop_leg(prefix: str, **more: str) -> dict[str, str]:
+    """A leg that may wait for a price."""
+    return _leg(prefix, StopPrice="price", TrailingDelta="long", **more)
+
+
+_WORKING = _leg("working", Price="price!", Side="side!", Quantity="quantity!")
+_OCO = {"side": "side!", "quantity": "quantity!", **_stop_leg("above"), **_stop_leg("below")}
+_PENDING = _stop_leg("pending", Side="side!")
+_PENDING_OCO = {"pendingSide": "side!", **_stop_leg("pendingAbove"), **_stop_leg("pendingBelow", Type="order_type")}
+_OLD_OCO = {
+    **_LIST,
+    "side": "side!",
+    "quantity": "quantity!",
+    "price": "price!",
+    "stopPrice": "price!",
+    "trailingDelta": "long",
+    "stopLimitPrice": "price",
+    "stopLimitTimeInForce": "tif",
+    **{
+        leg + name: kind
+        for leg in ("limit", "stop")
+        for name, kind in (
+            ("ClientOrderId", "client_id"), ("StrategyId", "long"), ("StrategyType", "int"), ("IcebergQty", "quantity"),
+        )
+    },
+}  # fmt: skip
+_REPLACE = {
+    **_NEW_ORDER,
+    "cancelReplaceMode": "text!",
+    "cancelNewClientOrderId": "client_id",
+    "cancelOrigClientOrderId": "text",
+    "cancelOrderId": "long",
+    "cancelRestrictions": "text",
+    "orderRateLimitExceededMode": "text",
 }
 
 _ROWS = (
@@ -197,8 +291,64 @@ _ROWS = (
     Endpoint("GET", "/sapi/v1/system/status", "system.status", 1, PUBLIC, {}),
 )  # fmt: skip
 
-#: Every endpoint by method and path.
-ENDPOINTS: Mapping[tuple[str, str], Endpoint] = {(row.method, row.path): row for row in _ROWS}
+# what Binance has and the paper exchange does not answer
+_FURTHER = (
+    Endpoint("POST", "/api/v3/order/cancelReplace", "order.cancelReplace", 1, SIGNED, _REPLACE, 1),
+    Endpoint("POST", "/api/v3/order/oco", "orderList.place", 1, SIGNED, _OLD_OCO, 2),
+    Endpoint("POST", "/api/v3/orderList/oco", "orderList.place.oco", 1, SIGNED, {**_LIST, **_OCO}, 2),
+    Endpoint(
+        "POST", "/api/v3/orderList/oto", "orderList.place.oto", 1, SIGNED,
+        {**_LIST, **_WORKING, **_PENDING, "pendingQuantity": "quantity!"}, 2,
+    ),
+    Endpoint(
+        "POST", "/api/v3/orderList/otoco", "orderList.place.otoco", 1, SIGNED,
+        {**_LIST, **_WORKING, **_PENDING_OCO, "pendingQuantity": "quantity!"}, 3,
+    ),
+    Endpoint("POST", "/api/v3/orderList/opo", "orderList.place.opo", 1, SIGNED, {**_LIST, **_WORKING, **_PENDING}, 2),
+    Endpoint(
+        "POST", "/api/v3/orderList/opoco", "orderList.place.opoco", 1, SIGNED,
+        {**_LIST, **_WORKING, **_PENDING_OCO}, 3,
+    ),
+    Endpoint(
+        "DELETE", "/api/v3/orderList", "orderList.cancel", 1, SIGNED,
+        {**_SYMBOL, "orderListId": "long", "listClientOrderId": "text", "newClientOrderId": "client_id"},
+    ),
+    Endpoint(
+        "GET", "/api/v3/orderList", "orderList.status", 4, SIGNED,
+        {"orderListId": "long", "origClientOrderId": "text"},
+    ),
+    Endpoint("GET", "/api/v3/allOrderList", "allOrderLists", 20, SIGNED, {"fromId": "long", **_WINDOW}),
+    Endpoint("GET", "/api/v3/openOrderList", "openOrderLists.status", 6, SIGNED, {}),
+    Endpoint("POST", "/api/v3/sor/order", "sor.order.place", 1, SIGNED, _SOR_ORDER, 1),
+    Endpoint(
+        "POST", "/api/v3/sor/order/test", "sor.order.test", _test_order, SIGNED,
+        {**_SOR_ORDER, "computeCommissionRates": "bool"},
+    ),
+    Endpoint(
+        "GET", "/api/v3/myPreventedMatches", "myPreventedMatches", _prevented, SIGNED,
+        {
+            **_SYMBOL, "preventedMatchId": "long", "orderId": "long", "fromPreventedMatchId": "long",
+            "limit": "int",
+        },
+    ),
+    Endpoint(
+        "GET", "/api/v3/myAllocations", "myAllocations", 20, SIGNED,
+        {**_SYMBOL, **_WINDOW, "fromAllocationId": "int", "orderId": "long"},
+    ),
+    Endpoint("GET", "/api/v3/myFilters", "myFilters", 40, SIGNED, _SYMBOL),
+    # gone from Binance since 2026-02-20, but older bots still ask
+    Endpoint("POST", "/api/v3/userDataStream", "userDataStream.start", 2, KEYED, {}),
+    Endpoint("PUT", "/api/v3/userDataStream", "userDataStream.ping", 2, KEYED, {"listenKey": "text!"}),
+    Endpoint("DELETE", "/api/v3/userDataStream", "userDataStream.stop", 2, KEYED, {"listenKey": "text!"}),
+)  # fmt: skip
+
+#: Every endpoint that is known, by method and path.
+DOCUMENTED: Mapping[tuple[str, str], Endpoint] = {
+    (row.method, row.path): row for row in (*_ROWS, *(evolve(row, simulated=False) for row in _FURTHER))
+}
+
+#: Those that the paper exchange answers.
+ENDPOINTS: Mapping[tuple[str, str], Endpoint] = {route: row for route, row in DOCUMENTED.items() if row.simulated}
 
 #: The limits of exchangeInfo that apply when nothing else was set.
 RATE_LIMITS: tuple[Mapping[str, object], ...] = (
