@@ -18,12 +18,13 @@ from exec_plugin.paper_broker.amounts import FARTHEST, ZERO, balance_units, floo
 from exec_plugin.paper_broker.callbacks import Callbacks
 from exec_plugin.paper_broker.directory import Directory
 from exec_plugin.paper_broker.execution import execution_price, with_most
-from exec_plugin.paper_broker.funds import Funds, account_reply
+from exec_plugin.paper_broker.funds import Funds
 from exec_plugin.paper_broker.lookup import find_order, wanted
 from exec_plugin.paper_broker.requests import read_order
 from exec_plugin.paper_broker.settings import read_fees, read_symbols
 from exec_plugin.paper_broker.ticks import check_tick, read_book, read_tick
 from exec_plugin.paper_broker.values import Cancellation, order_value
+from exec_plugin.protocol.accounts import account_reply
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -388,7 +389,8 @@ class PaperBroker:
 
     async def get_account_info(self) -> dict[str, Any]:
         """The account as Binance shows it: amounts as texts with eight decimals."""
-        return account_reply(self._account, self._venue.fees)
+        amounts = {asset: (held.free, held.locked) for asset, held in self._account.balances.items()}
+        return account_reply(self._account, self._venue.fees, amounts)
 
     def _check_balance(self, symbol: str, side: Name, quantity: Amount, price: Amount) -> bool:
         """Whether the free balance is enough for an order."""

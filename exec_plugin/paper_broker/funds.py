@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from exec_plugin.core.errors import INSUFFICIENT_BALANCE, ConfigError, OrderRejected
-from exec_plugin.core.fill_models import BinanceFees
-from exec_plugin.core.units import SCALE, short_text, to_text
+from exec_plugin.core.units import SCALE, short_text
 from exec_plugin.paper_broker.amounts import units
 from exec_plugin.paper_broker.requests import read_side
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from exec_plugin.core.fill_models import FeeModel
     from exec_plugin.core.ledger import Account, Balance
     from exec_plugin.paper_broker.amounts import Amount
     from exec_plugin.paper_broker.requests import Name
-
-_BASIS_POINT = SCALE // 10_000
 
 
 class Funds:
@@ -70,27 +66,3 @@ class Funds:
         balance.free -= amount
         balance.locked += amount
         self.reserved[balance.asset] = self.reserved.get(balance.asset, 0) + amount
-
-
-def account_reply(account: Account, fees: FeeModel) -> dict[str, Any]:
-    """The account as Binance shows it (rest-api.md, Account information)."""
-    standard = fees.standard if isinstance(fees, BinanceFees) else None
-    rates = {role: getattr(standard, role, 0) for role in ("maker", "taker", "buyer", "seller")}
-    return {
-        **{f"{role}Commission": rate // _BASIS_POINT for role, rate in rates.items()},
-        "commissionRates": {role: to_text(rate) for role, rate in rates.items()},
-        "canTrade": True,
-        "canWithdraw": False,
-        "canDeposit": False,
-        "brokered": False,
-        "requireSelfTradePrevention": False,
-        "preventSor": False,
-        "updateTime": account.updated,
-        "accountType": "SPOT",
-        "balances": [
-            {"asset": held.asset, "free": to_text(held.free), "locked": to_text(held.locked)}
-            for held in account.balances.values()
-        ],
-        "permissions": ["SPOT"],
-        "uid": 0,
-    }

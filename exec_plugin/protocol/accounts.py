@@ -5,24 +5,44 @@ from __future__ import annotations
 import zlib
 from typing import TYPE_CHECKING, Any
 
-from exec_plugin.core.fill_models import BinanceFees
+from exec_plugin.core.fill_models import BinanceFees, Rates
 from exec_plugin.core.units import SCALE, to_text
 from exec_plugin.protocol.orders import rates
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from exec_plugin.core.fill_models import FeeModel
+    from exec_plugin.core.ledger import Account
     from exec_plugin.protocol.context import Context
 
-_NO_FEES = BinanceFees()
+#: What is shown of a fee model whose rates cannot be told in advance.
+_NO_RATES = Rates("0", "0")
 _BASIS_POINT = SCALE // 10_000
 
 
 def status(context: Context, params: dict[str, Any]) -> dict[str, Any]:
     """Account information."""
-    account = context.account
-    fees = context.venue.fees
-    standard = (fees if isinstance(fees, BinanceFees) else _NO_FEES).standard
+    amounts = {asset: (held.free, held.locked) for asset, held in context.account.balances.items()}
+    # Binance lists every asset that is traded, held or not
+    for market in context.venue.markets.values():
+        amounts.setdefault(market.symbol.base, (0, 0))
+        amounts.setdefault(market.symbol.quote, (0, 0))
+    if params.get("omitZeroBalances", False):
+        amounts = {asset: held for asset, held in amounts.items() if any(held)}
+    return account_reply(context.account, context.venue.fees, amounts)
+
+
+def account_reply(account: Account, fees: FeeModel, amounts: Mapping[str, tuple[int, int]]) -> dict[str, Any]:
+    """
+    The account as Binance shows it.
+
+    Args:
+        account: whose it is.
+        fees: whose standard rates are shown.
+        amounts: free and locked units of the assets to list.
+    """
+    standard = standard_rates(fees)
     return {
         "makerCommission": standard.maker // _BASIS_POINT,
         "takerCommission": standard.taker // _BASIS_POINT,
@@ -37,24 +57,19 @@ def status(context: Context, params: dict[str, Any]) -> dict[str, Any]:
         "preventSor": False,
         "updateTime": account.updated,
         "accountType": "SPOT",
-        "balances": _balances(context, skip_zero=params.get("omitZeroBalances", False)),
+        "balances": [
+            {"asset": asset, "free": to_text(free), "locked": to_text(locked)}
+            for asset, (free, locked) in amounts.items()
+        ],
         "permissions": ["SPOT"],
         # derived from the name: the same after a restart, and not the same for everybody
         "uid": zlib.crc32(account.name.encode()),
     }
 
 
-def _balances(context: Context, *, skip_zero: bool) -> list[dict[str, str]]:
-    """Every asset that the account holds, then every other one that is traded."""
-    amounts = {asset: (held.free, held.locked) for asset, held in context.account.balances.items()}
-    for market in context.venue.markets.values():
-        amounts.setdefault(market.symbol.base, (0, 0))
-        amounts.setdefault(market.symbol.quote, (0, 0))
-    return [
-        {"asset": asset, "free": to_text(free), "locked": to_text(locked)}
-        for asset, (free, locked) in amounts.items()
-        if free or locked or not skip_zero
-    ]
+def standard_rates(fees: FeeModel) -> Rates:
+    """The standard commission rates of a fee model, zeros where it has none to tell."""
+    return fees.standard if isinstance(fees, BinanceFees) else _NO_RATES
 
 
 def order_counts(context: Context, params: dict[str, Any]) -> list[dict[str, Any]]:  # noqa: ARG001
@@ -64,8 +79,7 @@ def order_counts(context: Context, params: dict[str, Any]) -> list[dict[str, Any
 
 def trade_fee(context: Context, params: dict[str, Any]) -> list[dict[str, str]]:
     """The wallet's fee list, which ccxt's ``fetch_trading_fee`` reads."""
-    fees = context.venue.fees
-    standard = (fees if isinstance(fees, BinanceFees) else _NO_FEES).standard
+    standard = standard_rates(context.venue.fees)
     names = [context.venue.market(params["symbol"]).symbol.name] if "symbol" in params else list(context.venue.markets)
     maker, taker = to_text(standard.maker), to_text(standard.taker)
     return [{"symbol": name, "makerCommission": maker, "takerCommission": taker} for name in names]

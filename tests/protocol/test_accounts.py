@@ -106,7 +106,7 @@ def test_order_counts(client):
 
 
 def test_own_fees():
-    """A fee model that has no rates is not described; the account's own are the usual ones."""
+    """A fee model that has no rates to tell shows none, and is not described."""
 
     class Flat:
         """One unit for every execution."""
@@ -116,7 +116,7 @@ def test_own_fees():
 
     venue = Venue([default_symbol("BTCUSDT")], fees=Flat())
     context = Context(Gateway(venue), venue.open_account("a"))
-    assert HANDLERS["account.status"](context, {})["makerCommission"] == 10
+    assert HANDLERS["account.status"](context, {})["makerCommission"] == 0
     with pytest.raises(RequestRejected) as caught:
         orders.commission(context, {"symbol": "BTCUSDT"})
     assert caught.value.code == -1020
