@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 import time
+from math import inf
 from typing import TYPE_CHECKING, Any
 
+from exec_plugin.core.errors import ConfigError
+from exec_plugin.endpoints import DOCUMENTED, Priority
+from exec_plugin.limit_store import open_store
+from exec_plugin.rate_limit.answers import Answer, AnswerReader
+from exec_plugin.rate_limit.ledger import Ledger, Limits
 from exec_plugin.rate_limit.limiter import RateLimiter
+from exec_plugin.rate_limit.queue import PriorityLine, Reservation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from exec_plugin.limit_store import LimitStore
+    from exec_plugin.rate_limit.bucket import TokenBucket
     from exec_plugin.rate_limit.config import RateLimitConfig
-    from exec_plugin.rate_limit.ledger import Reservation
+    from exec_plugin.rate_limit.permit import Permit
+
+#: How much of the windows is used after an error, by its type; what is not named costs as much as "server".
+ERRORS = {"ban": 0.5, "rate_limit": 0.8, "orders": 0.9, "server": 0.95}
+_SECONDS = {"SECOND": 1, "MINUTE": 60, "HOUR": 3_600, "DAY": 86_400}
+_KINDS = {kind.name.lower(): kind for kind in Priority}
+_BY_ROUTE = {f"{row.method} {row.path}": row.priority for row in DOCUMENTED.values()}
 
 
 class AdaptiveRateLimiter(RateLimiter):
@@ -44,10 +58,22 @@ class AdaptiveRateLimiter(RateLimiter):
         monotonic: Callable[[], float] = time.monotonic,
         limits: Sequence[Mapping[str, Any]] | None = None,
     ) -> None:
-        raise NotImplementedError
+        self.host, self.account = host, account
+        self._waiting = PriorityLine(monotonic)
+        super().__init__(config, clock=monotonic, wall_clock=clock)
+        self.store = open_store(store, host, monotonic)
+        self._ledger = Ledger(self.store, _configured(self.config), account, clock)
+        self._read_headers()
+        if limits is not None:
+            self.use_limits(limits)
 
     async def reserve(
-        self, weight: int = 1, orders: int = 0, *, endpoint: str = "", kind: str | None = None,
+        self,
+        weight: float = 1,
+        orders: int = 0,
+        *,
+        endpoint: str = "",
+        kind: str | None = None,
         max_wait: float | None = None,
     ) -> Reservation:
         """
@@ -56,34 +82,149 @@ class AdaptiveRateLimiter(RateLimiter):
         ``kind`` is "cancel", "order", "account" or "market"; by default ``endpoint`` ("DELETE /api/v3/order") and
         ``orders`` (how many the request places) say it. RateLimitError when it would take longer than ``max_wait``.
         """
-        raise NotImplementedError
+        reservation = self._reservation(weight, orders, endpoint, kind)
+        if self._waiting or not self._gate.ask(reservation):
+            await self._gate.turn(reservation, self.config.max_wait if max_wait is None else max_wait)
+        return reservation
 
     def reserve_blocking(
-        self, weight: int = 1, orders: int = 0, *, endpoint: str = "", kind: str | None = None,
+        self,
+        weight: float = 1,
+        orders: int = 0,
+        *,
+        endpoint: str = "",
+        kind: str | None = None,
         max_wait: float | None = None,
     ) -> Reservation:
         """As ``reserve``, blocking this thread."""
-        raise NotImplementedError
+        reservation = self._reservation(weight, orders, endpoint, kind)
+        if self._waiting or not self._gate.ask(reservation):
+            self._gate.block(reservation, self.config.max_wait if max_wait is None else max_wait)
+        return reservation
 
-    def settle(
-        self, reservation: Reservation, status: int, headers: Mapping[str, str], body: Any = None,
-        now: float | None = None,
-    ) -> None:
+    def settle(self, reservation: Reservation, status: int, headers: Mapping[str, str], body: Any = None) -> None:
         """Account for an answer: its headers correct the windows and the clock, a refusal stops the budget."""
-        raise NotImplementedError
+        answer = self._reader.read(
+            status, headers, body, orders=reservation.orders > 0, time=reservation.endpoint.endswith("/time")
+        )
+        with self._lock:
+            self._ledger.settle(reservation, answer)
+            if self._waiting:
+                self._changed()
 
     def lost(self, reservation: Reservation) -> None:
         """No answer came: the request stays counted until it cannot count any more."""
-        raise NotImplementedError
+        with self._lock:
+            if self._ledger.release():
+                self._changed()
 
     def withdraw(self, reservation: Reservation) -> None:
         """The request was never sent: what was reserved is free again."""
-        raise NotImplementedError
+        with self._lock:
+            self._ledger.withdraw(reservation)
+            self._changed()
 
     def use_limits(self, limits: Sequence[Mapping[str, Any]]) -> None:
         """Take over ``exchangeInfo``'s ``rateLimits``."""
-        raise NotImplementedError
+        with self._lock:
+            self._ledger.limits = _named(limits, self._ledger.limits)
+            self._read_headers()
+            self._changed()
 
     def record_error(self, error_type: str) -> None:
         """Use less of the windows for a while after an error ("rate_limit", "ban", "server", ...)."""
-        raise NotImplementedError
+        with self._lock:
+            self._update_adaptive_factor(ERRORS.get(error_type, ERRORS["server"]))
+
+    def _update_adaptive_factor(self, factor: float = 1.0) -> None:
+        """Multiply the share of the windows that is used; it recovers steadily by itself."""
+        self.store.update(self._ledger.cut, factor, self.store.now())
+
+    # ---- what the seed's methods stand on
+
+    def _make_buckets(self) -> dict[str, TokenBucket]:
+        return {}
+
+    def _make_line(self) -> PriorityLine:
+        return self._waiting
+
+    def _permit(self, endpoint: str | float, weight: float, max_retries: float, orders: int | None) -> Permit:
+        plain = super()._permit(endpoint, weight, max_retries, orders)
+        kind = _kind(plain.endpoint, plain.orders)
+        return Reservation(
+            self, plain.endpoint, plain.weight, kind, orders=plain.orders, max_retries=plain._retries
+        )
+
+    def _reservation(self, weight: float, orders: int, endpoint: str, kind: str | None) -> Reservation:
+        return Reservation(
+            self, endpoint, weight, _kind(endpoint, orders) if kind is None else _KINDS[kind], orders=orders
+        )
+
+    def _check(self, permit: Permit) -> None:
+        limits = self._ledger.limits
+        most = min((limit for _, limit in limits.orders), default=inf)
+        if permit.weight > limits.weight[1] or permit.orders > most:
+            raise ConfigError(
+                f"weight={permit.weight} orders={permit.orders} can never be granted at once;"
+                f" {limits.weight[1]:.0f} and {most:.0f} are the most"
+            )
+
+    def _take(self, permit: Permit) -> Mapping[str, float]:
+        assert isinstance(permit, Reservation)
+        ledger = self._ledger
+        if ledger.reserve(permit) or (ledger.release() and ledger.reserve(permit)):
+            self._count(permit, 1)
+            return {}
+        return {permit.lack: max(permit.retry - self.store.now(), 0.0)}
+
+    def _give_back(self, permit: Permit) -> None:
+        assert isinstance(permit, Reservation)
+        self._ledger.withdraw(permit)
+        self._count(permit, -1)
+
+    def _finished(self, permit: Permit) -> None:
+        """The body has ended; if nobody settled the request, it is counted as the table has it."""
+        assert isinstance(permit, Reservation)
+        if permit.open:
+            with self._lock:
+                self._ledger.settle(permit, Answer(200))
+                self._changed()
+
+    def _read_headers(self) -> None:
+        limits = self._ledger.limits
+        self._reader = AnswerReader(_interval(limits.weight[0]), [_interval(seconds) for seconds, _ in limits.orders])
+
+
+def _kind(endpoint: str, orders: int) -> Priority:
+    if orders:
+        return Priority.ORDER
+    kind = _BY_ROUTE.get(endpoint.partition("?")[0])
+    return Priority.MARKET if kind is None else kind
+
+
+def _configured(config: RateLimitConfig) -> Limits:
+    return Limits(
+        weight=(60.0, config.weight_per_minute),
+        orders=((10.0, config.orders_per_10_seconds), (86_400.0, config.orders_per_day)),
+    )
+
+
+def _named(limits: Sequence[Mapping[str, Any]], known: Limits) -> Limits:
+    found: dict[str, list[tuple[float, float]]] = {}
+    for limit in limits:
+        seconds = _SECONDS[limit["interval"]] * limit["intervalNum"]
+        found.setdefault(limit["rateLimitType"], []).append((float(seconds), float(limit["limit"])))
+    return Limits(
+        weight=min(found.get("REQUEST_WEIGHT", [known.weight])),
+        raw=min(found.get("RAW_REQUESTS", [known.raw])),
+        # the state has room for two
+        orders=tuple(sorted(found.get("ORDERS", known.orders))[:2]),
+    )
+
+
+def _interval(seconds: float) -> str:
+    """As in the names of headers: 60 seconds are 1M."""
+    for letter, unit in (("D", 86_400), ("H", 3_600), ("M", 60)):
+        if seconds % unit == 0:
+            return f"{seconds // unit:.0f}{letter}"
+    return f"{seconds:.0f}S"

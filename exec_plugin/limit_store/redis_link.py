@@ -1,0 +1,243 @@
+"""The way to a budget's state in Redis: one script, one round trip, and never longer than a timeout."""
+
+from __future__ import annotations
+
+import time
+from importlib import import_module
+from struct import Struct
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+from attrs import frozen
+
+from exec_plugin.core.errors import ConfigError, ExecPluginError
+from exec_plugin.limit_store.base import CELLS, LAYOUT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+SCHEMES = ("redis", "rediss", "unix")
+#: One changed cell on the wire: its index and its value.
+CHANGE = Struct("<Hd")
+ALL = Struct(f"<{CELLS}d")
+#: So many of the newest changes are kept for those who missed them; who missed more gets all cells.
+HISTORY = 64
+#: Nothing is remembered for longer than the longest ban and the longest window: seconds until Redis forgets a budget.
+KEPT = 7 * 86_400
+#: What a budget's value begins with; anything else under its key is somebody else's.
+HEAD = f"exec_plugin limits {LAYOUT} {CELLS}\n".encode()
+
+# The value is HEAD, a count of changes in 16 digits, the newest change's random stamp of 8 bytes, and the cells. The
+# count alone would not do: after a fail-over that lost changes, another history reaches the same count.
+SCRIPT = """
+local head, count, stamp, changes, fresh, whole = unpack(ARGV)
+local size, time = #head, redis.call('TIME')
+local seconds, micros = tonumber(time[1]), tonumber(time[2])
+local found = redis.call('GETRANGE', KEYS[1], 0, size + 23)
+if found == '' then
+  if whole == '' then return {seconds, micros, 0, '', 'absent'} end
+  redis.call('RPUSH', KEYS[2], fresh)
+  redis.call('LTRIM', KEYS[2], -1, -1)
+  redis.call('EXPIRE', KEYS[2], KEPT)
+  redis.call('SET', KEYS[1], head .. string.format('%016d', 1) .. fresh .. whole, 'EX', KEPT)
+  return {seconds, micros, 1, fresh, 'stands'}
+end
+if string.sub(found, 1, size) ~= head or redis.call('STRLEN', KEYS[1]) ~= size + 24 + 8 * CELLS then
+  return redis.error_reply('FOREIGN it holds something else')
+end
+local version, newest = tonumber(string.sub(found, size + 1, size + 16)), string.sub(found, size + 17)
+local known = tonumber(count)
+if version == known and newest == stamp then
+  if changes == '' then return {seconds, micros, version, newest, 'stands'} end
+  redis.call('RPUSH', KEYS[2], fresh .. changes)
+  redis.call('LTRIM', KEYS[2], -HISTORY - 1, -1)
+  redis.call('SETRANGE', KEYS[1], size, string.format('%016d', version + 1) .. fresh)
+  for at = 1, #changes, 10 do
+    local low, high = string.byte(changes, at, at + 1)
+    redis.call('SETRANGE', KEYS[1], size + 24 + 8 * (low + 256 * high), string.sub(changes, at + 2, at + 9))
+  end
+  redis.call('EXPIRE', KEYS[1], KEPT)
+  redis.call('EXPIRE', KEYS[2], KEPT)
+  return {seconds, micros, version + 1, fresh, 'stands'}
+end
+local missed = version - known
+if missed > 0 and missed <= HISTORY then
+  local log = redis.call('LRANGE', KEYS[2], -missed - 1, -1)
+  if #log == missed + 1 and string.sub(log[1], 1, 8) == stamp then
+    return {seconds, micros, version, newest, 'missed', log}
+  end
+end
+return {seconds, micros, version, newest, 'whole', redis.call('GETRANGE', KEYS[1], size + 24, -1)}
+"""
+for _name, _value in (("HISTORY", HISTORY), ("KEPT", KEPT), ("CELLS", CELLS)):
+    SCRIPT = SCRIPT.replace(_name, str(_value))
+
+
+class Unreachable(ExecPluginError):
+    """Redis did not answer as it should, or not in time."""
+
+
+@frozen
+class Settings:
+    """
+    A URL's own part of the settings.
+
+    Args:
+        url: what the redis package is given.
+        machines: how many share the budget; without Redis each goes on with its share.
+        timeout: the longest that connecting, and waiting for an answer, may each take, in seconds.
+        hold: for how many seconds a machine keeps to its share when it is back and others spent meanwhile.
+        prefix: what the keys begin with.
+    """
+
+    url: str
+    machines: int = 2
+    timeout: float = 0.05
+    hold: float = 60.0
+    prefix: str = "exec_plugin:limits"
+
+
+def read_url(url: str) -> Settings:
+    """
+    Take our own settings out of a URL: ``redis://host:6379/0?machines=3``.
+
+    Raises:
+        ConfigError: for a setting that is unknown, or a value that cannot be.
+    """
+    parts = urlsplit(url)
+    own: dict[str, Any] = {}
+    others: list[tuple[str, str]] = []
+    readers: dict[str, Callable[[str], Any]] = {
+        "machines": _whole,
+        "timeout": _positive,
+        "hold": float,
+        "prefix": str,
+    }
+    for name, text in parse_qsl(parts.query, keep_blank_values=True):
+        if name not in readers:
+            if not name.startswith("ssl_") and name not in {"db", "username", "password"}:
+                raise ConfigError(f"{name}={text}: a Redis URL takes {', '.join(readers)}, db and ssl_..., not {name}")
+            others.append((name, text))
+            continue
+        try:
+            own[name] = readers[name](text)
+        except ValueError as error:
+            raise ConfigError(f"{name}={text} in a Redis URL {error}") from error
+    return Settings(urlunsplit(parts._replace(query=urlencode(others))), **own)
+
+
+def _whole(text: str) -> int:
+    if not text.isdecimal() or not int(text):
+        raise ValueError("must be a whole number of at least 1")
+    return int(text)
+
+
+def _positive(text: str) -> float:
+    number = float(text)
+    if not 0 < number < float("inf"):
+        raise ValueError("must be a number of seconds above 0")
+    return number
+
+
+class Reply(NamedTuple):
+    """
+    What the script answers.
+
+    Args:
+        there: Redis's time, heard between ``asked`` and ``heard`` of the monotonic clock.
+        count, stamp: the newest version.
+        kind: "stands" (written, or nothing to write), "missed" or "whole" (others were faster), or "absent".
+        payload: for "missed" the changes from the known version on, for "whole" all cells.
+    """
+
+    asked: float
+    heard: float
+    there: float
+    count: int
+    stamp: bytes
+    kind: bytes
+    payload: Any
+
+
+class Link:
+    """
+    A connection to the state of one budget; safe for threads, and reconnects by itself.
+
+    Raises:
+        ConfigError: without the redis package, or for a URL that is none.
+    """
+
+    def __init__(self, settings: Settings, name: str, monotonic: Callable[[], float] = time.monotonic) -> None:
+        redis = _package()
+        self._errors = redis.exceptions
+        self._monotonic = monotonic
+        # the braces keep both on one node of a cluster
+        key = f"{{{settings.prefix}:{name}}}"
+        self.keys = (key, f"{key}:log")
+        retry = import_module("redis.retry").Retry(import_module("redis.backoff").NoBackoff(), 0)
+        limits = {"socket_timeout": settings.timeout, "socket_connect_timeout": settings.timeout}
+        try:
+            # by default the package tries again for seconds, and introduces itself in two more round trips
+            self._client = redis.Redis.from_url(settings.url, retry=retry, protocol=2, lib_name=None, **limits)
+        except ValueError as error:
+            raise ConfigError(f"{_masked(settings.url)} is no Redis URL: {error}") from error
+        self._script = self._client.register_script(SCRIPT)
+
+    def exchange(self, count: int, stamp: bytes, changes: bytes, fresh: bytes, whole: bytes = b"") -> Reply:
+        """
+        Send changes to a version, and hear whether it stood.
+
+        Raises:
+            ConfigError: when this will not work later either: the key holds something else, or the password is wrong.
+            Unreachable: when there is no answer, or not the expected one.
+        """
+        asked = self._monotonic()
+        try:
+            seconds, micros, version, newest, kind, *rest = self._script(
+                self.keys, (HEAD, count, stamp, changes, fresh, whole)
+            )
+        except (self._errors.AuthenticationError, self._errors.NoPermissionError) as error:
+            raise ConfigError(f"Redis refuses this user or password: {error}") from error
+        except self._errors.ResponseError as error:
+            raise self._refusal(error) from error
+        except self._errors.RedisError as error:
+            raise Unreachable(str(error)) from error
+        heard = self._monotonic()
+        return Reply(asked, heard, seconds + micros / 1e6, version, newest, kind, rest[0] if rest else None)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+    def _refusal(self, error: Exception) -> ExecPluginError:
+        text = str(error)
+        if text.startswith(("FOREIGN", "WRONGTYPE")):
+            return ConfigError(
+                f"the key {self.keys[0]!r} in Redis holds something else; delete it, or name another with ?prefix=..."
+            )
+        return Unreachable(text)
+
+
+def changes_between(old: Sequence[float], new: Sequence[float], step: int = 64) -> bytes:
+    """The cells that differ, as they are sent."""
+    found: list[bytes] = []
+    pack = CHANGE.pack
+    for start in range(0, CELLS, step):
+        before, after = old[start : start + step], new[start : start + step]
+        # most blocks are equal, and lists compare fast
+        if before != after:
+            pairs = enumerate(zip(before, after, strict=True), start)
+            found += [pack(index, value) for index, (was, value) in pairs if was != value]
+    return b"".join(found)
+
+
+def _package() -> Any:
+    try:
+        return import_module("redis")
+    except ImportError as error:
+        raise ConfigError("a redis:// store needs the redis package: pip install 'exec-plugin[redis]'") from error
+
+
+def _masked(url: str) -> str:
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))

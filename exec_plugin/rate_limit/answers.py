@@ -1,0 +1,86 @@
+"""What an answer says about the budget: counters, the time, and for how long to be silent."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from attrs import define
+
+from exec_plugin.rate_limit.server_clock import DateReader
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+REFUSED, BANNED = 429, 418
+TOO_MANY_ORDERS = -1015
+_BAN_END = re.compile(r"until (\d{13})")
+#: The longest ban that is known.
+LONGEST = 3 * 86_400.0
+
+
+@define(slots=True)
+class Answer:
+    """
+    One answer, read.
+
+    ``used`` and ``orders`` are counters (-1: not said), ``second`` the server's time (0.0: not said) to within
+    ``resolution``; ``retry_after`` is in seconds (-1: not said), ``until`` a ban's end on the server's clock.
+    """
+
+    status: int
+    used: int = -1
+    orders: tuple[int, ...] = ()
+    second: float = 0.0
+    exact: float = 0.0
+    retry_after: float = -1.0
+    until: float = 0.0
+    code: int = 0
+
+
+class AnswerReader:
+    """Reads answers of one exchange; header names may be in any case."""
+
+    def __init__(self, weight_interval: str, order_intervals: Sequence[str]) -> None:
+        self._used = f"X-MBX-USED-WEIGHT-{weight_interval}"
+        self._orders = tuple(f"X-MBX-ORDER-COUNT-{interval}" for interval in order_intervals)
+        self._dates = DateReader()
+
+    def read(self, status: int, headers: Mapping[str, str], body: Any, *, orders: bool, time: bool) -> Answer:
+        """Read an answer to a request that placed orders, or asked the time, or neither."""
+        used = headers.get(self._used)
+        if used is None:
+            headers = {name.upper(): value for name, value in headers.items()}
+            used = headers.get(self._used)
+            date = headers.get("DATE")
+        else:
+            date = headers.get("Date")
+        answer = Answer(status, _number(used), (), self._dates.read(date))
+        if orders:
+            answer.orders = tuple(_number(headers.get(name)) for name in self._orders)
+        if time and type(body) is dict and status < 400:  # noqa: PLR2004
+            answer.exact = _seconds(body.get("serverTime")) / 1000
+        if status in {REFUSED, BANNED}:
+            self._read_refusal(answer, headers, body)
+        return answer
+
+    @staticmethod
+    def _read_refusal(answer: Answer, headers: Mapping[str, str], body: Any) -> None:
+        after = headers.get("Retry-After", headers.get("RETRY-AFTER"))
+        answer.retry_after = min(_seconds(after, -1.0), LONGEST)
+        if type(body) is dict:
+            answer.code = int(_seconds(body.get("code")))
+            end = _BAN_END.search(str(body.get("msg", "")))
+            answer.until = int(end[1]) / 1000 if end else 0.0
+
+
+def _number(text: str | None) -> int:
+    # Only digits are a counter: what a proxy puts there must not stop the budget.
+    return int(text) if text is not None and text.isdecimal() else -1
+
+
+def _seconds(value: Any, missing: float = 0.0) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return missing

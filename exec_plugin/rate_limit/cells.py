@@ -1,0 +1,37 @@
+"""
+Where what stands in a budget's state: the numbers of ``LimitStore``, given names.
+
+A window is a slot of four cells: its number (server time divided by its length), the counter that the exchange
+reported, what we settled in it, and what strangers are known to have spent. Windows alternate between two slots, so
+that an answer that comes late still finds its own.
+"""
+
+from __future__ import annotations
+
+# The server's clock minus the store's lies between LOW and HIGH, as known at KNOWN (0.0: never asked).
+LOW, HIGH, KNOWN = 0, 1, 2
+# Nothing leaves before BLOCKED; BANNED is the same moment when it is a ban.
+BLOCKED, BANNED = 3, 4
+# How much of the windows is used (stored as what is missing to 1), and since when.
+MISSING, CUT = 5, 6
+# Weight and requests without an answer.
+FLIGHT, REQUESTS = 7, 8
+# When the newest reported request was sent, when the newest report came, when the first.
+REPORT_SENT, REPORTED, BORN = 9, 10, 11
+# Members are looked after at most once a second.
+SWEPT = 12
+
+# A slot of a window.
+INDEX, USED, SETTLED, STRANGERS, SLOT = 0, 1, 2, 3, 4
+WEIGHT, RAW = 16, 24
+
+# Accounts: a key, orders without an answer, when new orders may leave, and two windows of two slots.
+ACCOUNTS, ACCOUNT_ROWS, ACCOUNT_SIZE = 32, 8, 20
+KEY, ORDERS, ORDERS_BLOCKED, ORDER_WINDOWS = 0, 1, 2, 4
+
+# Members are the limiters that spend the budget: what each has in flight, so that a killed one can be cleared.
+MEMBERS, MEMBER_ROWS, MEMBER_SIZE = 192, 64, 8
+WHO, ACTIVE, SENT, OWN_FLIGHT, OWN_REQUESTS, OWN_ORDERS, OWN_ACCOUNT, CLEARED = range(8)
+
+# Two curves: what strangers spend, and what our own orders and cancels do.
+STRANGE, URGENT = 720, 1250

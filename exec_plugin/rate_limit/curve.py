@@ -1,0 +1,108 @@
+"""
+Arrival curves: the most that was ever spent in any stretch of time, and what may therefore still come.
+
+Spending is kept in steps of a quarter of a second, a little more than a minute of them. A curve lies in the cells of
+a store, so that all who share the budget draw it together.
+"""
+
+from __future__ import annotations
+
+from itertools import accumulate
+from operator import sub
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from exec_plugin.limit_store import Cells
+
+STEP = 0.25
+SIZE = 256
+#: What was seen only once fades by this much a minute.
+FADING = 0.98
+_MINUTE = round(60 / STEP)
+
+_STEP_NOW, _FIRST, CHANGES, _FADED, TOTAL = range(5)
+_RING = 8
+_MOST = _RING + SIZE
+
+
+class Curve:
+    """One curve, its cells beginning at ``at``; answers are kept until the cells or the question change."""
+
+    def __init__(self, at: int) -> None:
+        self._at = at
+        self._key: tuple[float, float, int] = (-1.0, -1.0, 0)
+        self._answer = 0.0
+
+    def add(self, cells: Cells, now: float, amount: float, since: float = 0.0) -> None:
+        """Count what was spent until now; between ``since`` and now where nobody looked."""
+        step = now // STEP
+        self._roll(cells, step)
+        if amount <= 0:
+            return
+        at = self._at
+        steps = int(min(max(step - since // STEP, 1), SIZE)) if since else 1
+        for back in range(steps):
+            cells[at + _RING + int(step - back) % SIZE] += amount / steps
+        cells[at + CHANGES] += 1
+        cells[at + TOTAL] += amount
+
+    def ahead(self, cells: Cells, now: float, seconds: float, *, smooth: bool = False) -> float:
+        """
+        The most that may come in the next seconds, judged by everything that was seen until now.
+
+        In any stretch of time came at most what came in the worst one of that length; what came lately is a part of
+        the stretch that reaches into the future. ``smooth`` shares a step's amount among its parts.
+        """
+        at = self._at
+        if not cells[at + TOTAL] or seconds <= 0:
+            return 0.0
+        part = min(seconds / STEP, 1.0) if smooth else 1.0
+        steps = min(int(-(-seconds // STEP)), SIZE)
+        key = (now // STEP, cells[at + CHANGES], steps)
+        if key != self._key:
+            self._roll(cells, key[0])
+            self._key, self._answer = key, self._most_ahead(cells, steps)
+        return self._answer * part
+
+    def _most_ahead(self, cells: Cells, steps: int) -> float:
+        at = self._at
+        seen = self._seen(cells)
+        most = list(map(max, cells[at + _MOST : at + _MOST + SIZE], seen))
+        known = int(min(max(cells[at] - cells[at + _FIRST] + 1, 4), SIZE))
+        if known < SIZE:
+            top = most[known - 1]
+            most[known:] = [max(most[length - 1], top * length / known) for length in range(known + 1, SIZE + 1)]
+        # a little earlier than ever is no surprise
+        reach = [most[min(length + length // 10 + 1, SIZE - 1)] for length in range(steps - 1, SIZE)]
+        return max(0.0, min(reach[0], min(map(sub, reach[1:], seen), default=reach[0])))
+
+    def _seen(self, cells: Cells) -> list[float]:
+        """What came in the last 1, 2, 3 ... steps."""
+        at = self._at
+        ring = list(cells[at + _RING : at + _MOST])
+        last = int(cells[at]) % SIZE + 1
+        return list(accumulate((ring[last:] + ring[:last])[::-1]))
+
+    def _roll(self, cells: Cells, step: float) -> None:
+        """Go on to a step; what it leaves behind is learnt from."""
+        at = self._at
+        current = cells[at]
+        if step <= current:
+            return
+        if not current:
+            cells[at + _FIRST] = cells[at + _FADED] = step
+        elif cells[at + _RING + int(current) % SIZE]:
+            self._learn(cells)
+        for gone in range(int(max(current + 1, step - SIZE + 1)), int(step) + 1):
+            cells[at + _RING + gone % SIZE] = 0.0
+        cells[at] = step
+        if step - cells[at + _FADED] >= _MINUTE:
+            cells[at + _FADED] = step
+            for index in range(at + _MOST, at + _MOST + SIZE):
+                cells[index] *= FADING
+
+    def _learn(self, cells: Cells) -> None:
+        at = self._at + _MOST
+        for index, amount in enumerate(self._seen(cells)):
+            if amount > cells[at + index]:
+                cells[at + index] = amount

@@ -1,0 +1,485 @@
+"""
+The ledger of windows: what the exchange counts, kept as the exchange counts it.
+
+Binance counts in fixed windows of its own clock and says in every answer how far a window is used. What is counted
+already is known from the highest counter; what is sent and unanswered may count in this window or the next and is
+added to both. A request may leave when all that, with what others are likely to need, stays under the limit.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from math import inf
+from random import getrandbits
+from typing import TYPE_CHECKING
+from zlib import crc32
+
+from attrs import frozen
+
+from exec_plugin.endpoints import Priority
+from exec_plugin.rate_limit import server_clock
+from exec_plugin.rate_limit.answers import BANNED as BAN
+from exec_plugin.rate_limit.answers import LONGEST, REFUSED, TOO_MANY_ORDERS
+from exec_plugin.rate_limit.cells import (
+    ACCOUNT_ROWS,
+    ACCOUNT_SIZE,
+    ACCOUNTS,
+    ACTIVE,
+    BANNED,
+    BLOCKED,
+    BORN,
+    CLEARED,
+    CUT,
+    FLIGHT,
+    KEY,
+    KNOWN,
+    LOW,
+    MEMBER_ROWS,
+    MEMBER_SIZE,
+    MEMBERS,
+    MISSING,
+    ORDER_WINDOWS,
+    ORDERS,
+    ORDERS_BLOCKED,
+    OWN_ACCOUNT,
+    OWN_FLIGHT,
+    OWN_ORDERS,
+    OWN_REQUESTS,
+    RAW,
+    REPORT_SENT,
+    REPORTED,
+    REQUESTS,
+    SENT,
+    SETTLED,
+    SLOT,
+    STRANGE,
+    STRANGERS,
+    SWEPT,
+    URGENT,
+    USED,
+    WEIGHT,
+    WHO,
+)
+from exec_plugin.rate_limit.curve import Curve
+from exec_plugin.rate_limit.waiting import ORDERS as ORDERS_SHORT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from exec_plugin.limit_store import Cells, LimitStore
+    from exec_plugin.rate_limit.answers import Answer
+    from exec_plugin.rate_limit.queue import Reservation
+
+#: Classes of requests, the most urgent first.
+CANCEL, ORDER, MARKET = Priority.CANCEL, Priority.ORDER, Priority.MARKET
+#: A request that was sent so long ago counts by now or never will.
+PATIENCE = 5.0
+#: What is kept for orders and cancels is given away so long before a window ends: they can wait for the next.
+RELEASE = 0.35
+#: How long a request may be on its way, for what strangers can do meanwhile.
+LANDING = 0.3
+#: Of the limit, as long as nobody knows who else spends it, and how many orders will come.
+UNKNOWN_STRANGERS, UNKNOWN_ORDERS = 0.45, 0.2
+#: Of the limit, always kept for orders early in a window, and for cancels to its end.
+FOR_ORDERS, FOR_CANCELS = 0.02, 1 / 600
+#: Binance's shortest ban, for one that does not say how long it is.
+FIRST_BAN = 120.0
+FORBIDDEN = 403
+#: After errors at least so much of a window is used, and so much more each second.
+LEAST, RECOVERY = 0.1, 0.1 / 60
+
+
+@frozen
+class Limits:
+    """The exchange's limits: weight, requests and orders, each with the seconds of its windows."""
+
+    weight: tuple[float, float] = (60.0, 6_000.0)
+    raw: tuple[float, float] = (300.0, 61_000.0)
+    orders: tuple[tuple[float, float], ...] = ((10.0, 100.0), (86_400.0, 200_000.0))
+
+
+class Ledger:
+    """One member's view of the shared budget; ``account`` names whose orders it places."""
+
+    def __init__(self, store: LimitStore, limits: Limits, account: str, wall: Callable[[], float]) -> None:
+        self.store = store
+        self.limits = limits
+        self._wall = wall
+        self._key = float(crc32(account.encode()) + 1)
+        self._who = float(getrandbits(48) + 1)
+        self._row = self._account = 0
+        self._flight: deque[Reservation] = deque()
+        self._strange, self._urgent = Curve(STRANGE), Curve(URGENT)
+
+    # ---- asking
+
+    def reserve(self, request: Reservation) -> bool:
+        """Reserve what a request costs; if it may not leave yet, ``retry`` says when to ask again."""
+        now = self.store.now()
+        if not self.store.update(self._reserve, request, now):
+            return False
+        request.sent, request.open = now, True
+        self._flight.append(request)
+        return True
+
+    def _reserve(self, cells: Cells, request: Reservation, now: float) -> bool:
+        me = self._row
+        if not me or cells[me] != self._who:
+            me = self._join(cells, now)
+        if cells[BLOCKED] > now:
+            request.lack, request.retry = "weight", cells[BLOCKED]
+            return False
+        server = now + cells[LOW] - server_clock.DRIFT * (now - cells[KNOWN])
+        seconds, limit = self.limits.weight
+        index = server // seconds
+        slot = WEIGHT + SLOT * int(index % 2)
+        if cells[slot] != index:
+            _open(cells, slot, index)
+        if cells[MISSING]:
+            limit *= 1 - self._missing(cells, now)
+        weight = request.weight
+        left = (index + 1) * seconds - server
+        room = limit - cells[slot + USED] - weight
+        if room < 0 or room < cells[FLIGHT] + self._held(cells, request.rank, left, now):
+            end = server_clock.opens(cells, now, (index + 1) * seconds)
+            request.lack, request.retry = "weight", end if room < 0 else min(end, now + _pause(left))
+            return False
+        if self._too_many(cells, request, server, now) or (request.orders and self._no_orders(cells, request, now)):
+            return False
+        request.index, request.used, request.settled = index, cells[slot + USED], cells[slot + SETTLED]
+        request.cleared = cells[me + CLEARED]
+        cells[FLIGHT] += weight
+        cells[REQUESTS] += 1
+        cells[me + OWN_FLIGHT] += weight
+        cells[me + OWN_REQUESTS] += 1
+        cells[me + SENT] = cells[me + ACTIVE] = now
+        if request.kind <= ORDER:
+            self._urgent.add(cells, now, weight)
+        return True
+
+    def _held(self, cells: Cells, rank: int, left: float, now: float) -> float:
+        """What a class leaves to others until the window ends."""
+        silent = now - cells[REPORTED]
+        seconds, limit = self.limits.weight
+        if rank <= ORDER:
+            strangers = self._strange.ahead(cells, cells[REPORTED], min(silent, seconds) + min(left, LANDING), smooth=True)
+            return strangers if rank == CANCEL else strangers + limit * FOR_CANCELS
+        if not cells[REPORTED] and cells[REQUESTS] and now - cells[self._row + SENT] < 1:
+            # Nobody knows how much is used already: one request finds out.
+            return inf
+        strangers = self._strange.ahead(cells, cells[REPORTED], min(silent + left, seconds), smooth=True)
+        unknown = max(1 - (now - cells[BORN]) / seconds, 0.0)
+        share = limit * left / seconds
+        strangers = max(strangers, unknown * UNKNOWN_STRANGERS * share)
+        if left <= RELEASE:
+            return strangers
+        urgent = 1.2 * min(self._urgent.ahead(cells, now, left - RELEASE), limit / 2) + limit * FOR_CANCELS
+        urgent = max(urgent, (FOR_ORDERS + unknown * UNKNOWN_ORDERS) * share)
+        return strangers + (urgent if rank == MARKET else urgent / 2)
+
+    def _too_many(self, cells: Cells, request: Reservation, server: float, now: float) -> bool:
+        seconds, limit = self.limits.raw
+        index = server // seconds
+        slot = RAW + SLOT * int(index % 2)
+        if cells[slot] != index:
+            _open(cells, slot, index)
+        room = limit if request.rank <= ORDER else limit * 0.98
+        if cells[slot + USED] + cells[REQUESTS] + 1 <= room:
+            return False
+        request.lack, request.retry = "weight", server_clock.opens(cells, now, (index + 1) * seconds)
+        return True
+
+    def _no_orders(self, cells: Cells, request: Reservation, now: float) -> bool:
+        """Whether the account may not place so many orders now; if it may, they are counted as in flight."""
+        row = self._account_row(cells)
+        request.lack, request.retry = ORDERS_SHORT, cells[row + ORDERS_BLOCKED]
+        if request.retry > now:
+            return True
+        marks = []
+        server = now + server_clock.low(cells, now)
+        for number, (seconds, limit) in enumerate(self.limits.orders):
+            index = server // seconds
+            slot = _order_slot(row, number, index)
+            if cells[slot] != index:
+                _open(cells, slot, index)
+            room = limit - cells[slot + USED] - request.orders
+            if room < cells[row + ORDERS]:
+                end = server_clock.opens(cells, now, (index + 1) * seconds)
+                request.retry = end if room < 0 else min(end, now + _pause((index + 1) * seconds - server))
+                return True
+            marks.append((index, cells[slot + USED], cells[slot + SETTLED]))
+        request.marks = tuple(marks)
+        cells[row + ORDERS] += request.orders
+        cells[self._row + OWN_ORDERS] += request.orders
+        return False
+
+    # ---- answers
+
+    def settle(self, request: Reservation, answer: Answer) -> None:
+        """Account for an answer."""
+        overdue = self._overdue(request.sent - PATIENCE, request)
+        self.store.update(self._settle, request, answer, self.store.now(), overdue)
+        request.open = False
+
+    def withdraw(self, request: Reservation) -> None:
+        """Free what was reserved for a request that was never sent."""
+        if request.open:
+            self.store.update(self._land, request)
+            request.open = False
+
+    def release(self) -> bool:
+        """Let go of what was sent so long before this window that it cannot count in it; was there any?"""
+        now = self.store.now()
+        if not self._flight or self._flight[0].sent > now - PATIENCE:
+            return False
+        start = self.store.update(self._window_start, now)
+        overdue = self._overdue(start - PATIENCE, None)
+        if overdue:
+            self.store.update(self._give_up, overdue)
+        return bool(overdue)
+
+    def _overdue(self, before: float, settling: Reservation | None) -> list[Reservation]:
+        """Take out of the line of flight what is answered, and answer what was sent before and is not."""
+        flight = self._flight
+        found: list[Reservation] = []
+        while flight and (not flight[0].open or flight[0].sent < before):
+            request = flight.popleft()
+            if request.open and request is not settling:
+                found.append(request)
+        return found
+
+    def _window_start(self, cells: Cells, now: float) -> float:
+        seconds = self.limits.weight[0]
+        server = now + server_clock.low(cells, now)
+        return server // seconds * seconds - server_clock.high(cells, now)
+
+    def _settle(
+        self, cells: Cells, request: Reservation, answer: Answer, now: float, overdue: list[Reservation]
+    ) -> None:
+        if cells[self._row] != self._who:
+            self._join(cells, now)
+        if request.open:
+            self._land(cells, request)
+        if overdue:
+            self._give_up(cells, overdue)
+        if answer.second:
+            server_clock.learn(cells, request.sent, now, answer.second)
+        if answer.exact:
+            server_clock.learn(cells, request.sent, now, answer.exact, 0.001)
+        server = answer.second or now + server_clock.low(cells, now)
+        if answer.status in {REFUSED, BAN}:
+            self._stop(cells, request, answer, now)
+        if answer.status not in {BAN, FORBIDDEN}:
+            self._count_weight(cells, request, answer, server)
+            if request.orders:
+                self._count_orders(cells, request, answer, server)
+        cells[REPORT_SENT] = max(cells[REPORT_SENT], request.sent)
+        if now - cells[SWEPT] >= 1:
+            cells[SWEPT] = now
+            self._sweep(cells, request.sent - PATIENCE)
+
+    def _count_weight(self, cells: Cells, request: Reservation, answer: Answer, server: float) -> None:
+        seconds = self.limits.weight[0]
+        index = server // seconds
+        if answer.used >= 0 and server % seconds < 1 and self._is_of_before(cells, request, answer.used, index):
+            index -= 1
+        slot = WEIGHT + SLOT * int(index % 2)
+        if cells[slot] < index:
+            _open(cells, slot, index)
+        if cells[slot] == index:
+            mark = (request.index, request.used, request.settled)
+            weight = request.weight if request.open else 0.0
+            _count(cells, slot, mark, answer.used, weight, late=server % seconds >= seconds - 1)
+            if answer.used >= 0:
+                self._find_strangers(cells, slot, request.sent)
+        raw = RAW + SLOT * int(server // self.limits.raw[0] % 2)
+        if cells[raw] == server // self.limits.raw[0] and request.open:
+            cells[raw + USED] += 1
+
+    def _is_of_before(self, cells: Cells, request: Reservation, used: int, index: float) -> bool:
+        """
+        Whether a counter belongs to the window before the one that ``Date`` names.
+
+        A proxy may stamp an answer a little later than it was counted; a full window would then look like a full new
+        one. A new window holds no more than what was in flight when it began.
+        """
+        before = WEIGHT + SLOT * int((index - 1) % 2)
+        slot = WEIGHT + SLOT * int(index % 2)
+        if request.index != index - 1 or cells[before] != request.index:
+            return False
+        likely = cells[FLIGHT] + request.weight + (cells[slot + USED] if cells[slot] == index else 0.0)
+        return used >= cells[before + USED] and used > likely
+
+    def _find_strangers(self, cells: Cells, slot: int, sent: float) -> None:
+        """Growth of the counter that is not ours, neither settled nor in flight, is a stranger's."""
+        used, known = cells[slot + USED], cells[slot + STRANGERS]
+        if used - cells[slot + SETTLED] < known:
+            # some of ours cost less than the table says (successful order calls can be free)
+            known = cells[slot + STRANGERS] = min(known, used)
+            cells[slot + SETTLED] = used - known
+        growth = used - cells[slot + SETTLED] - cells[FLIGHT] - known
+        before, at = cells[REPORTED], max(cells[REPORTED], sent)
+        cells[REPORTED] = at
+        if growth > 0:
+            cells[slot + STRANGERS] += growth
+        if not before:
+            # what was used before anybody looked says nothing about how fast
+            growth = 0.0
+        begun = cells[slot] * self.limits.weight[0] - server_clock.high(cells, at)
+        self._strange.add(cells, at, growth, max(before, begun))
+
+    def _count_orders(self, cells: Cells, request: Reservation, answer: Answer, server: float) -> None:
+        """Orders count when they are accepted, which the counters say; without them, when nobody knows."""
+        row = self._account_row(cells)
+        for number, counter in enumerate(answer.orders):
+            seconds, _ = self.limits.orders[number]
+            index = server // seconds
+            slot = _order_slot(row, number, index)
+            if cells[slot] < index:
+                _open(cells, slot, index)
+            if cells[slot] != index or (counter < 0 and 400 <= answer.status < 500):  # noqa: PLR2004
+                continue
+            mark = request.marks[number] if request.marks else (-1.0, 0.0, 0.0)
+            orders = request.orders if request.open else 0
+            _count(cells, slot, mark, counter, orders, late=server % seconds >= seconds - 1)
+
+    def _stop(self, cells: Cells, request: Reservation, answer: Answer, now: float) -> None:
+        """A refusal stops everybody until the exchange wants to hear from us again."""
+        seconds, limit = self.limits.weight
+        server = now + server_clock.low(cells, now)
+        silent = answer.retry_after
+        if silent < 0:
+            silent = FIRST_BAN if answer.status == BAN else seconds - server % seconds
+        until = now + silent
+        if answer.until:
+            until = max(until, min(server_clock.opens(cells, now, answer.until), now + LONGEST))
+        of_orders = answer.code == TOO_MANY_ORDERS or (not answer.code and request.orders and 0 <= answer.used <= limit)
+        if of_orders and answer.status == REFUSED:
+            row = self._account_row(cells)
+            cells[row + ORDERS_BLOCKED] = max(cells[row + ORDERS_BLOCKED], until)
+            return
+        cells[BLOCKED] = max(cells[BLOCKED], until)
+        if answer.status == BAN:
+            cells[BANNED] = cells[BLOCKED]
+        # One surprise is one cut, however many requests were in flight; what was used before we came is none.
+        if request.sent > cells[CUT] and cells[REPORTED] and request.sent > cells[BORN] + 1:
+            self.cut(cells, 0.5 if answer.status == BAN else 0.8, now)
+
+    def _missing(self, cells: Cells, now: float) -> float:
+        """How much of the windows is not used after errors; it comes back steadily."""
+        return max(cells[MISSING] - RECOVERY * (now - cells[CUT]), 0.0)
+
+    def cut(self, cells: Cells, factor: float, now: float) -> None:
+        """Use less of the windows."""
+        cells[MISSING] = min(1 - (1 - self._missing(cells, now)) * factor, 1 - LEAST)
+        cells[CUT] = now
+
+    # ---- members
+
+    def _land(self, cells: Cells, request: Reservation) -> None:
+        """A request is no longer in flight; if its member was cleared meanwhile, it already was not."""
+        me = self._row
+        if cells[me] != self._who or cells[me + CLEARED] != request.cleared:
+            return
+        cells[FLIGHT] -= request.weight
+        cells[REQUESTS] -= 1
+        cells[me + OWN_FLIGHT] -= request.weight
+        cells[me + OWN_REQUESTS] -= 1
+        if request.orders:
+            cells[self._account_row(cells) + ORDERS] -= request.orders
+            cells[me + OWN_ORDERS] -= request.orders
+
+    def _give_up(self, cells: Cells, overdue: list[Reservation]) -> None:
+        """What was not answered in all that time is counted as settled."""
+        for request in overdue:
+            self._land(cells, request)
+            self._assume(cells, request.weight, request.index)
+            row = self._account_row(cells) if request.orders else 0
+            for number, (index, _, _) in enumerate(request.marks):
+                slot = _order_slot(row, number, index)
+                if cells[slot] == index:
+                    cells[slot + USED] += request.orders
+            request.open = False
+
+    def _assume(self, cells: Cells, weight: float, index: float) -> None:
+        slot = WEIGHT + SLOT * int(index % 2)
+        if cells[slot] == index:
+            cells[slot + SETTLED] += weight
+            cells[slot + USED] = max(cells[slot + USED], cells[slot + SETTLED])
+
+    def _sweep(self, cells: Cells, before: float) -> None:
+        """Clear members who sent nothing for so long that nothing of theirs can be on its way: they were killed."""
+        for row in range(MEMBERS, MEMBERS + MEMBER_ROWS * MEMBER_SIZE, MEMBER_SIZE):
+            if row != self._row and cells[row + OWN_REQUESTS] and cells[row + SENT] < before:
+                self._clear(cells, row)
+
+    def _clear(self, cells: Cells, row: int) -> None:
+        cells[FLIGHT] -= cells[row + OWN_FLIGHT]
+        cells[REQUESTS] -= cells[row + OWN_REQUESTS]
+        account = int(cells[row + OWN_ACCOUNT])
+        if account:
+            cells[account + ORDERS] -= cells[row + OWN_ORDERS]
+        cells[row + OWN_FLIGHT] = cells[row + OWN_REQUESTS] = cells[row + OWN_ORDERS] = 0.0
+        cells[row + CLEARED] += 1
+
+    def _join(self, cells: Cells, now: float) -> int:
+        """Take a row of our own, and begin a state that nobody began."""
+        if not cells[BORN]:
+            cells[BORN] = now
+            server_clock.guess(cells, now, self._wall())
+            self._strange.add(cells, now, 0)
+            self._urgent.add(cells, now, 0)
+        rows = range(MEMBERS, MEMBERS + MEMBER_ROWS * MEMBER_SIZE, MEMBER_SIZE)
+        row = next((row for row in rows if not cells[row]), 0) or min(rows, key=lambda row: cells[row + ACTIVE])
+        self._clear(cells, row)
+        cells[row], cells[row + ACTIVE], cells[row + OWN_ACCOUNT] = self._who, now, 0.0
+        self._row = row
+        return row
+
+    def _account_row(self, cells: Cells) -> int:
+        row = self._account
+        if row and cells[row + KEY] == self._key:
+            return row
+        rows = range(ACCOUNTS, ACCOUNTS + ACCOUNT_ROWS * ACCOUNT_SIZE, ACCOUNT_SIZE)
+        row = next((row for row in rows if cells[row + KEY] in {self._key, 0.0}), 0)
+        if not row:
+            # More accounts than rows: the one that has been idle longest is forgotten.
+            row = min(rows, key=lambda row: cells[row + ORDER_WINDOWS])
+            for cell in range(row, row + ACCOUNT_SIZE):
+                cells[cell] = 0.0
+        cells[row + KEY] = self._key
+        cells[self._row + OWN_ACCOUNT] = self._account = row
+        return row
+
+
+def _open(cells: Cells, slot: int, index: float) -> None:
+    cells[slot] = index
+    cells[slot + USED] = cells[slot + SETTLED] = cells[slot + STRANGERS] = 0.0
+
+
+def _order_slot(row: int, number: int, index: float) -> int:
+    return row + ORDER_WINDOWS + SLOT * (2 * number + int(index % 2))
+
+
+def _count(
+    cells: Cells, slot: int, mark: tuple[float, float, float], counter: int, amount: float, *, late: bool
+) -> None:
+    """
+    Count a settled request in its window.
+
+    The highest counter is the newest, unless the exchange gave something back: then a request that was sent after a
+    counter was seen reports a lower one. ``late``: near a window's end a low counter may be the next window's.
+    """
+    used = cells[slot + USED]
+    if counter < 0:
+        cells[slot + USED] = used + amount
+    elif counter > used:
+        cells[slot + USED] = counter
+    elif counter < mark[1] and mark[0] == cells[slot] and not late:
+        cells[slot + USED] = min(used, counter + cells[slot + SETTLED] - mark[2])
+    cells[slot + SETTLED] += amount
+
+
+def _pause(left: float) -> float:
+    """When what is kept for others has become less: at the curve's next step, towards a window's end sooner."""
+    return 0.25 if left > 1 else 0.02  # noqa: PLR2004

@@ -1,0 +1,75 @@
+"""
+The server's clock as an interval, and how its time is read from answers.
+
+A ``Date`` header names a second, ``serverTime`` a millisecond; the moment it stands for lies between sending and
+receiving. Each answer gives an interval for the difference of the clocks, their intersection is kept, and drift
+widens it again. A window is open for certain by the interval's low edge.
+"""
+
+from __future__ import annotations
+
+from calendar import timegm
+from email.utils import parsedate
+from typing import TYPE_CHECKING
+
+from exec_plugin.rate_limit.cells import HIGH, KNOWN, LOW
+
+if TYPE_CHECKING:
+    from exec_plugin.limit_store import Cells
+
+#: Two clocks of ordinary machines part by less than this, in seconds a second.
+DRIFT = 1e-4
+#: How wrong a machine's own clock may be before the server was asked.
+GUESS = 15.0
+
+
+def low(cells: Cells, now: float) -> float:
+    """The least that the server's clock can be ahead of ours."""
+    return cells[LOW] - DRIFT * (now - cells[KNOWN])
+
+
+def high(cells: Cells, now: float) -> float:
+    """The most that the server's clock can be ahead of ours."""
+    return cells[HIGH] + DRIFT * (now - cells[KNOWN])
+
+
+def guess(cells: Cells, now: float, wall: float) -> None:
+    """Begin with the machine's own clock."""
+    cells[LOW], cells[HIGH], cells[KNOWN] = wall - now - GUESS, wall - now + GUESS, now
+
+
+def learn(cells: Cells, sent: float, received: float, second: float, resolution: float = 1.0) -> None:
+    """Take over that the server's clock stood in ``second`` .. ``second + resolution`` between two of our moments."""
+    least, most = second - received, second + resolution - sent
+    was_least, was_most = low(cells, received), high(cells, received)
+    if least <= was_least and most >= was_most:
+        return
+    if least > was_most or most < was_least:
+        # one of the clocks was set: only the newest answer is true
+        cells[LOW], cells[HIGH] = least, most
+    else:
+        cells[LOW], cells[HIGH] = max(least, was_least), min(most, was_most)
+    cells[KNOWN] = received
+
+
+def opens(cells: Cells, now: float, moment: float) -> float:
+    """When, on our clock, a moment of the server's clock has certainly come."""
+    return moment - low(cells, now) + DRIFT * max(moment - now - cells[LOW], 0.0) + 1e-4
+
+
+class DateReader:
+    """Reads ``Date`` headers; a text that was just read is not read again."""
+
+    __slots__ = ("_second", "_text")
+
+    def __init__(self) -> None:
+        self._text, self._second = "", 0.0
+
+    def read(self, text: str | None) -> float:
+        """Seconds since the epoch; 0.0 when the text is no date."""
+        if not text:
+            return 0.0
+        if text != self._text:
+            parts = parsedate(text)
+            self._text, self._second = text, float(timegm(parts)) if parts else 0.0
+        return self._second
