@@ -192,8 +192,7 @@ class Gate:
             for first in self._threads:
                 first.wake()
                 break
-        else:
-            alarm = self._alarms[waiter.loop]
+        elif (alarm := self._alarms.get(waiter.loop)) is not None:
             alarm.discard(waiter)
             if not len(alarm):
                 alarm.stop()
