@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from hashlib import sha1
 from importlib import import_module
+from os import getpid, urandom
 from struct import Struct
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
@@ -14,7 +16,7 @@ from exec_plugin.core.errors import ConfigError, ExecPluginError
 from exec_plugin.limit_store.base import CELLS, LAYOUT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
 SCHEMES = ("redis", "rediss", "unix")
 #: One changed cell on the wire: its index and its value.
@@ -24,13 +26,18 @@ ALL = Struct(f"<{CELLS}d")
 HISTORY = 64
 #: Nothing is remembered for longer than the longest ban and the longest window: seconds until Redis forgets a budget.
 KEPT = 7 * 86_400
+#: How long everybody waits for one whose turn it is, in ms.
+TURN = 20
+#: A connection that was not used for so many seconds may have been closed by the other side.
+IDLE = 1.0
 #: What a budget's value begins with; anything else under its key is somebody else's.
 HEAD = f"exec_plugin limits {LAYOUT} {CELLS}\n".encode()
 
 # The value is HEAD, a count of changes in 16 digits, the newest change's random stamp of 8 bytes, and the cells. The
-# count alone would not do: after a fail-over that lost changes, another history reaches the same count.
+# count alone would not do: after a fail-over that lost changes, another history reaches the same count. Who lost
+# against faster ones asks for a turn: until it has had it, or TURN ms have passed, nobody else writes.
 SCRIPT = """
-local head, count, stamp, changes, fresh, whole = unpack(ARGV)
+local head, who, turn, count, stamp, changes, fresh, whole = unpack(ARGV)
 local size, time = #head, redis.call('TIME')
 local seconds, micros = tonumber(time[1]), tonumber(time[2])
 local found = redis.call('GETRANGE', KEYS[1], 0, size + 23)
@@ -47,8 +54,15 @@ if string.sub(found, 1, size) ~= head or redis.call('STRLEN', KEYS[1]) ~= size +
 end
 local version, newest = tonumber(string.sub(found, size + 1, size + 16)), string.sub(found, size + 17)
 local known = tonumber(count)
+local next_one = redis.call('GET', KEYS[3])
+if turn == '1' and not next_one then
+  redis.call('SET', KEYS[3], who, 'PX', TURN)
+  next_one = who
+end
 if version == known and newest == stamp then
   if changes == '' then return {seconds, micros, version, newest, 'stands'} end
+  if next_one and next_one ~= who then return {seconds, micros, version, newest, 'wait'} end
+  if next_one then redis.call('DEL', KEYS[3]) end
   redis.call('RPUSH', KEYS[2], fresh .. changes)
   redis.call('LTRIM', KEYS[2], -HISTORY - 1, -1)
   redis.call('SETRANGE', KEYS[1], size, string.format('%016d', version + 1) .. fresh)
@@ -69,8 +83,10 @@ if missed > 0 and missed <= HISTORY then
 end
 return {seconds, micros, version, newest, 'whole', redis.call('GETRANGE', KEYS[1], size + 24, -1)}
 """
-for _name, _value in (("HISTORY", HISTORY), ("KEPT", KEPT), ("CELLS", CELLS)):
+for _name, _value in (("HISTORY", HISTORY), ("KEPT", KEPT), ("CELLS", CELLS), ("TURN", TURN)):
     SCRIPT = SCRIPT.replace(_name, str(_value))
+# what Redis knows a script by
+SHA = sha1(SCRIPT.encode(), usedforsecurity=False).hexdigest()
 
 
 class Unreachable(ExecPluginError):
@@ -145,23 +161,24 @@ class Reply(NamedTuple):
 
     Args:
         there: Redis's time, heard between ``asked`` and ``heard`` of the monotonic clock.
-        count, stamp: the newest version.
-        kind: "stands" (written, or nothing to write), "missed" or "whole" (others were faster), or "absent".
+        number, stamp: the newest version.
+        kind: "stands" (written, or nothing to write), "missed" or "whole" (others were faster), "wait" (for one whose
+            turn it is), or "absent".
         payload: for "missed" the changes from the known version on, for "whole" all cells.
     """
 
     asked: float
     heard: float
     there: float
-    count: int
+    number: int
     stamp: bytes
     kind: bytes
-    payload: Any
+    payload: Any = None
 
 
 class Link:
     """
-    A connection to the state of one budget; safe for threads, and reconnects by itself.
+    A connection to the state of one budget, for one thread at a time; it reconnects by itself.
 
     Raises:
         ConfigError: without the redis package, or for a URL that is none.
@@ -171,19 +188,24 @@ class Link:
         redis = _package()
         self._errors = redis.exceptions
         self._monotonic = monotonic
-        # the braces keep both on one node of a cluster
+        # the braces keep all on one node of a cluster
         key = f"{{{settings.prefix}:{name}}}"
-        self.keys = (key, f"{key}:log")
+        self.keys = (key, f"{key}:log", f"{key}:turn")
+        self._who = urandom(8)
         retry = import_module("redis.retry").Retry(import_module("redis.backoff").NoBackoff(), 0)
         limits = {"socket_timeout": settings.timeout, "socket_connect_timeout": settings.timeout}
         try:
-            # by default the package tries again for seconds, and introduces itself in two more round trips
-            self._client = redis.Redis.from_url(settings.url, retry=retry, protocol=2, lib_name=None, **limits)
-        except ValueError as error:
+            # by default the package tries again for seconds
+            pool = redis.ConnectionPool.from_url(settings.url, retry=retry, protocol=2, **limits)
+            # taking it from the pool, and a client around it, would cost a third of a round trip each time
+            self._connection = pool.make_connection()
+        except (ValueError, TypeError) as error:
             raise ConfigError(f"{_masked(settings.url)} is no Redis URL: {error}") from error
-        self._script = self._client.register_script(SCRIPT)
+        self._process, self._used = 0, 0.0
 
-    def exchange(self, count: int, stamp: bytes, changes: bytes, fresh: bytes, whole: bytes = b"") -> Reply:
+    def exchange(
+        self, number: int, stamp: bytes, changes: bytes, fresh: bytes, whole: bytes = b"", *, turn: bool = False
+    ) -> Reply:
         """
         Send changes to a version, and hear whether it stood.
 
@@ -191,23 +213,43 @@ class Link:
             ConfigError: when this will not work later either: the key holds something else, or the password is wrong.
             Unreachable: when there is no answer, or not the expected one.
         """
+        given = (len(self.keys), *self.keys, HEAD, self._who, int(turn), number, stamp, changes, fresh, whole)
         asked = self._monotonic()
         try:
-            seconds, micros, version, newest, kind, *rest = self._script(
-                self.keys, (HEAD, count, stamp, changes, fresh, whole)
-            )
+            self._refresh(asked)
+            try:
+                seconds, micros, *rest = self._call("EVALSHA", SHA, *given)
+            except self._errors.NoScriptError:
+                seconds, micros, *rest = self._call("EVAL", SCRIPT, *given)
         except (self._errors.AuthenticationError, self._errors.NoPermissionError) as error:
             raise ConfigError(f"Redis refuses this user or password: {error}") from error
         except self._errors.ResponseError as error:
             raise self._refusal(error) from error
         except self._errors.RedisError as error:
             raise Unreachable(str(error)) from error
-        heard = self._monotonic()
-        return Reply(asked, heard, seconds + micros / 1e6, version, newest, kind, rest[0] if rest else None)
+        self._used = heard = self._monotonic()
+        return Reply(asked, heard, seconds + micros / 1e6, *rest)
 
     def close(self) -> None:
-        """Close the connections."""
-        self._client.close()
+        """Close the connection."""
+        self._connection.disconnect()
+
+    def _refresh(self, now: float) -> None:
+        """Give up a connection that belongs to the process this one was forked from, or that was closed long ago."""
+        if getpid() != self._process:
+            self._connection.disconnect()
+            self._process = getpid()
+        elif now - self._used > IDLE:
+            try:
+                stale = self._connection.can_read(0)
+            except self._errors.ConnectionError:
+                stale = True
+            if stale:
+                self._connection.disconnect()
+
+    def _call(self, *words: Any) -> Any:
+        self._connection.send_command(*words, check_health=False)
+        return self._connection.read_response()
 
     def _refusal(self, error: Exception) -> ExecPluginError:
         text = str(error)
@@ -216,19 +258,6 @@ class Link:
                 f"the key {self.keys[0]!r} in Redis holds something else; delete it, or name another with ?prefix=..."
             )
         return Unreachable(text)
-
-
-def changes_between(old: Sequence[float], new: Sequence[float], step: int = 64) -> bytes:
-    """The cells that differ, as they are sent."""
-    found: list[bytes] = []
-    pack = CHANGE.pack
-    for start in range(0, CELLS, step):
-        before, after = old[start : start + step], new[start : start + step]
-        # most blocks are equal, and lists compare fast
-        if before != after:
-            pairs = enumerate(zip(before, after, strict=True), start)
-            found += [pack(index, value) for index, (was, value) in pairs if was != value]
-    return b"".join(found)
 
 
 def _package() -> Any:

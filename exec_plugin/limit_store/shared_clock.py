@@ -22,9 +22,7 @@ class SharedClock:
     intersection is kept, and drift widens it again; a look outside of it means that one of the clocks was set.
     """
 
-    def __init__(
-        self, monotonic: Callable[[], float] = time.monotonic, wall: Callable[[], float] = time.time
-    ) -> None:
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic, wall: Callable[[], float] = time.time) -> None:
         self.monotonic = monotonic
         self._known = monotonic()
         guess = wall() - self._known

@@ -11,15 +11,15 @@ import logging
 import time
 from os import urandom
 from threading import Event, Lock, Thread
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from exec_plugin.core.errors import ConfigError
 from exec_plugin.limit_store.base import CELLS
-from exec_plugin.limit_store.redis_link import ALL, CHANGE, Link, Unreachable, changes_between, read_url
+from exec_plugin.limit_store.redis_link import ALL, CHANGE, Link, Unreachable, read_url
 from exec_plugin.limit_store.shared_clock import SharedClock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from exec_plugin.limit_store.base import Cells, T, Ts
     from exec_plugin.limit_store.redis_link import Reply
@@ -28,9 +28,26 @@ log = logging.getLogger(__name__)
 
 #: Seconds until the first attempt to come back, doubled each time, and the longest.
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 30.0
-#: Whoever loses against others so often in a row does without them for a while.
-ATTEMPTS = 200
+#: Whoever was too late so often asks for a turn; whoever still got none in so many seconds goes on alone for a while.
+LOSSES, LONGEST_TRY = 2, 0.25
 _STAMP = 8
+
+
+class Draft(list[float]):
+    """Cells that know which of them were set."""
+
+    __slots__ = ("touched",)
+
+    def __init__(self, cells: Iterable[float]) -> None:
+        super().__init__(cells)
+        self.touched: set[int] = set()
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        super().__setitem__(index, value)
+        if type(index) is int and index >= 0:
+            self.touched.add(index)
+        else:
+            self.touched.update(range(CELLS)[index] if isinstance(index, slice) else (range(CELLS)[index],))
 
 
 class RedisStore:
@@ -65,8 +82,8 @@ class RedisStore:
         self._link = Link(settings, name, clock)
         self._lock = Lock()
         # as it was at the known version, and with what was changed since: the same list when nothing was
-        self._base = self._cells = [0.0] * CELLS
-        self._count, self._stamp = 0, b""
+        self._base = self._cells = Draft([0.0] * CELLS)
+        self._number, self._stamp = 0, b""
         self._failures = 0
         self._down = False
         self._held = 0.0
@@ -93,35 +110,41 @@ class RedisStore:
             if self._down:
                 self._seek()
                 return change(self._cells, *args)
-            for _ in range(ATTEMPTS):
-                draft = self._cells.copy()
+            losses, late = 0, self.clock.monotonic() + LONGEST_TRY
+            while True:
+                draft = Draft(self._cells)
+                draft.touched |= self._cells.touched
                 answer = change(draft, *args)
                 try:
-                    if self._send(draft):
+                    if self._send(draft, turn=losses >= LOSSES):
                         return answer
+                    losses += 1
+                    if self.clock.monotonic() > late:
+                        raise Unreachable(f"{losses} attempts came too late")  # noqa: TRY301
                 except (Unreachable, ConfigError) as error:
                     self._cells = draft
                     self._lose(str(error))
                     return answer
-            self._cells = draft
-            self._lose(f"{ATTEMPTS} attempts in a row came too late")
-            return answer
 
     def close(self) -> None:
         """Close the connection; the state stays in Redis."""
         self._closed.set()
         self._link.close()
 
-    def _send(self, draft: list[float]) -> bool:
+    def _send(self, draft: Draft, *, turn: bool = False) -> bool:
         """Whether a draft is now what all share; if not, ``_cells`` are what it has to be made from."""
-        changes, fresh = changes_between(self._base, draft), urandom(_STAMP)
-        reply = self._link.exchange(self._count, self._stamp, changes, fresh)
+        changes = b"".join([CHANGE.pack(index, draft[index]) for index in draft.touched])
+        fresh = urandom(_STAMP)
+        reply = self._link.exchange(self._number, self._stamp, changes, fresh, turn=turn)
         if reply.kind == b"absent":
             # a new budget, or Redis has lost it: what we know is better than nothing
-            reply = self._link.exchange(self._count, self._stamp, changes, fresh, ALL.pack(*draft))
+            reply = self._link.exchange(self._number, self._stamp, changes, fresh, ALL.pack(*draft))
         self.clock.look(reply.asked, reply.heard, reply.there)
-        self._count, self._stamp = reply.count, reply.stamp
+        if reply.kind == b"wait":
+            return False
+        self._number, self._stamp = reply.number, reply.stamp
         if reply.kind == b"stands":
+            draft.touched.clear()
             self._base = self._cells = draft
             self._failures = 0
             return True
@@ -151,7 +174,7 @@ class RedisStore:
     def _come_back(self) -> None:
         while not self._closed.wait(min(FIRST_PAUSE * 2 ** (self._failures - 1), LONGEST_PAUSE)):
             try:
-                self._link.exchange(self._count, self._stamp, b"", b"")
+                self._link.exchange(self._number, self._stamp, b"", b"")
             except (Unreachable, ConfigError):
                 self._failures += 1
                 continue
@@ -161,12 +184,12 @@ class RedisStore:
             return
 
 
-def _newer(base: list[float], reply: Reply) -> list[float]:
+def _newer(base: Draft, reply: Reply) -> Draft:
     if reply.kind == b"whole":
-        return list(ALL.unpack(reply.payload))
-    cells = base.copy()
+        return Draft(ALL.unpack(reply.payload))
+    cells = Draft(base)
     # the first is the version that was known
     for entry in reply.payload[1:]:
         for index, value in CHANGE.iter_unpack(entry[_STAMP:]):
-            cells[index] = value
+            list.__setitem__(cells, index, value)
     return cells

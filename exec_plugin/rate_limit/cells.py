@@ -34,4 +34,4 @@ MEMBERS, MEMBER_ROWS, MEMBER_SIZE = 192, 64, 8
 WHO, ACTIVE, SENT, OWN_FLIGHT, OWN_REQUESTS, OWN_ORDERS, OWN_ACCOUNT, CLEARED = range(8)
 
 # Two curves: what strangers spend, and what our own orders and cancels do.
-STRANGE, URGENT = 720, 1250
+STRANGE, URGENT = 720, 1500

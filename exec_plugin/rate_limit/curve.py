@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 STEP = 0.25
 SIZE = 256
-#: What was seen only once fades by this much a minute.
-FADING = 0.98
-_MINUTE = round(60 / STEP)
+#: What was seen only once is forgotten after one to two generations.
+GENERATION = round(900 / STEP)
 
-_STEP_NOW, _FIRST, CHANGES, _FADED, TOTAL = range(5)
+_FIRST, CHANGES, _BEGUN, TOTAL = 1, 2, 3, 4
 _RING = 8
 _MOST = _RING + SIZE
+_OLD = _MOST + SIZE
 
 
 class Curve:
@@ -67,7 +67,7 @@ class Curve:
     def _most_ahead(self, cells: Cells, steps: int) -> float:
         at = self._at
         seen = self._seen(cells)
-        most = list(map(max, cells[at + _MOST : at + _MOST + SIZE], seen))
+        most = list(map(max, cells[at + _MOST : at + _OLD], cells[at + _OLD : at + _OLD + SIZE], seen))
         known = int(min(max(cells[at] - cells[at + _FIRST] + 1, 4), SIZE))
         if known < SIZE:
             top = most[known - 1]
@@ -90,16 +90,16 @@ class Curve:
         if step <= current:
             return
         if not current:
-            cells[at + _FIRST] = cells[at + _FADED] = step
+            cells[at + _FIRST] = cells[at + _BEGUN] = step
         elif cells[at + _RING + int(current) % SIZE]:
             self._learn(cells)
         for gone in range(int(max(current + 1, step - SIZE + 1)), int(step) + 1):
             cells[at + _RING + gone % SIZE] = 0.0
         cells[at] = step
-        if step - cells[at + _FADED] >= _MINUTE:
-            cells[at + _FADED] = step
-            for index in range(at + _MOST, at + _MOST + SIZE):
-                cells[index] *= FADING
+        if step - cells[at + _BEGUN] >= GENERATION:
+            cells[at + _BEGUN] = step
+            for index in range(at + _MOST, at + _OLD):
+                cells[index + SIZE], cells[index] = cells[index], 0.0
 
     def _learn(self, cells: Cells) -> None:
         at = self._at + _MOST

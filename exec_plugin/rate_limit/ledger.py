@@ -82,6 +82,8 @@ LANDING = 0.3
 UNKNOWN_STRANGERS, UNKNOWN_ORDERS = 0.45, 0.2
 #: Of the limit, always kept for orders early in a window, and for cancels to its end.
 FOR_ORDERS, FOR_CANCELS = 0.02, 1 / 600
+#: Of the limit, kept above what is expected of orders, until they can wait for the next window.
+MARGIN = 1 / 120
 #: Binance's shortest ban, for one that does not say how long it is.
 FIRST_BAN = 120.0
 FORBIDDEN = 403
@@ -173,7 +175,7 @@ class Ledger:
         strangers = max(strangers, unknown * UNKNOWN_STRANGERS * share)
         if left <= RELEASE:
             return strangers
-        urgent = 1.2 * min(self._urgent.ahead(cells, now, left - RELEASE), limit / 2) + limit * FOR_CANCELS
+        urgent = 1.25 * min(self._urgent.ahead(cells, now, left - RELEASE), limit / 2) + limit * MARGIN
         urgent = max(urgent, (FOR_ORDERS + unknown * UNKNOWN_ORDERS) * share)
         return strangers + (urgent if rank == MARKET else urgent / 2)
 
