@@ -19,6 +19,9 @@ SIZE = 256
 #: What was seen only once is forgotten after one to two generations.
 GENERATION = round(900 / STEP)
 
+#: So many stretches of a length have to be seen before their worst is trusted.
+TRIALS = 3
+
 _FIRST, CHANGES, _BEGUN, TOTAL = 1, 2, 3, 4
 _RING = 8
 _MOST = _RING + SIZE
@@ -68,13 +71,16 @@ class Curve:
         at = self._at
         seen = self._seen(cells)
         most = list(map(max, cells[at + _MOST : at + _OLD], cells[at + _OLD : at + _OLD + SIZE], seen))
-        known = int(min(max(cells[at] - cells[at + _FIRST] + 1, 4), SIZE))
-        if known < SIZE:
-            top = most[known - 1]
-            most[known:] = [max(most[length - 1], top * length / known) for length in range(known + 1, SIZE + 1)]
+        known = self._known(cells)
+        top = most[known - 1]
+        most[known:] = [max(most[length - 1], top * length / known) for length in range(known + 1, SIZE + 1)]
         # a little earlier than ever is no surprise
-        reach = [most[min(length + length // 10 + 1, SIZE - 1)] for length in range(steps - 1, SIZE)]
+        reach = [most[min(length + length // 10 + 1, SIZE - 1)] for length in range(steps - 1, max(steps, known))]
         return max(0.0, min(reach[0], min(map(sub, reach[1:], seen), default=reach[0])))
+
+    def _known(self, cells: Cells) -> int:
+        """The longest stretch of which several were seen, so that its worst is more than chance."""
+        return int(min(max((cells[self._at] - cells[self._at + _FIRST] + 1) / TRIALS, 4), SIZE))
 
     def _seen(self, cells: Cells) -> list[float]:
         """What came in the last 1, 2, 3 ... steps."""
