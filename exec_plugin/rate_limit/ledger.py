@@ -175,9 +175,10 @@ class Ledger:
         strangers = max(strangers, unknown * UNKNOWN_STRANGERS * share)
         if left <= RELEASE:
             return strangers
-        urgent = 1.25 * min(self._urgent.ahead(cells, now, left - RELEASE), limit / 2) + limit * MARGIN
-        urgent = max(urgent, (FOR_ORDERS + unknown * UNKNOWN_ORDERS) * share)
-        return strangers + (urgent if rank == MARKET else urgent / 2)
+        urgent = min(self._urgent.ahead(cells, now, left - RELEASE), limit / 2)
+        if rank != MARKET:
+            return strangers + urgent + limit * MARGIN
+        return strangers + max(urgent * 1.25 + 2 * limit * MARGIN, (FOR_ORDERS + unknown * UNKNOWN_ORDERS) * share)
 
     def _too_many(self, cells: Cells, request: Reservation, server: float, now: float) -> bool:
         seconds, limit = self.limits.raw
