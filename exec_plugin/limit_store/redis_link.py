@@ -18,7 +18,6 @@ from exec_plugin.limit_store.base import CELLS, LAYOUT
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-SCHEMES = ("redis", "rediss", "unix")
 #: One changed cell on the wire: its index and its value.
 CHANGE = Struct("<Hd")
 ALL = Struct(f"<{CELLS}d")
@@ -126,7 +125,7 @@ def read_url(url: str) -> Settings:
     readers: dict[str, Callable[[str], Any]] = {
         "machines": _whole,
         "timeout": _positive,
-        "hold": float,
+        "hold": _seconds,
         "prefix": str,
     }
     for name, text in parse_qsl(parts.query, keep_blank_values=True):
@@ -146,6 +145,13 @@ def _whole(text: str) -> int:
     if not text.isdecimal() or not int(text):
         raise ValueError("must be a whole number of at least 1")
     return int(text)
+
+
+def _seconds(text: str) -> float:
+    number = float(text)
+    if not 0 <= number < float("inf"):
+        raise ValueError("must be a number of seconds of at least 0")
+    return number
 
 
 def _positive(text: str) -> float:

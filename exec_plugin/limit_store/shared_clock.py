@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 DRIFT = 1e-4
 #: How wrong this machine's own clock may be, in seconds, before the other was looked at.
 GUESS = 15.0
+#: A correction by so many seconds may take the time back.
+SMALL = 0.1
 
 
 class SharedClock:
@@ -36,7 +38,7 @@ class SharedClock:
         return (self._high - self._low) / 2 + DRIFT * (self.monotonic() - self._known)
 
     def now(self) -> float:
-        """The other clock; corrections smaller than what is known of it never take it back."""
+        """The other clock; small corrections never take it back."""
         now = self.monotonic() + self._ahead
         if now < self._last:
             return self._last
@@ -50,6 +52,10 @@ class SharedClock:
         least, most = there - heard, there - asked
         if least > high or most < low:
             # it was set: whoever goes on with the old one would wait for as long as it was wrong
-            low, high, self._last = least, most, 0.0
+            low, high = least, most
         self._low, self._high, self._known = max(low, least), min(high, most), heard
-        self._ahead = (self._low + self._high) / 2
+        ahead = (self._low + self._high) / 2
+        if ahead < self._ahead - SMALL:
+            # to stand still until that time has passed would be worse than to go back
+            self._last = 0.0
+        self._ahead = ahead

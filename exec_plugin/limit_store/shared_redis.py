@@ -83,7 +83,8 @@ class RedisStore:
         self._lock = Lock()
         # as it was at the known version, and with what was changed since: the same list when nothing was
         self._base = self._cells = Draft([0.0] * CELLS)
-        self._number, self._stamp = 0, b""
+        self._number, self._stamp, self._fresh = 0, b"", b""
+        self._doubt = b"", self._base
         self._failures = 0
         self._down = False
         self._held = 0.0
@@ -92,7 +93,7 @@ class RedisStore:
         try:
             self._send(self._cells)
         except Unreachable as error:
-            self._lose(str(error))
+            self._lose(str(error), self._cells)
 
     @property
     def is_shared(self) -> bool:
@@ -122,8 +123,7 @@ class RedisStore:
                     if self.clock.monotonic() > late:
                         raise Unreachable(f"{losses} attempts came too late")  # noqa: TRY301
                 except (Unreachable, ConfigError) as error:
-                    self._cells = draft
-                    self._lose(str(error))
+                    self._lose(str(error), draft)
                     return answer
 
     def close(self) -> None:
@@ -134,7 +134,7 @@ class RedisStore:
     def _send(self, draft: Draft, *, turn: bool = False) -> bool:
         """Whether a draft is now what all share; if not, ``_cells`` are what it has to be made from."""
         changes = b"".join([CHANGE.pack(index, draft[index]) for index in draft.touched])
-        fresh = urandom(_STAMP)
+        fresh = self._fresh = urandom(_STAMP)
         reply = self._link.exchange(self._number, self._stamp, changes, fresh, turn=turn)
         if reply.kind == b"absent":
             # a new budget, or Redis has lost it: what we know is better than nothing
@@ -148,14 +148,19 @@ class RedisStore:
             self._base = self._cells = draft
             self._failures = 0
             return True
+        if reply.stamp == self._doubt[0]:
+            # it was written after all, and nobody else came since: what was changed alone is still to be sent
+            self._base = self._doubt[1]
+            return False
         if self._cells is not self._base:
             # what was spent without the others is known to the exchange only
             self._held = self.clock.monotonic() + self._hold
         self._base = self._cells = _newer(self._base, reply)
         return False
 
-    def _lose(self, reason: str) -> None:
-        """Go on alone."""
+    def _lose(self, reason: str, draft: Draft) -> None:
+        """Go on alone with a draft of which nobody knows whether it was written."""
+        self._cells, self._doubt = draft, (self._fresh, Draft(draft))
         if not self._failures:
             log.warning(
                 "the budget of %s is not shared at the moment, Redis: %s; going on with %.0f %% of it until it is",
