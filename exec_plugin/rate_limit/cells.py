@@ -20,6 +20,8 @@ FLIGHT, REQUESTS = 7, 8
 REPORT_SENT, REPORTED, BORN = 9, 10, 11
 # Members are looked after at most once a second.
 SWEPT = 12
+# When a report last came while nothing was in flight: what strangers had spent was then known exactly.
+CLEAR = 13
 
 # A slot of a window.
 INDEX, USED, SETTLED, STRANGERS, SLOT = 0, 1, 2, 3, 4

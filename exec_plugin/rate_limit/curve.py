@@ -73,10 +73,10 @@ class Curve:
         most = list(map(max, cells[at + _MOST : at + _OLD], cells[at + _OLD : at + _OLD + SIZE], seen))
         known = self._known(cells)
         top = most[known - 1]
-        most[known:] = [max(most[length - 1], top * length / known) for length in range(known + 1, SIZE + 1)]
-        # a little earlier than ever is no surprise
-        reach = [most[min(length + length // 10 + 1, SIZE - 1)] for length in range(steps - 1, max(steps, known))]
-        return max(0.0, min(reach[0], min(map(sub, reach[1:], seen), default=reach[0])))
+        most[known:] = [max(most[length - 1], top * -(-length // known)) for length in range(known + 1, SIZE + 1)]
+        # what comes after a pause may come a little earlier than ever
+        reach = [most[min(length + length // 10 + 1, SIZE - 1)] for length in range(steps, max(steps, known))]
+        return max(0.0, min(most[steps - 1], min(map(sub, reach, seen), default=most[steps - 1])))
 
     def _known(self, cells: Cells) -> int:
         """The longest stretch of which several were seen, so that its worst is more than chance."""

@@ -28,6 +28,7 @@ from exec_plugin.rate_limit.cells import (
     BANNED,
     BLOCKED,
     BORN,
+    CLEAR,
     CLEARED,
     CUT,
     FLIGHT,
@@ -329,7 +330,9 @@ class Ledger:
             # what was used before anybody looked says nothing about how fast
             growth = 0.0
         begun = cells[slot] * self.limits.weight[0] - server_clock.high(cells, at)
-        self._strange.add(cells, at, growth, max(before, begun))
+        self._strange.add(cells, at, growth, max(cells[CLEAR], cells[BORN], begun))
+        if not cells[FLIGHT]:
+            cells[CLEAR] = at
 
     def _count_orders(self, cells: Cells, request: Reservation, answer: Answer, server: float) -> None:
         """Orders count when they are accepted, which the counters say; without them, when nobody knows."""
