@@ -2,27 +2,67 @@
 
 from __future__ import annotations
 
+import os
+import re
 import time
+import warnings
+from pathlib import Path
 from typing import TYPE_CHECKING
+from weakref import WeakValueDictionary
 
+from exec_plugin.core.errors import ConfigError
+from exec_plugin.limit_store import mapped
 from exec_plugin.limit_store.base import CELLS, LAYOUT, Cells, LimitStore
+from exec_plugin.limit_store.mapped import MappedStore
 from exec_plugin.limit_store.memory import MemoryStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
-__all__ = ["CELLS", "LAYOUT", "Cells", "LimitStore", "MemoryStore", "open_store"]
+__all__ = ["CELLS", "LAYOUT", "Cells", "LimitStore", "MappedStore", "MemoryStore", "open_store", "state_path"]
+
+_in_process: WeakValueDictionary[str, MemoryStore] = WeakValueDictionary()
+_warned: set[str] = set()
 
 
 def open_store(
-    where: LimitStore | str | Path | None, host: str, clock: Callable[[], float] = time.monotonic
+    where: LimitStore | str | os.PathLike[str] | None,
+    host: str = "api.binance.com",
+    clock: Callable[[], float] = time.monotonic,
 ) -> LimitStore:
-    """The store of a host's budget: None is the machine's file, "memory" this process, a path another file, redis:// a server."""
-    if isinstance(where, str) and where.startswith(("redis://", "rediss://", "unix://")):
-        from exec_plugin.limit_store.shared_redis import RedisStore
+    """
+    The store of a host's budget: None is this machine's file, "memory" is the caller's own, a path another file.
 
-        return RedisStore(where, host, clock=clock)
-    if where is None or isinstance(where, str) or hasattr(where, "__fspath__"):
+    Where a file cannot be used the budget is this process's, which one warning says.
+    """
+    if where == "memory":
         return MemoryStore(clock)
-    return where
+    if isinstance(where, str) and "://" in where:
+        raise ConfigError(f"store={where!r} is not known; give a path, 'memory', or a LimitStore")
+    if where is not None and not isinstance(where, str | os.PathLike):
+        return where
+    path = state_path(host) if where is None else Path(where)
+    try:
+        if mapped.AVAILABLE:
+            return MappedStore(path, clock)
+        why = "this system has no file locks"
+    except OSError as error:
+        why = str(error)
+    return _fall_back(path, why, clock)
+
+
+def state_path(host: str) -> Path:
+    """The file of a host's budget in the user's state folder; ``EXEC_PLUGIN_HOME`` names another folder."""
+    home = os.environ.get("EXEC_PLUGIN_HOME")
+    state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    folder = Path(home) if home else Path(state) / "exec_plugin"
+    return folder / "limits" / f"{re.sub(r'[^a-z0-9.-]', '_', host.lower())}.budget"
+
+
+def _fall_back(path: Path, why: str, clock: Callable[[], float]) -> MemoryStore:
+    if str(path) not in _warned:
+        _warned.add(str(path))
+        warnings.warn(
+            f"the budget cannot be shared in {path}: {why}; this process counts alone", RuntimeWarning, stacklevel=3
+        )
+    return _in_process.setdefault(str(path), MemoryStore(clock))
