@@ -83,7 +83,7 @@ class AdaptiveRateLimiter(RateLimiter):
         ``orders`` (how many the request places) say it. RateLimitError when it would take longer than ``max_wait``.
         """
         reservation = self._reservation(weight, orders, endpoint, kind)
-        if self._waiting or not self._gate.ask(reservation):
+        if not self._at_once(reservation):
             await self._gate.turn(reservation, self.config.max_wait if max_wait is None else max_wait)
         return reservation
 
@@ -98,7 +98,7 @@ class AdaptiveRateLimiter(RateLimiter):
     ) -> Reservation:
         """As ``reserve``, blocking this thread."""
         reservation = self._reservation(weight, orders, endpoint, kind)
-        if self._waiting or not self._gate.ask(reservation):
+        if not self._at_once(reservation):
             self._gate.block(reservation, self.config.max_wait if max_wait is None else max_wait)
         return reservation
 
@@ -109,7 +109,7 @@ class AdaptiveRateLimiter(RateLimiter):
         )
         with self._lock:
             self._ledger.settle(reservation, answer)
-            if self._waiting:
+            if self._waiting.size:
                 self._changed()
 
     def lost(self, reservation: Reservation) -> None:
@@ -156,9 +156,16 @@ class AdaptiveRateLimiter(RateLimiter):
         )
 
     def _reservation(self, weight: float, orders: int, endpoint: str, kind: str | None) -> Reservation:
-        return Reservation(
-            self, endpoint, weight, _kind(endpoint, orders) if kind is None else _KINDS[kind], orders=orders
-        )
+        urgency = _kind(endpoint, orders) if kind is None else _KINDS[kind]
+        return Reservation(self, endpoint, weight, urgency, orders=orders)
+
+    def _at_once(self, reservation: Reservation) -> bool:
+        """Grant what nobody waits before."""
+        with self._lock:
+            if self._waiting.size or self._take(reservation):
+                return False
+            reservation.granted = reservation.claimed = True
+            return True
 
     def _check(self, permit: Permit) -> None:
         limits = self._ledger.limits
@@ -198,8 +205,10 @@ class AdaptiveRateLimiter(RateLimiter):
 def _kind(endpoint: str, orders: int) -> Priority:
     if orders:
         return Priority.ORDER
-    kind = _BY_ROUTE.get(endpoint.partition("?")[0])
-    return Priority.MARKET if kind is None else kind
+    kind = _BY_ROUTE.get(endpoint)
+    if kind is None:
+        kind = _BY_ROUTE.get(endpoint.partition("?")[0], Priority.MARKET)
+    return kind
 
 
 def _configured(config: RateLimitConfig) -> Limits:

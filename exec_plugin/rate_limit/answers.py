@@ -55,12 +55,13 @@ class AnswerReader:
             date = headers.get("DATE")
         else:
             date = headers.get("Date")
-        answer = Answer(status, _number(used), (), self._dates.read(date))
+        counter = int(used) if used is not None and used.isdecimal() else -1
+        answer = Answer(status, counter, (), self._dates.read(date))
         if orders:
             answer.orders = tuple(_number(headers.get(name)) for name in self._orders)
         if time and type(body) is dict and status < 400:  # noqa: PLR2004
             answer.exact = _seconds(body.get("serverTime")) / 1000
-        if status in {REFUSED, BANNED}:
+        if status == REFUSED or status == BANNED:  # noqa: PLR1714
             self._read_refusal(answer, headers, body)
         return answer
 

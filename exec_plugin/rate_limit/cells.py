@@ -16,8 +16,8 @@ BLOCKED, BANNED = 3, 4
 MISSING, CUT = 5, 6
 # Weight and requests without an answer.
 FLIGHT, REQUESTS = 7, 8
-# When the newest reported request was sent, when the newest report came, when the first.
-REPORT_SENT, REPORTED, BORN = 9, 10, 11
+# When the newest request was sent of which a counter is known, and when the state began.
+REPORTED, BORN = 10, 11
 # Members are looked after at most once a second.
 SWEPT = 12
 # When a report last came while nothing was in flight: what strangers had spent was then known exactly.

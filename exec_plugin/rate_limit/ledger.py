@@ -33,6 +33,7 @@ from exec_plugin.rate_limit.cells import (
     CUT,
     FLIGHT,
     KEY,
+    HIGH,
     KNOWN,
     LOW,
     MEMBER_ROWS,
@@ -47,7 +48,6 @@ from exec_plugin.rate_limit.cells import (
     OWN_ORDERS,
     OWN_REQUESTS,
     RAW,
-    REPORT_SENT,
     REPORTED,
     REQUESTS,
     SENT,
@@ -61,7 +61,7 @@ from exec_plugin.rate_limit.cells import (
     WEIGHT,
     WHO,
 )
-from exec_plugin.rate_limit.curve import Curve
+from exec_plugin.rate_limit.curve import CHANGES, STEP, Curve
 from exec_plugin.rate_limit.waiting import ORDERS as ORDERS_SHORT
 
 if TYPE_CHECKING:
@@ -113,6 +113,8 @@ class Ledger:
         self._row = self._account = 0
         self._flight: deque[Reservation] = deque()
         self._strange, self._urgent = Curve(STRANGE), Curve(URGENT)
+        self._kept_for: tuple[float, ...] = ()
+        self._kept = inf
 
     # ---- asking
 
@@ -143,7 +145,11 @@ class Ledger:
         weight = request.weight
         left = (index + 1) * seconds - server
         room = limit - cells[slot + USED] - weight
-        if room < 0 or room < cells[FLIGHT] + self._held(cells, request.rank, left, now):
+        key = (now // STEP, cells[STRANGE + CHANGES], cells[URGENT + CHANGES], request.rank, index)
+        # What is kept for others changes slowly, except where it is given away.
+        held = self._kept if key == self._kept_for and left > 1 else self._held(cells, request.rank, left, now)
+        self._kept_for, self._kept = key, held
+        if room < 0 or room < cells[FLIGHT] + held:
             end = server_clock.opens(cells, now, (index + 1) * seconds)
             request.lack, request.retry = "weight", end if room < 0 else min(end, now + _pause(left))
             return False
@@ -266,18 +272,18 @@ class Ledger:
             self._land(cells, request)
         if overdue:
             self._give_up(cells, overdue)
-        if answer.second:
-            server_clock.learn(cells, request.sent, now, answer.second)
+        second, drift = answer.second, server_clock.DRIFT * (now - cells[KNOWN])
+        if second and (second - now > cells[LOW] - drift or second + 1 - request.sent < cells[HIGH] + drift):
+            server_clock.learn(cells, request.sent, now, second)
         if answer.exact:
             server_clock.learn(cells, request.sent, now, answer.exact, 0.001)
-        server = answer.second or now + server_clock.low(cells, now)
-        if answer.status in {REFUSED, BAN}:
+        server = second or now + server_clock.low(cells, now)
+        if answer.status == REFUSED or answer.status == BAN:
             self._stop(cells, request, answer, now)
-        if answer.status not in {BAN, FORBIDDEN}:
+        if answer.status != BAN and answer.status != FORBIDDEN:
             self._count_weight(cells, request, answer, server)
             if request.orders:
                 self._count_orders(cells, request, answer, server)
-        cells[REPORT_SENT] = max(cells[REPORT_SENT], request.sent)
         if now - cells[SWEPT] >= 1:
             cells[SWEPT] = now
             self._sweep(cells, request.sent - PATIENCE)
@@ -291,13 +297,18 @@ class Ledger:
         if cells[slot] < index:
             _open(cells, slot, index)
         if cells[slot] == index:
-            mark = (request.index, request.used, request.settled)
             weight = request.weight if request.open else 0.0
-            _count(cells, slot, mark, answer.used, weight, late=server % seconds >= seconds - 1)
+            if answer.used > cells[slot + USED]:
+                cells[slot + USED] = answer.used
+                cells[slot + SETTLED] += weight
+            else:
+                mark = (request.index, request.used, request.settled)
+                _count(cells, slot, mark, answer.used, weight, late=server % seconds >= seconds - 1)
             if answer.used >= 0:
                 self._find_strangers(cells, slot, request.sent)
-        raw = RAW + SLOT * int(server // self.limits.raw[0] % 2)
-        if cells[raw] == server // self.limits.raw[0] and request.open:
+        number = server // self.limits.raw[0]
+        raw = RAW + SLOT * int(number % 2)
+        if cells[raw] == number and request.open:
             cells[raw + USED] += 1
 
     def _is_of_before(self, cells: Cells, request: Reservation, used: int, index: float) -> bool:
@@ -322,15 +333,15 @@ class Ledger:
             known = cells[slot + STRANGERS] = min(known, used)
             cells[slot + SETTLED] = used - known
         growth = used - cells[slot + SETTLED] - cells[FLIGHT] - known
-        before, at = cells[REPORTED], max(cells[REPORTED], sent)
-        cells[REPORTED] = at
+        before = cells[REPORTED]
+        at = cells[REPORTED] = sent if sent > before else before
         if growth > 0:
-            cells[slot + STRANGERS] += growth
-        if not before:
+            cells[slot + STRANGERS] = known + growth
+            begun = cells[slot] * self.limits.weight[0] - server_clock.high(cells, at)
             # what was used before anybody looked says nothing about how fast
-            growth = 0.0
-        begun = cells[slot] * self.limits.weight[0] - server_clock.high(cells, at)
-        self._strange.add(cells, at, growth, max(cells[CLEAR], cells[BORN], begun))
+            self._strange.add(cells, at, growth if before else 0.0, max(cells[CLEAR], cells[BORN], begun))
+        elif at >= (cells[STRANGE] + 1) * STEP:
+            self._strange.add(cells, at, 0.0)
         if not cells[FLIGHT]:
             cells[CLEAR] = at
 

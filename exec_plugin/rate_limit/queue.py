@@ -29,6 +29,16 @@ class Reservation(Permit):
 
     __slots__ = ("asked", "cleared", "index", "kind", "lack", "marks", "open", "rank", "retry", "sent", "settled", "used")
 
+    # set by the line when it joins, and by the ledger when it is refused or granted
+    asked: float
+    lack: str
+    retry: float
+    sent: float
+    index: float
+    used: float
+    settled: float
+    cleared: float
+
     def __init__(
         self,
         limiter: RateLimiter,
@@ -42,10 +52,7 @@ class Reservation(Permit):
         super().__init__(limiter, endpoint, weight, max_retries, orders)
         self.kind = self.rank = kind
         self.open = False
-        self.asked = self.sent = self.retry = 0.0
-        self.index = self.used = self.settled = self.cleared = -1.0
         self.marks: tuple[tuple[float, float, float], ...] = ()
-        self.lack = ""
 
 
 class PriorityLine:
@@ -54,10 +61,10 @@ class PriorityLine:
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._classes: tuple[OrderedDict[Reservation, None], ...] = tuple(OrderedDict() for _ in Priority)
-        self._size = 0
+        self.size = 0
 
     def __len__(self) -> int:
-        return self._size
+        return self.size
 
     def waiting(self) -> dict[str, int]:
         """How many wait in each class."""
@@ -68,13 +75,13 @@ class PriorityLine:
         assert isinstance(permit, Reservation)
         permit.asked = self._clock()
         self._classes[permit.kind][permit] = None
-        self._size += 1
+        self.size += 1
 
     def remove(self, permit: Permit) -> None:
         """Leave without having been served."""
         assert isinstance(permit, Reservation)
         del self._classes[permit.kind][permit]
-        self._size -= 1
+        self.size -= 1
 
     def serve(self, take: Take) -> tuple[list[Permit], float | None]:
         """Serve in order until somebody must wait; who is short of orders only holds up no other class."""
