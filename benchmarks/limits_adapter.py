@@ -28,11 +28,11 @@ class Ours:
         """Wait until the call may leave."""
         return await self.limiter.reserve(weight, int(is_order), endpoint=endpoint)
 
-    def on_response(self, status: int, headers: Any, now: float, permit: Any = None, body: Any = None) -> None:
+    def on_response(self, status: int, headers: Any, now: float, permit: Any = None, body: Any = None) -> None:  # noqa: ARG002 - the simulator's interface
         """Account for an answer."""
         self.limiter.settle(permit, status, headers, body)
 
-    def on_lost(self, permit: Any, now: float) -> None:
+    def on_lost(self, permit: Any, now: float) -> None:  # noqa: ARG002 - the simulator's interface
         """Account for an answer that never came."""
         self.limiter.lost(permit)
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, MutableSequence
-from typing import Protocol, TypeAlias, TypeVar, TypeVarTuple
+from typing import TYPE_CHECKING, Protocol, TypeVar, TypeVarTuple, overload
 
-Cells: TypeAlias = MutableSequence[float]
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
@@ -13,6 +14,16 @@ Ts = TypeVarTuple("Ts")
 CELLS = 2304
 #: Changes with the meaning of the cells, so that an old file is not read as a new one.
 LAYOUT = 1
+
+
+class Cells(Protocol):
+    """Floats to read and write: a list, or a view of what others see too."""
+
+    @overload
+    def __getitem__(self, index: int, /) -> float: ...
+    @overload
+    def __getitem__(self, index: slice, /) -> Sequence[float]: ...
+    def __setitem__(self, index: int, value: float, /) -> None: ...
 
 
 class LimitStore(Protocol):

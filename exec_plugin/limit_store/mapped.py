@@ -53,9 +53,7 @@ class MappedStore:
         OSError: when the file cannot be made, written or locked.
     """
 
-    def __init__(
-        self, path: Path, clock: Callable[[], float] = time.monotonic, boot: int | None = None
-    ) -> None:
+    def __init__(self, path: Path, clock: Callable[[], float] = time.monotonic, boot: int | None = None) -> None:
         self.path = path
         self.now = clock
         self._boot = boot_number() if boot is None else boot

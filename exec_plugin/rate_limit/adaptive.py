@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from math import inf
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from exec_plugin.core.errors import ConfigError
 from exec_plugin.endpoints import DOCUMENTED, Priority
@@ -112,8 +112,8 @@ class AdaptiveRateLimiter(RateLimiter):
             if self._waiting.size:
                 self._changed()
 
-    def lost(self, reservation: Reservation) -> None:
-        """No answer came: the request stays counted until it cannot count any more."""
+    def lost(self, reservation: Reservation) -> None:  # noqa: ARG002 - what is in flight is known by when it was sent
+        """No answer came: the request stays in flight until it cannot count any more."""
         with self._lock:
             if self._ledger.release():
                 self._changed()
@@ -136,9 +136,51 @@ class AdaptiveRateLimiter(RateLimiter):
         with self._lock:
             self._update_adaptive_factor(ERRORS.get(error_type, ERRORS["server"]))
 
+    @property
+    def adaptive_factor(self) -> float:
+        """How much of the windows is used: 1.0, or less after errors."""
+        factor: float = self._ledger.view()["factor"]
+        return factor
+
     def _update_adaptive_factor(self, factor: float = 1.0) -> None:
         """Multiply the share of the windows that is used; it recovers steadily by itself."""
         self.store.update(self._ledger.cut, factor, self.store.now())
+
+    def get_status(self) -> dict[str, Any]:
+        """The live state of the budget that is shared, and who waits for it here, as JSON."""
+        with self._lock:
+            view = self._ledger.view()
+            day = view["buckets"].get("orders_86400s", {"used": 0.0, "capacity": inf})
+            return {
+                "host": self.host,
+                "account": self.account,
+                **view,
+                "orders_today": int(day["used"]),
+                "orders_per_day": int(day["capacity"]) if day["capacity"] < inf else None,
+                "waiting": len(self._waiting),
+                "waiting_by_class": self._waiting.waiting(),
+            }
+
+    def reset_buckets(self) -> None:
+        """Forget what was used in the open windows, for all who share the budget, until the next answer tells it."""
+        with self._lock:
+            self._ledger.forget()
+            self._changed()
+
+    def reset_limits(self) -> None:
+        """Forget what was used, and set this limiter's counters to zero."""
+        with self._lock:
+            self._used = dict.fromkeys(self._used, 0)
+            self.reset_buckets()
+
+    def close(self) -> None:
+        """Let go of the store; the budget stays for the others."""
+        self.store.close()
+
+    def _check_daily_order_limit(self, orders: int = 1) -> bool:
+        """Whether so many more orders are within the limit of the server's day."""
+        day = self._ledger.view()["buckets"].get("orders_86400s")
+        return day is None or day["used"] + day["in_flight"] + orders <= day["capacity"]
 
     # ---- what the seed's methods stand on
 
@@ -151,9 +193,7 @@ class AdaptiveRateLimiter(RateLimiter):
     def _permit(self, endpoint: str | float, weight: float, max_retries: float, orders: int | None) -> Permit:
         plain = super()._permit(endpoint, weight, max_retries, orders)
         kind = _kind(plain.endpoint, plain.orders)
-        return Reservation(
-            self, plain.endpoint, plain.weight, kind, orders=plain.orders, max_retries=plain._retries
-        )
+        return Reservation(self, plain.endpoint, plain.weight, kind, orders=plain.orders, max_retries=plain._retries)
 
     def _reservation(self, weight: float, orders: int, endpoint: str, kind: str | None) -> Reservation:
         urgency = _kind(endpoint, orders) if kind is None else _KINDS[kind]
@@ -177,24 +217,22 @@ class AdaptiveRateLimiter(RateLimiter):
             )
 
     def _take(self, permit: Permit) -> Mapping[str, float]:
-        assert isinstance(permit, Reservation)
-        ledger = self._ledger
-        if ledger.reserve(permit) or (ledger.release() and ledger.reserve(permit)):
+        reservation, ledger = cast("Reservation", permit), self._ledger
+        if ledger.reserve(reservation) or (ledger.release() and ledger.reserve(reservation)):
             self._count(permit, 1)
             return {}
-        return {permit.lack: max(permit.retry - self.store.now(), 0.0)}
+        return {reservation.lack: max(reservation.retry - self.store.now(), 0.0)}
 
     def _give_back(self, permit: Permit) -> None:
-        assert isinstance(permit, Reservation)
-        self._ledger.withdraw(permit)
+        self._ledger.withdraw(cast("Reservation", permit))
         self._count(permit, -1)
 
     def _finished(self, permit: Permit) -> None:
         """The body has ended; if nobody settled the request, it is counted as the table has it."""
-        assert isinstance(permit, Reservation)
-        if permit.open:
+        reservation = cast("Reservation", permit)
+        if reservation.granted and reservation.open:
             with self._lock:
-                self._ledger.settle(permit, Answer(200))
+                self._ledger.settle(reservation, Answer(200))
                 self._changed()
 
     def _read_headers(self) -> None:

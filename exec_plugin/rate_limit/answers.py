@@ -61,7 +61,7 @@ class AnswerReader:
             answer.orders = tuple(_number(headers.get(name)) for name in self._orders)
         if time and type(body) is dict and status < 400:  # noqa: PLR2004
             answer.exact = _seconds(body.get("serverTime")) / 1000
-        if status == REFUSED or status == BANNED:  # noqa: PLR1714
+        if status in (REFUSED, BANNED):
             self._read_refusal(answer, headers, body)
         return answer
 

@@ -109,6 +109,5 @@ class Curve:
 
     def _learn(self, cells: Cells) -> None:
         at = self._at + _MOST
-        for index, amount in enumerate(self._seen(cells)):
-            if amount > cells[at + index]:
-                cells[at + index] = amount
+        for index, amount in enumerate(self._seen(cells), at):
+            cells[index] = max(cells[index], amount)

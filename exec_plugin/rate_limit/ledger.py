@@ -10,9 +10,7 @@ from __future__ import annotations
 
 from collections import deque
 from math import inf
-from random import getrandbits
-from typing import TYPE_CHECKING
-from zlib import crc32
+from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
 
@@ -21,32 +19,22 @@ from exec_plugin.rate_limit import server_clock
 from exec_plugin.rate_limit.answers import BANNED as BAN
 from exec_plugin.rate_limit.answers import LONGEST, REFUSED, TOO_MANY_ORDERS
 from exec_plugin.rate_limit.cells import (
-    ACCOUNT_ROWS,
     ACCOUNT_SIZE,
     ACCOUNTS,
-    ACTIVE,
     BANNED,
     BLOCKED,
     BORN,
     CLEAR,
-    CLEARED,
     CUT,
     FLIGHT,
-    KEY,
     HIGH,
     KNOWN,
     LOW,
-    MEMBER_ROWS,
-    MEMBER_SIZE,
     MEMBERS,
     MISSING,
     ORDER_WINDOWS,
     ORDERS,
     ORDERS_BLOCKED,
-    OWN_ACCOUNT,
-    OWN_FLIGHT,
-    OWN_ORDERS,
-    OWN_REQUESTS,
     RAW,
     REPORTED,
     REQUESTS,
@@ -59,9 +47,10 @@ from exec_plugin.rate_limit.cells import (
     URGENT,
     USED,
     WEIGHT,
-    WHO,
 )
 from exec_plugin.rate_limit.curve import CHANGES, STEP, Curve
+from exec_plugin.rate_limit.members import Member
+from exec_plugin.rate_limit.view import describe
 from exec_plugin.rate_limit.waiting import ORDERS as ORDERS_SHORT
 
 if TYPE_CHECKING:
@@ -87,7 +76,9 @@ FOR_ORDERS, FOR_CANCELS = 0.02, 1 / 600
 MARGIN = 1 / 120
 #: Binance's shortest ban, for one that does not say how long it is.
 FIRST_BAN = 120.0
-FORBIDDEN = 403
+REFUSALS = (REFUSED, BAN)
+#: What a banned or forbidden client asks is not counted.
+UNCOUNTED = (BAN, 403)
 #: After errors at least so much of a window is used, and so much more each second.
 LEAST, RECOVERY = 0.1, 0.1 / 60
 
@@ -108,9 +99,7 @@ class Ledger:
         self.store = store
         self.limits = limits
         self._wall = wall
-        self._key = float(crc32(account.encode()) + 1)
-        self._who = float(getrandbits(48) + 1)
-        self._row = self._account = 0
+        self._me = Member(account)
         self._flight: deque[Reservation] = deque()
         self._strange, self._urgent = Curve(STRANGE), Curve(URGENT)
         self._kept_for: tuple[float, ...] = ()
@@ -128,9 +117,8 @@ class Ledger:
         return True
 
     def _reserve(self, cells: Cells, request: Reservation, now: float) -> bool:
-        me = self._row
-        if not me or cells[me] != self._who:
-            me = self._join(cells, now)
+        if cells[self._me.row] != self._me.who:
+            self._join(cells, now)
         if cells[BLOCKED] > now:
             request.lack, request.retry = "weight", cells[BLOCKED]
             return False
@@ -156,24 +144,30 @@ class Ledger:
         if self._too_many(cells, request, server, now) or (request.orders and self._no_orders(cells, request, now)):
             return False
         request.index, request.used, request.settled = index, cells[slot + USED], cells[slot + SETTLED]
-        request.cleared = cells[me + CLEARED]
-        cells[FLIGHT] += weight
-        cells[REQUESTS] += 1
-        cells[me + OWN_FLIGHT] += weight
-        cells[me + OWN_REQUESTS] += 1
-        cells[me + SENT] = cells[me + ACTIVE] = now
+        self._me.take_off(cells, request, now)
         if request.kind <= ORDER:
             self._urgent.add(cells, now, weight)
         return True
+
+    def _join(self, cells: Cells, now: float) -> None:
+        """Take a row of our own, in a state that begins with us if nobody began it."""
+        if not cells[BORN]:
+            cells[BORN] = now
+            server_clock.guess(cells, now, self._wall())
+            self._strange.add(cells, now, 0)
+            self._urgent.add(cells, now, 0)
+        self._me.join(cells, now)
 
     def _held(self, cells: Cells, rank: int, left: float, now: float) -> float:
         """What a class leaves to others until the window ends."""
         silent = now - cells[REPORTED]
         seconds, limit = self.limits.weight
         if rank <= ORDER:
-            strangers = self._strange.ahead(cells, cells[REPORTED], min(silent, seconds) + min(left, LANDING), smooth=True)
+            strangers = self._strange.ahead(
+                cells, cells[REPORTED], min(silent, seconds) + min(left, LANDING), smooth=True
+            )
             return strangers if rank == CANCEL else strangers + limit * FOR_CANCELS
-        if not cells[REPORTED] and cells[REQUESTS] and now - cells[self._row + SENT] < 1:
+        if not cells[REPORTED] and cells[REQUESTS] and now - cells[self._me.row + SENT] < 1:
             # Nobody knows how much is used already: one request finds out.
             return inf
         strangers = self._strange.ahead(cells, cells[REPORTED], min(silent + left, seconds), smooth=True)
@@ -200,8 +194,8 @@ class Ledger:
         return True
 
     def _no_orders(self, cells: Cells, request: Reservation, now: float) -> bool:
-        """Whether the account may not place so many orders now; if it may, they are counted as in flight."""
-        row = self._account_row(cells)
+        """Whether the account may not place so many orders now."""
+        row = self._me.account_row(cells)
         request.lack, request.retry = ORDERS_SHORT, cells[row + ORDERS_BLOCKED]
         if request.retry > now:
             return True
@@ -219,9 +213,34 @@ class Ledger:
                 return True
             marks.append((index, cells[slot + USED], cells[slot + SETTLED]))
         request.marks = tuple(marks)
-        cells[row + ORDERS] += request.orders
-        cells[self._row + OWN_ORDERS] += request.orders
         return False
+
+    # ---- looking on
+
+    def view(self) -> dict[str, Any]:
+        """The state of the budget, as JSON."""
+        return self.store.update(self._view, self.store.now())
+
+    def _view(self, cells: Cells, now: float) -> dict[str, Any]:
+        if cells[self._me.row] != self._me.who:
+            self._join(cells, now)
+        return {
+            **describe(cells, self.limits, self._me.account_row(cells), now),
+            "factor": 1 - self._missing(cells, now),
+        }
+
+    def forget(self) -> None:
+        """Begin anew, for all who share the budget; the server's clock stays known, and a refusal in force."""
+        self.store.update(self._forget)
+
+    @staticmethod
+    def _forget(cells: Cells) -> None:
+        for slot in range(WEIGHT, ACCOUNTS, SLOT):
+            cells[slot + USED] = cells[slot + SETTLED] = cells[slot + STRANGERS] = 0.0
+        for row in range(ACCOUNTS, MEMBERS, ACCOUNT_SIZE):
+            for slot in range(row + ORDER_WINDOWS, row + ACCOUNT_SIZE, SLOT):
+                cells[slot + USED] = cells[slot + SETTLED] = 0.0
+        cells[MISSING] = 0.0
 
     # ---- answers
 
@@ -230,11 +249,14 @@ class Ledger:
         overdue = self._overdue(request.sent - PATIENCE, request)
         self.store.update(self._settle, request, answer, self.store.now(), overdue)
         request.open = False
+        if self._kept == inf:
+            # now it is known how much is used
+            self._kept_for = ()
 
     def withdraw(self, request: Reservation) -> None:
         """Free what was reserved for a request that was never sent."""
         if request.open:
-            self.store.update(self._land, request)
+            self.store.update(self._me.land, request)
             request.open = False
 
     def release(self) -> bool:
@@ -266,10 +288,10 @@ class Ledger:
     def _settle(
         self, cells: Cells, request: Reservation, answer: Answer, now: float, overdue: list[Reservation]
     ) -> None:
-        if cells[self._row] != self._who:
+        if cells[self._me.row] != self._me.who:
             self._join(cells, now)
         if request.open:
-            self._land(cells, request)
+            self._me.land(cells, request)
         if overdue:
             self._give_up(cells, overdue)
         second, drift = answer.second, server_clock.DRIFT * (now - cells[KNOWN])
@@ -278,15 +300,15 @@ class Ledger:
         if answer.exact:
             server_clock.learn(cells, request.sent, now, answer.exact, 0.001)
         server = second or now + server_clock.low(cells, now)
-        if answer.status == REFUSED or answer.status == BAN:
+        if answer.status in REFUSALS:
             self._stop(cells, request, answer, now)
-        if answer.status != BAN and answer.status != FORBIDDEN:
+        if answer.status not in UNCOUNTED:
             self._count_weight(cells, request, answer, server)
             if request.orders:
                 self._count_orders(cells, request, answer, server)
         if now - cells[SWEPT] >= 1:
             cells[SWEPT] = now
-            self._sweep(cells, request.sent - PATIENCE)
+            self._me.sweep(cells, request.sent - PATIENCE)
 
     def _count_weight(self, cells: Cells, request: Reservation, answer: Answer, server: float) -> None:
         seconds = self.limits.weight[0]
@@ -334,7 +356,7 @@ class Ledger:
             cells[slot + SETTLED] = used - known
         growth = used - cells[slot + SETTLED] - cells[FLIGHT] - known
         before = cells[REPORTED]
-        at = cells[REPORTED] = sent if sent > before else before
+        at = cells[REPORTED] = max(sent, before)
         if growth > 0:
             cells[slot + STRANGERS] = known + growth
             begun = cells[slot] * self.limits.weight[0] - server_clock.high(cells, at)
@@ -347,7 +369,7 @@ class Ledger:
 
     def _count_orders(self, cells: Cells, request: Reservation, answer: Answer, server: float) -> None:
         """Orders count when they are accepted, which the counters say; without them, when nobody knows."""
-        row = self._account_row(cells)
+        row = self._me.account_row(cells)
         for number, counter in enumerate(answer.orders):
             seconds, _ = self.limits.orders[number]
             index = server // seconds
@@ -372,7 +394,7 @@ class Ledger:
             until = max(until, min(server_clock.opens(cells, now, answer.until), now + LONGEST))
         of_orders = answer.code == TOO_MANY_ORDERS or (not answer.code and request.orders and 0 <= answer.used <= limit)
         if of_orders and answer.status == REFUSED:
-            row = self._account_row(cells)
+            row = self._me.account_row(cells)
             cells[row + ORDERS_BLOCKED] = max(cells[row + ORDERS_BLOCKED], until)
             return
         cells[BLOCKED] = max(cells[BLOCKED], until)
@@ -391,27 +413,12 @@ class Ledger:
         cells[MISSING] = min(1 - (1 - self._missing(cells, now)) * factor, 1 - LEAST)
         cells[CUT] = now
 
-    # ---- members
-
-    def _land(self, cells: Cells, request: Reservation) -> None:
-        """A request is no longer in flight; if its member was cleared meanwhile, it already was not."""
-        me = self._row
-        if cells[me] != self._who or cells[me + CLEARED] != request.cleared:
-            return
-        cells[FLIGHT] -= request.weight
-        cells[REQUESTS] -= 1
-        cells[me + OWN_FLIGHT] -= request.weight
-        cells[me + OWN_REQUESTS] -= 1
-        if request.orders:
-            cells[self._account_row(cells) + ORDERS] -= request.orders
-            cells[me + OWN_ORDERS] -= request.orders
-
     def _give_up(self, cells: Cells, overdue: list[Reservation]) -> None:
         """What was not answered in all that time is counted as settled."""
         for request in overdue:
-            self._land(cells, request)
+            self._me.land(cells, request)
             self._assume(cells, request.weight, request.index)
-            row = self._account_row(cells) if request.orders else 0
+            row = self._me.account_row(cells) if request.orders else 0
             for number, (index, _, _) in enumerate(request.marks):
                 slot = _order_slot(row, number, index)
                 if cells[slot] == index:
@@ -423,50 +430,6 @@ class Ledger:
         if cells[slot] == index:
             cells[slot + SETTLED] += weight
             cells[slot + USED] = max(cells[slot + USED], cells[slot + SETTLED])
-
-    def _sweep(self, cells: Cells, before: float) -> None:
-        """Clear members who sent nothing for so long that nothing of theirs can be on its way: they were killed."""
-        for row in range(MEMBERS, MEMBERS + MEMBER_ROWS * MEMBER_SIZE, MEMBER_SIZE):
-            if row != self._row and cells[row + OWN_REQUESTS] and cells[row + SENT] < before:
-                self._clear(cells, row)
-
-    def _clear(self, cells: Cells, row: int) -> None:
-        cells[FLIGHT] -= cells[row + OWN_FLIGHT]
-        cells[REQUESTS] -= cells[row + OWN_REQUESTS]
-        account = int(cells[row + OWN_ACCOUNT])
-        if account:
-            cells[account + ORDERS] -= cells[row + OWN_ORDERS]
-        cells[row + OWN_FLIGHT] = cells[row + OWN_REQUESTS] = cells[row + OWN_ORDERS] = 0.0
-        cells[row + CLEARED] += 1
-
-    def _join(self, cells: Cells, now: float) -> int:
-        """Take a row of our own, and begin a state that nobody began."""
-        if not cells[BORN]:
-            cells[BORN] = now
-            server_clock.guess(cells, now, self._wall())
-            self._strange.add(cells, now, 0)
-            self._urgent.add(cells, now, 0)
-        rows = range(MEMBERS, MEMBERS + MEMBER_ROWS * MEMBER_SIZE, MEMBER_SIZE)
-        row = next((row for row in rows if not cells[row]), 0) or min(rows, key=lambda row: cells[row + ACTIVE])
-        self._clear(cells, row)
-        cells[row], cells[row + ACTIVE], cells[row + OWN_ACCOUNT] = self._who, now, 0.0
-        self._row = row
-        return row
-
-    def _account_row(self, cells: Cells) -> int:
-        row = self._account
-        if row and cells[row + KEY] == self._key:
-            return row
-        rows = range(ACCOUNTS, ACCOUNTS + ACCOUNT_ROWS * ACCOUNT_SIZE, ACCOUNT_SIZE)
-        row = next((row for row in rows if cells[row + KEY] in {self._key, 0.0}), 0)
-        if not row:
-            # More accounts than rows: the one that has been idle longest is forgotten.
-            row = min(rows, key=lambda row: cells[row + ORDER_WINDOWS])
-            for cell in range(row, row + ACCOUNT_SIZE):
-                cells[cell] = 0.0
-        cells[row + KEY] = self._key
-        cells[self._row + OWN_ACCOUNT] = self._account = row
-        return row
 
 
 def _open(cells: Cells, slot: int, index: float) -> None:
@@ -499,4 +462,4 @@ def _count(
 
 def _pause(left: float) -> float:
     """When what is kept for others has become less: at the curve's next step, towards a window's end sooner."""
-    return 0.25 if left > 1 else 0.02  # noqa: PLR2004
+    return STEP if left > 1 else 0.02

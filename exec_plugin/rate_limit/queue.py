@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from exec_plugin.endpoints import Priority
 from exec_plugin.rate_limit.permit import Permit
@@ -27,7 +27,20 @@ class Reservation(Permit):
     counters that were known then, and if it is still in flight.
     """
 
-    __slots__ = ("asked", "cleared", "index", "kind", "lack", "marks", "open", "rank", "retry", "sent", "settled", "used")
+    __slots__ = (
+        "asked",
+        "cleared",
+        "index",
+        "kind",
+        "lack",
+        "marks",
+        "open",
+        "rank",
+        "retry",
+        "sent",
+        "settled",
+        "used",
+    )
 
     # set by the line when it joins, and by the ledger when it is refused or granted
     asked: float
@@ -72,15 +85,15 @@ class PriorityLine:
 
     def add(self, permit: Permit) -> None:
         """Join at the end of its class."""
-        assert isinstance(permit, Reservation)
-        permit.asked = self._clock()
-        self._classes[permit.kind][permit] = None
+        reservation = cast("Reservation", permit)
+        reservation.asked = self._clock()
+        self._classes[reservation.kind][reservation] = None
         self.size += 1
 
     def remove(self, permit: Permit) -> None:
         """Leave without having been served."""
-        assert isinstance(permit, Reservation)
-        del self._classes[permit.kind][permit]
+        reservation = cast("Reservation", permit)
+        del self._classes[reservation.kind][reservation]
         self.size -= 1
 
     def serve(self, take: Take) -> tuple[list[Permit], float | None]:
@@ -97,7 +110,9 @@ class PriorityLine:
                     break
         return served, min(delays, default=None)
 
-    def _serve_class(self, waiting: OrderedDict[Reservation, None], take: Take, served: list[Permit]) -> dict[str, float]:
+    def _serve_class(
+        self, waiting: OrderedDict[Reservation, None], take: Take, served: list[Permit]
+    ) -> dict[str, float]:
         while waiting:
             permit = next(iter(waiting))
             if short := take(permit):
