@@ -31,14 +31,19 @@ def open_store(
     clock: Callable[[], float] = time.monotonic,
 ) -> LimitStore:
     """
-    The store of a host's budget: None is this machine's file, "memory" is the caller's own, a path another file.
+    The store of a host's budget: None is this machine's file, "memory" is the caller's own, a path another file, and
+    redis://, rediss:// or unix:// a Redis server, for several machines.
 
     Where a file cannot be used the budget is this process's, which one warning says.
     """
     if where == "memory":
         return MemoryStore(clock)
+    if isinstance(where, str) and where.startswith(("redis://", "rediss://", "unix://")):
+        from exec_plugin.limit_store.shared_redis import RedisStore
+
+        return RedisStore(where, host, clock=clock)
     if isinstance(where, str) and "://" in where:
-        raise ConfigError(f"store={where!r} is not known; give a path, 'memory', or a LimitStore")
+        raise ConfigError(f"store={where!r} is not known; give a path, 'memory', a redis:// URL, or a LimitStore")
     if where is not None and not isinstance(where, str | os.PathLike):
         return where
     path = state_path(host) if where is None else Path(where)
