@@ -57,7 +57,7 @@ class Permit:
 
     def __bool__(self) -> bool:
         # to wait here is right for a thread; a loop has await for it
-        if not self.granted and self._retries and not self.waiters and running_loop() is None:
+        if not self.granted and self._retries and running_loop() is None:
             retries, self._retries = self._retries, 0
             self._limiter._retry(self, retries)
         self.claimed = self.claimed or self.granted

@@ -86,15 +86,17 @@ def test_time_to_refill(bucket, tokens, seconds):
     assert bucket.time_to_refill(tokens) == seconds
 
 
-def test_time_is_enough(bucket, clock):
-    """Who waits for as long as it was told gets the tokens, and a nanosecond earlier does not."""
-    bucket = TokenBucket(10, Fraction(1, 3), clock=clock)
+@given(st.integers(0, 10**15), st.fractions(Fraction(1, 1000), 1000, max_denominator=1000), st.integers(1, 10))
+def test_time_is_enough(start, rate, tokens):
+    """Who waits for as long as it was told gets the tokens, and two nanoseconds earlier does not."""
+    clock = Clock(start / NANO)
+    bucket = TokenBucket(10, rate, clock=clock)
     bucket.acquire(10)
-    told = bucket.time_to_refill(2)
-    clock.now += told - 2e-9
-    assert not bucket.acquire(2)
-    clock.now += 2e-9
-    assert bucket.acquire(2)
+    told = clock.now + bucket.time_to_refill(tokens)
+    clock.now = told - 2e-9
+    assert not bucket.acquire(tokens)
+    clock.now = told
+    assert bucket.acquire(tokens)
 
 
 def test_never(clock):

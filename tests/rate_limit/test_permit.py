@@ -250,10 +250,44 @@ def test_no_overtaking(limiter, clock):
         await asyncio.sleep(20)
         assert weight_left(limiter) == 20
         assert not limiter.acquire(1)
+        assert len(limiter._gate.line) == 1
         await waiting
         return clock.now
 
     assert run(main(), clock) == 30
+
+
+def test_ask_waiting(limiter, clock):
+    """Asking for a permit that somebody waits for leaves it in its place."""
+
+    async def main():
+        limiter.acquire(60)
+        permit = limiter.acquire(5)
+        task = asyncio.ensure_future(permit.__aenter__())
+        await asyncio.sleep(0)
+        assert not limiter._gate.ask(permit)
+        await task
+        return clock.now
+
+    assert run(main(), clock) == 5
+
+
+def test_second_task(limiter, clock):
+    """A second task that waits for a permit does not move it back."""
+
+    async def main():
+        limiter.acquire(60)
+        permit, done = limiter.acquire(5), []
+        first = asyncio.ensure_future(permit.__aenter__())
+        await asyncio.sleep(0)
+        order = asyncio.ensure_future(_noting(limiter, "order", 5, done))
+        await asyncio.sleep(0)
+        await asyncio.gather(first, permit.__aenter__())
+        assert done == []
+        await order
+        return done
+
+    assert run(main(), clock) == [("order", 10)]
 
 
 def test_orders_wait_alone(clock):
@@ -457,7 +491,7 @@ def test_threads(fast):
         served.append(number)
 
     for number in range(8):
-        threads.append(threading.Thread(target=work, args=(number,)))
+        threads.append(threading.Thread(target=work, args=(number,), daemon=True))
         threads[-1].start()
         until(lambda number=number: len(fast._gate.line) + len(served) > number)
     for thread in threads:
@@ -484,7 +518,7 @@ def test_threads_and_loops(fast):
 
         await asyncio.gather(*(one() for _ in range(10)))
 
-    jobs = [threading.Thread(target=job) for job in (block, block, lambda: asyncio.run(main()))]
+    jobs = [threading.Thread(target=job, daemon=True) for job in (block, block, lambda: asyncio.run(main()))]
     for job in jobs:
         job.start()
     asyncio.run(main())
@@ -497,10 +531,64 @@ def test_threads_and_loops(fast):
 def test_thread_woken(fast):
     """A thread that waits for long is woken when the buckets are filled, or when who is before it has gone."""
     fast.acquire(12_000)
-    thread = threading.Thread(target=fast.wait_for_capacity, args=(12_000,))
+    thread = threading.Thread(target=fast.wait_for_capacity, args=(12_000,), daemon=True)
     thread.start()
     until(lambda: len(fast._gate.line))
     fast.reset_buckets()
+    thread.join(10)
+    assert not thread.is_alive()
+
+
+@pytest.fixture
+def still(clock):
+    """Time stands still, while threads really wait."""
+    limiter = RateLimiter(RateLimitConfig(weight_per_minute=60), clock=clock)
+    limiter.acquire(60)
+    return limiter
+
+
+def waits(limiter, *whens):
+    """Wait until threads wait, and until these moments."""
+
+    def are():
+        with limiter._lock:
+            return [waiter.when for waiter in limiter._gate._threads] == list(whens)
+
+    until(are)
+
+
+def test_one_thread_looks(still, clock):
+    """Of the threads that wait the first looks by itself; the next does so when the first has gone."""
+    threads = []
+    for whens in ((20,), (20, 100)):
+        threads.append(threading.Thread(target=still.wait_for_capacity, args=(20, 100), daemon=True))
+        threads[-1].start()
+        waits(still, *whens)
+    clock.now = 20
+    still._changed()
+    waits(still, 40)
+    clock.now = 40
+    still._changed()
+    for thread in threads:
+        thread.join(10)
+        assert not thread.is_alive()
+
+
+def test_thread_sooner(still, clock):
+    """A thread looks sooner when who was before it has gone."""
+    thread = threading.Thread(target=still.wait_for_capacity, args=(20,), daemon=True)
+
+    async def main():
+        task = asyncio.ensure_future(still.wait_if_needed("x", 60))
+        await asyncio.sleep(0)
+        thread.start()
+        waits(still, 60)
+        task.cancel()
+
+    asyncio.run(main())
+    waits(still, 20)
+    clock.now = 20
+    still._changed()
     thread.join(10)
     assert not thread.is_alive()
 
@@ -509,7 +597,7 @@ def test_thread_late(fast):
     """A thread whose time is over is told when to come back."""
     fast.acquire(12_000)
     permit = fast.acquire(2)
-    ahead = threading.Thread(target=fast.wait_for_capacity, args=(6,))
+    ahead = threading.Thread(target=fast.wait_for_capacity, args=(6,), daemon=True)
     ahead.start()
     until(lambda: len(fast._gate.line))
     with pytest.raises(RateLimitError) as caught:
