@@ -232,7 +232,7 @@ class AdaptiveRateLimiter(RateLimiter):
         reservation = cast("Reservation", permit)
         if reservation.granted and reservation.open:
             with self._lock:
-                self._ledger.settle(reservation, Answer(200))
+                self._ledger.settle(reservation, Answer(200, orders=(-1,) * len(self._ledger.limits.orders)))
                 self._changed()
 
     def _read_headers(self) -> None:

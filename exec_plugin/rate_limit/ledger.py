@@ -137,7 +137,11 @@ class Ledger:
         # What is kept for others changes slowly, except where it is given away.
         held = self._kept if key == self._kept_for and left > 1 else self._held(cells, request.rank, left, now)
         self._kept_for, self._kept = key, held
-        if room < 0 or room < cells[FLIGHT] + held:
+        if (
+            room < 0
+            or room < cells[FLIGHT] + held
+            or (not cells[REPORTED] and self._waits_for_probe(cells, request, now))
+        ):
             end = server_clock.opens(cells, now, (index + 1) * seconds)
             request.lack, request.retry = "weight", end if room < 0 else min(end, now + _pause(left))
             return False
@@ -158,6 +162,10 @@ class Ledger:
             self._urgent.add(cells, now, 0)
         self._me.join(cells, now)
 
+    def _waits_for_probe(self, cells: Cells, request: Reservation, now: float) -> bool:
+        """As long as nobody knows how much is used, one request finds out; what is urgent does not wait for it."""
+        return request.rank > ORDER and cells[REQUESTS] > 0 and now - cells[self._me.row + SENT] < 1
+
     def _held(self, cells: Cells, rank: int, left: float, now: float) -> float:
         """What a class leaves to others until the window ends."""
         silent = now - cells[REPORTED]
@@ -167,9 +175,6 @@ class Ledger:
                 cells, cells[REPORTED], min(silent, seconds) + min(left, LANDING), smooth=True
             )
             return strangers if rank == CANCEL else strangers + limit * FOR_CANCELS
-        if not cells[REPORTED] and cells[REQUESTS] and now - cells[self._me.row + SENT] < 1:
-            # Nobody knows how much is used already: one request finds out.
-            return inf
         strangers = self._strange.ahead(cells, cells[REPORTED], min(silent + left, seconds), smooth=True)
         unknown = max(1 - (now - cells[BORN]) / seconds, 0.0)
         share = limit * left / seconds
@@ -249,9 +254,6 @@ class Ledger:
         overdue = self._overdue(request.sent - PATIENCE, request)
         self.store.update(self._settle, request, answer, self.store.now(), overdue)
         request.open = False
-        if self._kept == inf:
-            # now it is known how much is used
-            self._kept_for = ()
 
     def withdraw(self, request: Reservation) -> None:
         """Free what was reserved for a request that was never sent."""

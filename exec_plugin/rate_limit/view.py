@@ -53,7 +53,7 @@ def describe(cells: Cells, limits: Limits, account: int, now: float) -> dict[str
         "last_report": now - cells[REPORTED] if cells[REPORTED] else None,
         "members": sum(bool(cells[row]) and now - cells[row + ACTIVE] < RECENT for row in rows),
         "clock": {
-            "offset": (cells[server_clock.LOW] + cells[server_clock.HIGH]) / 2,
+            "offset": (server_clock.low(cells, now) + server_clock.high(cells, now)) / 2,
             "uncertainty": server_clock.high(cells, now) - server_clock.low(cells, now),
         },
     }
