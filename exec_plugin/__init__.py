@@ -1,7 +1,8 @@
 """
 Paper trading for ccxt bots: a Binance-like market with realistic fills, one word away.
 
-``exec_plugin.install()`` adds ``binancepaper`` to ccxt; ``PaperBroker`` is the same market without ccxt. Names resolve
+``exec_plugin.install()`` adds ``binancepaper`` to ccxt; ``PaperBroker`` is the same market without ccxt.
+``install_throttle(exchange)`` keeps any ccxt exchange within its limits, ``RateLimiter`` whatever else. Names resolve
 on first use, so that importing the package costs next to nothing.
 """
 
@@ -9,13 +10,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-__all__ = ["PaperBroker", "__version__", "install"]
+__all__ = ["AdaptiveRateLimiter", "PaperBroker", "RateLimiter", "__version__", "install", "install_throttle"]
 
-_HOMES = {"PaperBroker": "paper_broker", "install": "ccxt_exchange"}
+_HOMES = {
+    "AdaptiveRateLimiter": "rate_limit",
+    "PaperBroker": "paper_broker",
+    "RateLimiter": "rate_limit",
+    "install": "ccxt_exchange",
+    "install_throttle": "rate_limit",
+}
 
 if TYPE_CHECKING:
     from .ccxt_exchange import install
     from .paper_broker import PaperBroker
+    from .rate_limit import AdaptiveRateLimiter, RateLimiter, install_throttle
 
     __version__: str
 else:

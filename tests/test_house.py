@@ -8,11 +8,13 @@ import re
 import subprocess
 import sys
 from importlib import import_module
+from operator import attrgetter
 from pathlib import Path
 
 import pytest
 
 import exec_plugin
+from exec_plugin import rate_limit
 
 PACKAGE = Path(exec_plugin.__file__).parent
 SOURCES = sorted(PACKAGE.rglob("*.py"))
@@ -67,6 +69,34 @@ BROKER_MEMBERS = [
     "SlippageModel.calculate_slippage",
     "LinearSlippageModel.calculate_slippage",
 ]
+
+# The seed's table and prose for rate_limit.py; a class before the dot, the function of the module without one.
+LIMITS = """
+TokenBucket.__init__(capacity, refill_rate)
+TokenBucket._refill()
+TokenBucket.acquire(tokens=1)
+TokenBucket.time_to_refill(tokens=1)
+RateLimiter.__init__(config=None)
+RateLimiter._calculate_retry_delay(attempt)
+RateLimiter._check_daily_order_limit()
+RateLimiter.acquire(endpoint="request", weight=1, max_retries=0)
+RateLimiter.acquire_order(max_retries=None)
+RateLimiter.get_stats()
+RateLimiter.get_status()
+RateLimiter.reset_buckets()
+RateLimiter.reset_limits()
+RateLimiter.wait_for_capacity(weight=1, max_wait=None)
+RateLimiter.wait_if_needed(endpoint="request", weight=1)
+AdaptiveRateLimiter.__init__(config=None)
+AdaptiveRateLimiter._update_adaptive_factor()
+AdaptiveRateLimiter.acquire(endpoint="request", weight=1, max_retries=0)
+AdaptiveRateLimiter.record_error(error_type)
+create_aggressive_rate_limiter()
+create_conservative_rate_limiter()
+"""
+# Beside them, what waiting is made of and what puts a limiter in front of an exchange.
+LIMITS_MORE = {"Permit", "install_throttle", "uninstall_throttle"}
+LIMITS_VALUES = ["RateLimitConfig", "RateLimitError"]
 
 
 @pytest.fixture(scope="module")
@@ -191,6 +221,26 @@ def test_broker_members(broker, path):
     owner, name = path.split(".")
     member = inspect.getattr_static(getattr(broker, owner), name)
     assert inspect.isfunction(member) == name.startswith(("get_", "calculate_"))
+
+
+def test_limits_exports():
+    """rate_limit exports the seed's names, and few others."""
+    seed = {re.split(r"[.(]", line)[0] for line in LIMITS.split("\n") if line} | {*LIMITS_VALUES}
+    assert {*rate_limit.__all__} == seed | LIMITS_MORE
+
+
+@pytest.mark.parametrize("line", LIMITS.strip().splitlines())
+def test_limits_signatures(line):
+    """The seed's parameters come first, in its order and with its defaults; further ones are optional."""
+    name, seed = _parse(line)
+    _accepts(_parameters(attrgetter(name)(rate_limit)), seed)
+
+
+def test_limits_coroutines():
+    """Of the limiter's calls only wait_if_needed is a coroutine; a permit is awaited where there is a wait."""
+    names = [_parse(line)[0] for line in LIMITS.strip().splitlines()]
+    awaited = {name for name in names if inspect.iscoroutinefunction(attrgetter(name)(rate_limit))}
+    assert awaited == {"RateLimiter.wait_if_needed"}
 
 
 def _tree(path):

@@ -6,11 +6,13 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, assert_type
 
 import exec_plugin
+from exec_plugin.rate_limit import RateLimitConfig
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from exec_plugin.core.models import Order
+    from exec_plugin.rate_limit import Permit
 
 assert_type(exec_plugin.__version__, str)
 exec_plugin.instal()  # type: ignore[attr-defined]
@@ -28,3 +30,18 @@ async def broker() -> None:
     await paper.cancel_order(order.id)
     assert_type(await paper.get_open_orders(), list[Order])
     assert_type(await paper.get_order_history("BTCUSDC", limit=50), list[Order])
+
+
+async def limiter() -> None:
+    """A permit is asked, awaited and entered; acquire takes a weight or an endpoint."""
+    limits = exec_plugin.RateLimiter(RateLimitConfig(weight_per_minute=6_000))
+    assert_type(limits.acquire("order", weight=1), Permit)
+    assert_type(bool(limits.acquire(5, 3)), bool)
+    assert_type(await limits.acquire("market_data"), bool)
+    assert_type(limits.acquire_order(max_retries=3), bool)
+    async with limits.acquire("order", 1) as permit:
+        assert_type(permit, Permit)
+    await limits.wait_if_needed("market_data", weight=2)
+    limits.wait_for_capacity(weight=2, max_wait=1.5)
+    base: exec_plugin.RateLimiter = exec_plugin.AdaptiveRateLimiter()
+    base.acquire(None)  # type: ignore[arg-type]
