@@ -41,6 +41,7 @@ def die_inside(path):
 
 @pytest.fixture
 def path(tmp_path):
+    """Where a budget may be, its folder not yet made."""
     return tmp_path / "made" / "host.budget"
 
 
