@@ -68,7 +68,6 @@ class RateLimitConfig:
         base_retry_delay, max_retry_delay: seconds of the first back-off, doubled each time, and of the longest.
         jitter: the share of a back-off that is left to chance, so that many callers do not come back together.
         max_wait: the longest that a caller waits for its turn, in seconds; None: as long as it takes.
-        request_timeout: seconds after which a request without an answer is no longer on its way.
     """
 
     requests_per_minute: int = field(default=1_200, validator=_whole(1))
@@ -82,4 +81,3 @@ class RateLimitConfig:
     jitter: float = field(default=0.1, validator=_share)
     # Binance's longest window but the day's: whoever waits longer is better told.
     max_wait: float | None = field(default=300.0, validator=_optional_seconds)
-    request_timeout: float = field(default=10.0, validator=_seconds)

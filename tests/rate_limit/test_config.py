@@ -12,7 +12,7 @@ from exec_plugin.endpoints import RATE_LIMITS
 from exec_plugin.rate_limit import RateLimitConfig
 
 LIMITS = ["requests_per_minute", "weight_per_minute", "orders_per_second", "orders_per_10_seconds", "orders_per_day"]
-SECONDS = ["base_retry_delay", "max_retry_delay", "max_wait", "request_timeout"]
+SECONDS = ["base_retry_delay", "max_retry_delay", "max_wait"]
 
 
 def test_defaults():

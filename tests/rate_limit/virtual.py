@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import selectors
 
+from exec_plugin.rate_limit import RateLimitConfig, RateLimiter
+
 
 class Clock:
     """Seconds that stand still until somebody moves them; ``sleep`` does."""
@@ -57,3 +59,15 @@ def run(main, clock=None):
     """Run a coroutine in virtual time."""
     with asyncio.Runner(loop_factory=lambda: VirtualLoop(clock)) as runner:
         return runner.run(main)
+
+
+def make(clock, **limits):
+    """A limiter of 60 of weight a minute, and of all else plenty."""
+    limits = {"weight_per_minute": 60, "orders_per_second": 1000, "orders_per_10_seconds": 1000} | limits
+    return RateLimiter(RateLimitConfig(**limits), clock=clock, sleep=clock.sleep)
+
+
+async def noting(limiter, name, weight, done):
+    """Wait for a turn, and note whose it was and when it came."""
+    await limiter.wait_if_needed(name, weight)
+    done.append((name, limiter._clock()))
