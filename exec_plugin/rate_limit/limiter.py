@@ -192,15 +192,24 @@ class RateLimiter:
     def _take(self, permit: Permit) -> Mapping[str, float]:
         """Take a permit's capacity: {}; or take nothing, and say what is short in how many seconds it will not be."""
         demand = self._demand(permit)
-        short = {name: delay for name, tokens in demand.items() if (delay := self._time_to(name, tokens))}
         if permit.orders and not self._check_daily_order_limit(permit.orders):
-            short["orders_1d"] = (self._today + 1) * DAY - self._wall_clock()
-        if short:
-            return short
+            return self._short(demand) | {"orders_1d": max((self._today + 1) * DAY - self._wall_clock(), 0.0)}
+        taken: list[tuple[TokenBucket, float]] = []
         for name, tokens in demand.items():
-            self.buckets[name].acquire(tokens)
+            bucket = self.buckets[name]
+            if not bucket.acquire(tokens):
+                # under the lock nobody has seen that they were gone
+                for other, amount in taken:
+                    other.give_back(amount)
+                # {} means granted: what came back since it was looked for is taken, not reported
+                return self._short(demand) or self._take(permit)
+            taken.append((bucket, tokens))
         self._count(permit, 1)
         return {}
+
+    def _short(self, demand: Mapping[str, float]) -> dict[str, float]:
+        """Seconds until there is enough, by the buckets in which there is not."""
+        return {name: delay for name, tokens in demand.items() if (delay := self._time_to(name, tokens))}
 
     def _time_to(self, name: str, tokens: float) -> float:
         bucket = self.buckets[name]

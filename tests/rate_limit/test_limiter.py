@@ -139,6 +139,20 @@ def test_refill(make, clock):
     assert limiter.acquire(1)
 
 
+def test_ticking():
+    """Capacity that comes back between two looks is taken as well: what is granted has always been paid for."""
+
+    class Ticking(Clock):
+        def __call__(self):
+            self.now += 0.125
+            return self.now
+
+    limiter = RateLimiter(RateLimitConfig(weight_per_minute=60), clock=Ticking())
+    granted = sum(bool(limiter.acquire(1)) for _ in range(500))
+    assert granted == limiter.get_stats()["weight_used"]
+    assert 60 < granted <= 60 + limiter._clock.now
+
+
 def test_retries(make, clock):
     """With retries a plain thread backs off and asks again, until it is granted."""
     limiter = make(weight_per_minute=60, base_retry_delay=0.5, jitter=0)
