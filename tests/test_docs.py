@@ -10,6 +10,7 @@ import pytest
 
 import exec_plugin
 from exec_plugin.account import Settings
+from exec_plugin.cli import main
 from exec_plugin.endpoints import ENDPOINTS
 
 
@@ -44,8 +45,7 @@ def test_changelog(pages):
 
 def test_commands(everything):
     """Every command and every option of the command line is documented."""
-    cli = pytest.importorskip("exec_plugin.cli")
-    commands = {f"exec-plugin {name}": command for name, command in cli.main.commands.items()}
+    commands = {f"exec-plugin {name}": command for name, command in main.commands.items()}
     options = {
         option
         for command in commands.values()
