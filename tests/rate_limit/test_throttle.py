@@ -364,6 +364,18 @@ class TestLoopsAndThreads:
         desk.runner.run(main())
         assert books.names() == ["reserve", "reserve", "lost"]
 
+    @pytest.mark.parametrize("flavour", ["pro"])
+    def test_streams(self, desk, books):
+        """What a stream sends keeps ccxt's own throttle."""
+
+        async def main():
+            client = desk.exchange.client("ws://127.0.0.1:9/ws")
+            assert type(client.throttle).__module__.startswith("ccxt.")
+            await client.throttle(1)
+
+        desk.runner.run(main())
+        assert books.told == []
+
     @pytest.mark.parametrize("flavour", ["async"])
     def test_side_by_side(self, desk, books):
         """Requests that are on their way at once are each settled with their own answer."""
