@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from math import inf
 from typing import TYPE_CHECKING, Any, cast
@@ -10,7 +11,7 @@ from exec_plugin.core.errors import ConfigError
 from exec_plugin.endpoints import DOCUMENTED, Priority
 from exec_plugin.limit_store import open_store
 from exec_plugin.rate_limit.answers import Answer, AnswerReader
-from exec_plugin.rate_limit.ledger import Ledger, Limits
+from exec_plugin.rate_limit.ledger import REFUSALS, Ledger, Limits
 from exec_plugin.rate_limit.limiter import RateLimiter
 from exec_plugin.rate_limit.queue import PriorityLine, Reservation
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from exec_plugin.rate_limit.bucket import TokenBucket
     from exec_plugin.rate_limit.config import RateLimitConfig
     from exec_plugin.rate_limit.permit import Permit
+
+_log = logging.getLogger(__name__)
 
 #: How much of the windows is used after an error, by its type; what is not named costs as much as "server".
 ERRORS = {"ban": 0.5, "rate_limit": 0.8, "orders": 0.9, "server": 0.95}
@@ -63,6 +66,7 @@ class AdaptiveRateLimiter(RateLimiter):
         super().__init__(config, clock=monotonic, wall_clock=clock)
         self.store = open_store(store, host, monotonic)
         self._ledger = Ledger(self.store, _configured(self.config), account, clock)
+        self._strangers_told = 0.0
         self._read_headers()
         if limits is not None:
             self.use_limits(limits)
@@ -111,6 +115,23 @@ class AdaptiveRateLimiter(RateLimiter):
             self._ledger.settle(reservation, answer)
             if self._waiting.size:
                 self._changed()
+        if status in REFUSALS:
+            _log.warning("%s refused a request with %d: %s", self.host, status, self._silence())
+        elif self._ledger.strangers > self._strangers_told:
+            self._tell_strangers()
+
+    def _silence(self) -> str:
+        view = self._ledger.view()
+        if view["blocked_for"]:
+            return f"nothing leaves for {view['blocked_for']:.1f} s"
+        return f"no order leaves for {view['orders_blocked_for']:.1f} s"
+
+    def _tell_strangers(self) -> None:
+        """Say once that somebody else spends this budget, and again when he spends twice as much."""
+        spent = self._ledger.strangers
+        self._strangers_told = max(2 * spent, self._ledger.limits.weight[1] / 50)
+        if spent >= self._ledger.limits.weight[1] / 50:
+            _log.warning("somebody else spends the weight of %s: %d in this window", self.host, spent)
 
     def lost(self, reservation: Reservation) -> None:  # noqa: ARG002 - what is in flight is known by when it was sent
         """No answer came: the request stays in flight until it cannot count any more."""

@@ -102,6 +102,8 @@ class Ledger:
         self._me = Member(account)
         self._flight: deque[Reservation] = deque()
         self._strange, self._urgent = Curve(STRANGE), Curve(URGENT)
+        #: What strangers had spent in the window in which they last did.
+        self.strangers = 0.0
         self._kept_for: tuple[float, ...] = ()
         self._kept = inf
 
@@ -360,7 +362,7 @@ class Ledger:
         before = cells[REPORTED]
         at = cells[REPORTED] = max(sent, before)
         if growth > 0:
-            cells[slot + STRANGERS] = known + growth
+            self.strangers = cells[slot + STRANGERS] = known + growth
             begun = cells[slot] * self.limits.weight[0] - server_clock.high(cells, at)
             # what was used before anybody looked says nothing about how fast
             self._strange.add(cells, at, growth if before else 0.0, max(cells[CLEAR], cells[BORN], begun))

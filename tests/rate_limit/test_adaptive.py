@@ -237,3 +237,15 @@ def test_day():
     assert not limiter._check_daily_order_limit()
     server.clock.now += 86_400
     assert limiter._check_daily_order_limit()
+
+
+def test_log(caplog):
+    """A refusal and a stranger are worth a warning, each once."""
+    limiter, server = make()
+    fill(limiter, server, 10)
+    for _ in range(3):
+        fill(limiter, server, 400)
+    limiter.settle(limiter.reserve_blocking(kind="cancel"), 429, {"Retry-After": "5"})
+    texts = [record.getMessage() for record in caplog.records]
+    assert sum("somebody else" in text for text in texts) == 2
+    assert texts[-1] == "api.binance.com refused a request with 429: nothing leaves for 5.0 s"
