@@ -13,6 +13,7 @@ import click
 from exec_plugin.cli import logs
 from exec_plugin.cli.demo import demo
 from exec_plugin.cli.errors import Commands
+from exec_plugin.cli.limits import limits
 
 __all__ = ["main"]
 
@@ -22,6 +23,7 @@ Examples:
   exec-plugin demo --seed 7 --duration 12h --report result.html
   exec-plugin demo --recording ethusdt.gz --balance USDT=5000 --balance ETH=2
   exec-plugin -v --log-file demo.log demo --bot my_bot.py
+  exec-plugin limits --watch
 
 \b
 Shell completion (bash; also zsh and fish):
@@ -40,3 +42,4 @@ def main(verbose: int, log_file: Path | None) -> None:
 
 
 main.add_command(demo)
+main.add_command(limits)

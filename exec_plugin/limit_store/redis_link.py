@@ -206,7 +206,7 @@ class Link:
             # taking it from the pool, and a client around it, would cost a third of a round trip each time
             self._connection = pool.make_connection()
         except (ValueError, TypeError) as error:
-            raise ConfigError(f"{_masked(settings.url)} is no Redis URL: {error}") from error
+            raise ConfigError(f"{masked(settings.url)} is no Redis URL: {error}") from error
         self._process, self._used = 0, 0.0
 
     def exchange(
@@ -273,6 +273,7 @@ def _package() -> Any:
         raise ConfigError("a redis:// store needs the redis package: pip install 'exec-plugin[redis]'") from error
 
 
-def _masked(url: str) -> str:
+def masked(url: str) -> str:
+    """A URL without user and password."""
     parts = urlsplit(url)
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
