@@ -20,6 +20,8 @@ class RedisServer:
         with socket.create_server(("127.0.0.1", 0)) as found:
             self.port = found.getsockname()[1]
         self.url = f"redis://127.0.0.1:{self.port}/0"
+        # for stores: a busy machine is no Redis that is gone
+        self.store = f"{self.url}?timeout=2"
         self.start()
 
     def start(self):

@@ -51,7 +51,7 @@ def connect(client, server):
     stores = []
 
     def connect(options="", **arguments):
-        stores.append(RedisStore(server.url + options, "test", **arguments))
+        stores.append(RedisStore(server.store + options, "test", **arguments))
         return stores[-1]
 
     yield connect
@@ -91,7 +91,7 @@ def test_shared(connect):
 def test_budgets_apart(connect, server):
     """Budgets of other names, and under other prefixes, are others."""
     connect().update(add, 0, 1.0)
-    for store in (RedisStore(server.url, "other"), RedisStore(f"{server.url}?prefix=mine", "test")):
+    for store in (RedisStore(server.store, "other"), RedisStore(f"{server.store}&prefix=mine", "test")):
         assert store.update(read) == [0.0] * CELLS
         store.close()
 
@@ -139,7 +139,7 @@ def test_races(server, steps):
 
     with redis.Redis.from_url(server.url) as connection:
         connection.flushall()
-    stores = [RedisStore(server.url, "races") for _ in range(3)]
+    stores = [RedisStore(server.store, "races") for _ in range(3)]
     expected = [0.0] * CELLS
     for who, index, amount, other, times in steps:
         crossing = iter(range(times if other != who else 0))
@@ -160,7 +160,7 @@ def test_races(server, steps):
 
 def test_threads(connect):
     """Threads of several clients that all change the same cell lose nothing."""
-    stores = [connect("?timeout=5"), connect("?timeout=5")]
+    stores = [connect(), connect()]
 
     def work(store):
         for _ in range(100):
@@ -176,7 +176,7 @@ def test_threads(connect):
 
 def test_turn(connect, client):
     """Nobody writes before one whose turn it is, for as long as a turn lasts."""
-    slow, fast = connect("?timeout=5"), connect("?timeout=5")
+    slow, fast = connect(), connect()
     crossings = iter(range(3))
 
     def change(cells):
@@ -217,7 +217,7 @@ def test_clock(connect, client):
 def test_killed(mortal, caplog):
     """Without Redis the work goes on with a share, is warned of once, and what was known is there afterwards."""
     caplog.set_level(logging.INFO, LOGGER)
-    store = RedisStore(f"{mortal.url}?machines=4", "api.binance.com")
+    store = RedisStore(f"{mortal.store}&machines=4", "api.binance.com")
     store.update(add, 0, 1.0)
     assert (store.is_shared, store.share) == (True, 1.0)
     mortal.kill()
@@ -231,14 +231,14 @@ def test_killed(mortal, caplog):
     store._seeker.join()
     assert (store.is_shared, store.share) == (True, 1.0)
     assert store.update(add, 0, 1.0) == 52
-    assert RedisStore(mortal.url, "api.binance.com").update(read)[0] == 52
+    assert RedisStore(mortal.store, "api.binance.com").update(read)[0] == 52
     assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
 
 
 def test_spent_meanwhile(mortal):
     """Who comes back to a state that others changed takes it over, and keeps to its share for a while."""
     clock = Clock()
-    late, early = (RedisStore(f"{mortal.url}?hold=30", "test", clock=clock) for _ in range(2))
+    late, early = (RedisStore(f"{mortal.store}&hold=30", "test", clock=clock) for _ in range(2))
     late.update(add, 0, 1.0)
     mortal.kill()
     late.update(add, 0, 100.0)
@@ -256,7 +256,7 @@ def test_spent_meanwhile(mortal):
 def test_absent_at_start(mortal, caplog):
     """A store may be opened before Redis is there."""
     mortal.kill()
-    store = RedisStore(mortal.url, "test")
+    store = RedisStore(mortal.store, "test")
     assert store.update(add, 0, 1.0) == 1.0
     assert len(caplog.records) == 1
     mortal.start()
@@ -349,9 +349,9 @@ def test_password(connect, client, server):
     client.config_set("requirepass", "right")
     try:
         with pytest.raises(ConfigError, match="refuses this user or password") as caught:
-            RedisStore(server.url.replace("//", "//:wrong@"), "test")
+            RedisStore(server.store.replace("//", "//:wrong@"), "test")
         assert "wrong@" not in str(caught.value)
-        store = RedisStore(server.url.replace("//", "//:right@"), "test")
+        store = RedisStore(server.store.replace("//", "//:right@"), "test")
         assert store.update(add, 0, 1.0) == 1.0
         store.close()
     finally:
@@ -391,7 +391,7 @@ def test_light():
 
 def test_named(server):
     """A limiter's store may be named by its URL."""
-    store = open_store(server.url, "api.binance.com")
+    store = open_store(server.store, "api.binance.com")
     assert isinstance(store, RedisStore)
     assert store.name == "api.binance.com"
     store.close()
@@ -405,7 +405,7 @@ from exec_plugin.limit_store.shared_redis import RedisStore
 def add(cells):
     cells[0] += 1.0
     return cells[0]
-store = RedisStore({server.url!r}, "fork")
+store = RedisStore({server.store!r}, "fork")
 store.update(add)
 child = os.fork()
 for _ in range(100):

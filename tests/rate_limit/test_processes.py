@@ -37,7 +37,7 @@ async def run(store):
 def outcome(tmp_path_factory):
     """The same story with each store, at the same time: they wait most of it."""
     with redis_server() as server:
-        stores = (tmp_path_factory.mktemp("limits") / "budget", server.url)
+        stores = (tmp_path_factory.mktemp("limits") / "budget", server.store)
 
         async def all_of_them():
             return await asyncio.gather(*map(run, stores))

@@ -9,25 +9,33 @@ from importlib import import_module
 import pytest
 from limit_store.redis_server import redis_server
 
+from exec_plugin import rate_limit
 from exec_plugin.limit_store import state_path
 from exec_plugin.rate_limit import AdaptiveRateLimiter
 
 HOST = "api.binance.com"
+NOW = 28_333_333 * 60 + 20.0
 # the package's attribute of that name is the command
 command = import_module("exec_plugin.cli.limits")
 
 
 @pytest.fixture(autouse=True)
 def home(monkeypatch, tmp_path):
-    """A state folder of the test's own."""
+    """A state folder of the test's own, where it always is 20 s past a full minute."""
     monkeypatch.setenv("EXEC_PLUGIN_HOME", str(tmp_path))
+    monkeypatch.setattr(rate_limit, "AdaptiveRateLimiter", make)
     return tmp_path
+
+
+def make(**arguments):
+    """A limiter whose time stands still."""
+    return AdaptiveRateLimiter(clock=lambda: NOW, monotonic=lambda: 5000.0, **arguments)
 
 
 @pytest.fixture
 def limiter():
     """A limiter of another process, as it were, that has spent 1,500 of weight."""
-    limiter = AdaptiveRateLimiter()
+    limiter = make()
     spend(limiter, 1500, 1500)
     yield limiter
     limiter.close()
@@ -50,7 +58,7 @@ def watched(monkeypatch):
 
 def spend(limiter, used, weight=1, status=200, **headers):
     """A request that is answered with a counter."""
-    reservation = limiter.reserve_blocking(weight, max_wait=1)
+    reservation = limiter.reserve_blocking(weight, kind="cancel", max_wait=1)
     told = {name.replace("_", "-"): str(value) for name, value in headers.items()}
     limiter.settle(reservation, status, {"X-MBX-USED-WEIGHT-1M": str(used), **told})
 
@@ -87,7 +95,7 @@ def test_used(call, limiter):
 
 def test_in_flight(call, limiter):
     """What is on its way is shown behind what is used."""
-    flying = limiter.reserve_blocking(600)
+    flying = limiter.reserve_blocking(600, kind="cancel")
     line = row(call("limits").stdout, "weight")
     assert "600 in flight" in line
     assert sum(map(line.count, "▒+")) == command.BAR / 10
@@ -125,7 +133,7 @@ def test_other_host(call, limiter):
 def test_file(call, tmp_path):
     """A file may be named."""
     path = tmp_path / "mine"
-    limiter = AdaptiveRateLimiter(store=path)
+    limiter = make(store=path)
     spend(limiter, 300, 300)
     assert "300 of" in call("limits", "--store", path).stdout
     limiter.close()
@@ -147,11 +155,11 @@ def test_watch_json(call, watched):
     """With --json each look is one line, also before there is anything to see."""
     made = []
 
-    def make():
-        made.append(AdaptiveRateLimiter())
+    def spend_first():
+        made.append(make())
         spend(made[0], 10, 10)
 
-    watched.append(make)
+    watched.append(spend_first)
     looks = [json.loads(line) for line in call("limits", "--watch", "--json").stdout.splitlines()]
     assert [look["buckets"].get("weight", {}).get("used") for look in looks] == [None, 10]
     made[0].close()
@@ -167,12 +175,12 @@ def test_memory(call):
 def test_redis(call):
     """A budget in Redis is shown, without its password; no server is one line and exit code 2."""
     with redis_server() as server:
-        limiter = AdaptiveRateLimiter(store=server.url)
+        limiter = make(store=server.store)
         spend(limiter, 1200, 1200)
-        text = call("limits", "--store", server.url).stdout
+        text = call("limits", "--store", server.store).stdout
         assert "1,200 of" in row(text, "weight")
         limiter.close()
-    result = call("limits", "--store", server.url.replace("//", "//user:secret@"))
+    result = call("limits", "--store", server.store.replace("//", "//user:secret@"))
     assert result.exit_code == 2
     assert "nobody answers there" in result.stderr
     assert "secret" not in result.stderr + result.stdout
