@@ -135,5 +135,15 @@ class BalanceChange(NamedTuple):
     balances: Mapping[str, tuple[int, int]]
 
 
+class ListChange(NamedTuple):
+    """An order list was placed, changed or is done; ``legs`` are its orders as ``(order id, client id)``."""
+
+    seq: int
+    time: int
+    group: Any
+    status: str
+    legs: tuple[tuple[int, str], ...]
+
+
 #: What an outbox holds.
-Event = Execution | BalanceChange
+Event = Execution | BalanceChange | ListChange

@@ -71,10 +71,57 @@ def check_market_notional(symbol: Symbol, average: int, qty: int) -> None:
         raise _notional_failure(symbol, average, qty)
 
 
-def check_count(name: str, count: int, limit: int) -> None:
-    """MAX_NUM_ORDERS and its kin: one more open order than ``count``."""
-    if count >= limit:
-        raise FilterFailure(name, f"{count} are open and the limit is {limit}; cancel one first")
+def check_iceberg(symbol: Symbol, iceberg: int, qty: int) -> None:
+    """LOT_SIZE on the visible part of an iceberg, and ICEBERG_PARTS on the number of its parts."""
+    check_lot(symbol, iceberg)
+    parts = -(-qty // iceberg)
+    if parts > symbol.iceberg_parts:
+        least = -(-qty // symbol.iceberg_parts)
+        step = symbol.lot.step
+        raise FilterFailure(
+            "ICEBERG_PARTS",
+            f"{short_text(qty)} would show in {parts} parts of {short_text(iceberg)} and the limit is "
+            f"{symbol.iceberg_parts}; the smallest legal part is {short_text(-(-least // step) * step)}",
+        )
+
+
+def check_trailing(symbol: Symbol, above: bool, delta: int) -> None:
+    """TRAILING_DELTA, whose bounds depend on where the stop price lies."""
+    rule = symbol.trailing
+    low, high = (rule.least_above, rule.most_above) if above else (rule.least_below, rule.most_below)
+    if not low <= delta <= high:
+        raise FilterFailure(
+            "TRAILING_DELTA",
+            f"{delta} basis points are outside {low} to {high}; the nearest is {_nearest(delta, low, high)}",
+        )
+
+
+def _nearest(value: int, low: int, high: int) -> int:
+    return low if value < low else high
+
+
+def check_position(symbol: Symbol, position: int, qty: int) -> None:
+    """MAX_POSITION: what is held, is being bought and would be bought of the base asset."""
+    if position + qty > symbol.max_position:
+        room = max(symbol.max_position - position, 0)
+        raise FilterFailure(
+            "MAX_POSITION",
+            f"the position is {short_text(position)} {symbol.base} and the limit {short_text(symbol.max_position)}; "
+            f"{short_text(room)} can be bought",
+        )
+
+
+def check_asset(asset: str, amount: int, limit: int) -> None:
+    """MAX_ASSET: the most of an asset that one order may move."""
+    if amount > limit:
+        raise FilterFailure("MAX_ASSET", f"{short_text(amount)} {asset} is above the limit {short_text(limit)}")
+
+
+def check_count(name: str, count: int, limit: int, new: int = 1) -> None:
+    """MAX_NUM_ORDERS and its kin: so many more open orders than ``count``."""
+    if count + new > limit:
+        some = "one first" if new == 1 else f"some first: {new} would be added"
+        raise FilterFailure(name, f"{count} are open and the limit is {limit}; cancel {some}")
 
 
 def _notional_failure(symbol: Symbol, price: int, qty: int) -> FilterFailure:

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 from exec_plugin.core.errors import INSUFFICIENT_BALANCE, OrderRejected
 from exec_plugin.core.events import Fill
-from exec_plugin.core.orders import GENERATED
+from exec_plugin.core.orders import GENERATED, GENERATED_LIST, PENDING_NEW
 from exec_plugin.core.units import SCALE, short_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from exec_plugin.core.events import Amendment
-    from exec_plugin.core.orders import LiveOrder
+    from exec_plugin.core.orders import LiveOrder, OrderList
     from exec_plugin.core.symbols import Symbol
 
 
@@ -42,13 +42,13 @@ class Desk:
     """
     One account's orders and fills on one symbol, with the two balances they move.
 
-    ``orders`` holds all of them, oldest first; ``open`` those that can still trade, by id. ``net_base`` and
-    ``net_quote`` are what trading brought in or cost, before commissions.
+    ``orders`` holds all of them, oldest first; ``open`` those that can still trade, by id. ``lists`` are the open
+    order lists by id. ``net_base`` and ``net_quote`` are what trading brought in or cost, before commissions.
     """
 
     __slots__ = (
-        "account", "algo_open", "amendments", "base", "by_client_id", "net_base", "net_quote", "open", "orders", "quote", "records",
-        "symbol",
+        "account", "algo_open", "amendments", "base", "by_client_id", "lists", "net_base", "net_quote", "open", "orders",
+        "quote", "records", "symbol",
     )  # fmt: skip
 
     def __init__(self, account: Account, symbol: Symbol) -> None:
@@ -58,6 +58,7 @@ class Desk:
         self.quote = account.balance(symbol.quote)
         self.orders: list[LiveOrder] = []
         self.open: dict[int, LiveOrder] = {}
+        self.lists: dict[int, OrderList] = {}
         #: the fields of the fills; plain tuples of numbers are cheap to keep by the million
         self.records: list[tuple[Any, ...]] = []
         self.by_client_id: dict[str, LiveOrder] = {}
@@ -154,28 +155,48 @@ class Desk:
 
     @staticmethod
     def need(order: LiveOrder) -> int:
-        """What an open order locks: its unfilled base, or that at its limit (or stop) price in quote, rounded down."""
+        """
+        What an open order locks: its unfilled base, or that at its limit (or stop) price in quote, rounded down.
+
+        An order that waits for another one needs nothing yet.
+        """
+        if order.status == PENDING_NEW:
+            return 0
         remaining = order.qty - order.filled
-        return (order.price or order.stop) * remaining // SCALE if order.is_buy else remaining
+        return order.lock_price * remaining // SCALE if order.is_buy else remaining
+
+    @property
+    def icebergs(self) -> int:
+        """How many open orders hide a part of themselves."""
+        return sum(1 for order in self.open.values() if order.iceberg)
+
+    @property
+    def position(self) -> int:
+        """The base held and to be bought (filters.md, MAX_POSITION)."""
+        bought = sum(order.qty - order.filled for order in self.open.values() if order.is_buy)
+        return self.base.free + self.base.locked + bought
 
 
-def _id(order: LiveOrder) -> int:
-    return order.id
+def _id(item: LiveOrder | OrderList) -> int:
+    return item.id
 
 
 class Account:
     """
     One paper account.
 
-    ``desks`` hold its orders per symbol; ``touched`` collects the balances that changed since the last balance event.
+    ``desks`` hold its orders per symbol, ``lists`` all its order lists, oldest first; ``touched`` collects the balances
+    that changed since the last balance event.
     """
 
-    __slots__ = ("balances", "desks", "name", "touched", "updated")
+    __slots__ = ("balances", "desks", "lists", "lists_by_client_id", "name", "touched", "updated")
 
     def __init__(self, name: str, balances: Mapping[str, int] | None = None) -> None:
         self.name = name
         self.balances: dict[str, Balance] = {}
         self.desks: dict[str, Desk] = {}
+        self.lists: list[OrderList] = []
+        self.lists_by_client_id: dict[str, OrderList] = {}
         self.touched: dict[str, Balance] = {}
         self.updated = 0
         for asset, units in (balances or {}).items():
@@ -195,11 +216,31 @@ class Account:
             found = self.desks[symbol.name] = Desk(self, symbol)
         return found
 
+    def find_list(self, list_id: int | None = None, client_id: str = "") -> OrderList | None:
+        """The order list of an id or, without one, of a client id."""
+        if list_id is None:
+            if (named := self.lists_by_client_id.get(client_id)) is not None:
+                return named
+            text = client_id.removeprefix(GENERATED_LIST)
+            if text == client_id or not text.isascii() or not text.isdigit():
+                return None
+            found = self.find_list(int(text))
+            return found if found is not None and found.client_id == client_id else None
+        position = bisect_left(self.lists, list_id, key=_id)
+        found = self.lists[position] if position < len(self.lists) else None
+        return found if found is not None and found.id == list_id else None
+
+    @property
+    def open_lists(self) -> list[OrderList]:
+        """All open order lists, oldest first."""
+        found = [group for desk in self.desks.values() for group in desk.lists.values()]
+        return sorted(found, key=_id)
+
     @property
     def open_orders(self) -> list[LiveOrder]:
         """All open orders, oldest first."""
         found = [order for desk in self.desks.values() for order in desk.open.values()]
-        return sorted(found, key=lambda order: order.id)
+        return sorted(found, key=_id)
 
     def __repr__(self) -> str:
         return f"<Account {self.name!r} {list(self.balances.values())}>"

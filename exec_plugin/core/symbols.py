@@ -16,7 +16,7 @@ from exec_plugin.core.errors import ConfigError
 from exec_plugin.core.units import FAR, SCALE, parse_units, to_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
 #: Quote assets by which a bare name such as ``BTCUSDT`` is split, longest match first.
 QUOTES = (
@@ -114,6 +114,63 @@ class PercentRule:
     name: str = "PERCENT_PRICE_BY_SIDE"
 
 
+@frozen(slots=True)
+class TrailingRule:
+    """Bounds of ``trailingDelta`` in basis points, by where the stop price lies (TRAILING_DELTA)."""
+
+    least_above: int = 1
+    most_above: int = FAR
+    least_below: int = 1
+    most_below: int = FAR
+
+
+@frozen(slots=True)
+class ExchangeRules:
+    """
+    What an account may have open on the whole exchange, and move of an asset in one order (filters.md).
+
+    ``filters`` are the entries of ``exchangeInfo.exchangeFilters``, ``assets`` the MAX_ASSET limits in units.
+    """
+
+    filters: Sequence[Mapping[str, Any]] = ()
+    assets: Mapping[str, int] = field(factory=dict)
+    max_orders: int = FAR
+    max_algo_orders: int = FAR
+    max_icebergs: int = FAR
+    max_lists: int = FAR
+
+    @classmethod
+    def read(
+        cls, exchange_filters: Iterable[Mapping[str, Any]] = (), asset_filters: Iterable[Mapping[str, Any]] = ()
+    ) -> ExchangeRules:
+        """
+        Read entries of ``exchangeFilters``, and of the ``assetFilters`` that ``myFilters`` shows.
+
+        Raises:
+            ConfigError: for an entry that is none of filters.md, or lacks its number.
+        """
+        filters = [dict(entry) for entry in exchange_filters]
+        try:
+            counts = {_EXCHANGE_FILTERS[item["filterType"]][0]: int(item[_key(item)]) for item in filters}
+            assets = {str(item["asset"]): parse_units(str(item["limit"])) for item in asset_filters}
+        except (KeyError, TypeError, ValueError) as error:
+            msg = f"unreadable exchange or asset filter: {error!r}; known are {', '.join(_EXCHANGE_FILTERS)}, MAX_ASSET"
+            raise ConfigError(msg) from error
+        return cls(filters, assets, **counts)
+
+
+_EXCHANGE_FILTERS = {
+    "EXCHANGE_MAX_NUM_ORDERS": ("max_orders", "maxNumOrders"),
+    "EXCHANGE_MAX_NUM_ALGO_ORDERS": ("max_algo_orders", "maxNumAlgoOrders"),
+    "EXCHANGE_MAX_NUM_ICEBERG_ORDERS": ("max_icebergs", "maxNumIcebergOrders"),
+    "EXCHANGE_MAX_NUM_ORDER_LISTS": ("max_lists", "maxNumOrderLists"),
+}
+
+
+def _key(item: Mapping[str, Any]) -> str:
+    return _EXCHANGE_FILTERS[item["filterType"]][1]
+
+
 @frozen(slots=True, eq=False)
 class Symbol:
     """
@@ -136,6 +193,11 @@ class Symbol:
     max_orders: int = FAR
     max_algo_orders: int = FAR
     max_amends: int = FAR
+    max_icebergs: int = FAR
+    max_lists: int = FAR
+    max_position: int = FAR
+    iceberg_parts: int = FAR
+    trailing: TrailingRule = TrailingRule()
     filters: Mapping[str, Mapping[str, Any]] = field(factory=dict, repr=False)
 
     @classmethod
@@ -168,6 +230,17 @@ class Symbol:
         return dict(self.info)
 
 
+_COUNTS = {
+    "MAX_NUM_ORDERS": ("max_orders", "maxNumOrders"),
+    "MAX_NUM_ALGO_ORDERS": ("max_algo_orders", "maxNumAlgoOrders"),
+    "MAX_NUM_ORDER_AMENDS": ("max_amends", "maxNumOrderAmends"),
+    "MAX_NUM_ICEBERG_ORDERS": ("max_icebergs", "maxNumIcebergOrders"),
+    "MAX_NUM_ORDER_LISTS": ("max_lists", "maxNumOrderLists"),
+    "ICEBERG_PARTS": ("iceberg_parts", "limit"),
+}
+_TRAILING = ("minTrailingAboveDelta", "maxTrailingAboveDelta", "minTrailingBelowDelta", "maxTrailingBelowDelta")
+
+
 def _rules(filters: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     rules: dict[str, Any] = {
         "price": _lot(filters.get("PRICE_FILTER"), "minPrice", "maxPrice", "tickSize"),
@@ -176,12 +249,13 @@ def _rules(filters: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
         "notional": _notional(filters),
         "percent": _percent(filters),
     }
-    if "MAX_NUM_ORDERS" in filters:
-        rules["max_orders"] = int(filters["MAX_NUM_ORDERS"]["maxNumOrders"])
-    if "MAX_NUM_ALGO_ORDERS" in filters:
-        rules["max_algo_orders"] = int(filters["MAX_NUM_ALGO_ORDERS"]["maxNumAlgoOrders"])
-    if "MAX_NUM_ORDER_AMENDS" in filters:
-        rules["max_amends"] = int(filters["MAX_NUM_ORDER_AMENDS"]["maxNumOrderAmends"])
+    for name, (rule, key) in _COUNTS.items():
+        if name in filters:
+            rules[rule] = int(filters[name][key])
+    if (item := filters.get("MAX_POSITION")) is not None:
+        rules["max_position"] = parse_units(str(item["maxPosition"])) or FAR
+    if (item := filters.get("TRAILING_DELTA")) is not None:
+        rules["trailing"] = TrailingRule(*(int(item[key]) for key in _TRAILING))
     return rules
 
 
@@ -236,7 +310,7 @@ def default_symbol(
     filters: list[dict[str, Any]] = [
         {"filterType": "PRICE_FILTER", "minPrice": tick, "maxPrice": big, "tickSize": tick},
         {"filterType": "LOT_SIZE", "minQty": step, "maxQty": to_text(9_000_000 * SCALE), "stepSize": step},
-        {"filterType": "ICEBERG_PARTS", "limit": 10},
+        {"filterType": "ICEBERG_PARTS", "limit": 100},
         {"filterType": "MARKET_LOT_SIZE", "minQty": "0.00000000", "maxQty": big, "stepSize": "0.00000000"},
         {
             "filterType": "TRAILING_DELTA",

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 from exec_plugin.core.events import plain_levels
 from exec_plugin.core.matching.depth import DepthSide
 from exec_plugin.core.matching.resting import RestingSide, StopSide
+from exec_plugin.core.matching.trailing import Trails
 from exec_plugin.core.matching.views import Offer, side_view, trimmed
 from exec_plugin.core.orders import STOP_KINDS, UNSEEN
 from exec_plugin.core.tape import Tape
@@ -53,9 +54,9 @@ class Market:
     """
 
     __slots__ = (
-        "_fill_model", "_queue", "_sink", "_slippage", "ask", "ask_qty", "asks", "bid", "bid_qty", "bids",
+        "_fall", "_fill_model", "_queue", "_rise", "_sink", "_slippage", "ask", "ask_qty", "asks", "bid", "bid_qty", "bids",
         "buys", "last", "prevented", "quoted", "reached", "sells", "stops_above", "stops_below", "symbol", "taker_expires", "tape",
-        "trade_id", "update_id", "volume",
+        "trade_id", "trails", "update_id", "volume",
     )  # fmt: skip
 
     def __init__(
@@ -74,6 +75,9 @@ class Market:
         self.bids, self.asks = DepthSide(is_bid=True), DepthSide(is_bid=False)
         self.buys, self.sells = RestingSide(is_bid=True), RestingSide(is_bid=False)
         self.stops_above, self.stops_below = StopSide(above=True), StopSide(above=False)
+        self.trails = Trails()
+        # the nearest prices at which any stop has to be looked at
+        self._rise, self._fall = FAR, 0
         self.reached: deque[LiveOrder] = deque()
         self.tape = Tape()
         self.trade_id = 0
@@ -106,7 +110,7 @@ class Market:
         self.volume = volume
         if last:
             self.last = last
-            if last >= self.stops_above.nearest or last <= self.stops_below.nearest:
+            if last >= self._rise or last <= self._fall:
                 self._reach_stops(last)
                 self.run_stops()
 
@@ -166,7 +170,7 @@ class Market:
             tape.highest = price
         if len(records) >= 2 * tape.limit:
             tape.trim()
-        if price >= self.stops_above.nearest or price <= self.stops_below.nearest:
+        if price >= self._rise or price <= self._fall:
             self._reach_stops(price)
         return trade_id
 
@@ -196,8 +200,16 @@ class Market:
         return UNSEEN
 
     def arm(self, order: LiveOrder) -> None:
-        """Let an order wait for its stop price."""
-        (self.stops_above if self.waits_above(order) else self.stops_below).add(order)
+        """Let an order wait for its stop price, or follow the market from here."""
+        if order.trail is not None and not order.stop:
+            self.trails.track(order, order.trail, self.last, self._sink.now)
+        else:
+            (self.stops_above if self.waits_above(order) else self.stops_below).add(order)
+        self._guard_stops()
+
+    def _guard_stops(self) -> None:
+        self._rise = min(self.stops_above.nearest, self.trails.rise)
+        self._fall = max(self.stops_below.nearest, self.trails.fall)
 
     @staticmethod
     def waits_above(order: LiveOrder) -> bool:
@@ -209,15 +221,29 @@ class Market:
         if order.level is not None:
             (self.buys if order.is_buy else self.sells).remove(order)
         elif order.armed:
-            (self.stops_above if self.waits_above(order) else self.stops_below).remove(order)
+            if order.trail is not None and order.trail.since >= 0:
+                self.trails.remove(order)
+            else:
+                (self.stops_above if self.waits_above(order) else self.stops_below).remove(order)
+            self._guard_stops()
 
     def _reach_stops(self, price: int) -> None:
         # each print counts, also when the same event goes on to trade at other prices
-        above, below = self.stops_above, self.stops_below
+        above, below, trails = self.stops_above, self.stops_below, self.trails
+        if price >= trails.rise or price <= trails.fall:
+            self.reached.extend(trails.follow(price))
         while price >= above.nearest:
-            self.reached.append(above.pop())
+            self._reach(above.pop(), price)
         while price <= below.nearest:
-            self.reached.append(below.pop())
+            self._reach(below.pop(), price)
+        self._guard_stops()
+
+    def _reach(self, order: LiveOrder, price: int) -> None:
+        """A stop price was met: a trailing order begins to follow with this print, any other has triggered."""
+        if order.trail is None:
+            self.reached.append(order)
+        else:
+            self.trails.track(order, order.trail, price, self._sink.now)
 
     def run_stops(self) -> None:
         """Trigger every stop that a print has reached, also those that the triggered ones reach."""
@@ -276,14 +302,24 @@ class Market:
             queue = min(max(order.ahead - level.consumed, 0), left)
             level.consumed += queue
             left -= queue
-            part = min(order.qty - order.filled, left)
+            part = min(order.visible, left)
             if not part:
                 break
             left -= part
             public -= part
             alive -= part == order.qty - order.filled
+            shown = part == order.visible
             self._maker_fill(order, part)
+            if shown and order.level is level:
+                self._requeue(order, level)
         return public
+
+    def _requeue(self, order: LiveOrder, level: Level) -> None:
+        """The next slice of an iceberg goes behind all that is shown at its price."""
+        level.orders.remove(order)
+        level.orders.append(order)
+        if self._fill_model == "queue":
+            order.ahead = UNSEEN if level.shown == UNSEEN else level.consumed + max(level.shown - level.printed, 0)
 
     def _see(self, order: LiveOrder, level: Level) -> bool:
         """Give an order whose queue was unknown its position, if the touch now stands at its price."""
@@ -363,8 +399,15 @@ class Market:
     @staticmethod
     def _own_offers(side: RestingSide, limit: int) -> Iterator[tuple[int, int, LiveOrder, int]]:
         for level in side.until(limit):
+            hidden = []
             for order in level:
-                yield level.price, order.qty - order.filled, order, level.gap(order)
+                visible = order.visible
+                yield level.price, visible, order, level.gap(order)
+                if (rest := order.qty - order.filled - visible) > 0:
+                    hidden.append((rest, order))
+            for rest, order in hidden:
+                # what an iceberg hides comes after all that is shown
+                yield level.price, rest, order, FAR
 
     def _allowed(self, is_buy: bool, limit: int, account: object, stp: str) -> Iterator[Offer]:
         """
@@ -458,9 +501,12 @@ class Market:
                 if price in opposite.levels:
                     opposite.levels[price].consumed += qty
             else:
+                shown = maker.iceberg is not None and qty >= maker.visible
                 if qty == maker.qty - maker.filled:
                     opposite.remove(maker)
                 fill(maker, price, qty, trade_id, True)
+                if shown and maker.level is not None:
+                    self._requeue(maker, maker.level)
             fill(order, price, qty, trade_id, False)
 
     def _take_from_book(self, is_buy: bool, price: int, qty: int) -> None:

@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING
 from exec_plugin.core import filters
 from exec_plugin.core.errors import FilterFailure, OrderRejected, RequestRejected
 from exec_plugin.core.orders import FOK, LIMIT_MAKER, MARKET, PRICELESS, STOP_KINDS
+from exec_plugin.core.symbols import ExchangeRules
 from exec_plugin.core.units import FAR, SCALE, short_text
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from exec_plugin.core.ledger import Desk
     from exec_plugin.core.matching import Market, Offer
     from exec_plugin.core.orders import LiveOrder
@@ -22,39 +25,125 @@ def average(market: Market, minutes: int, now: int) -> int:
     return (market.tape.average(minutes, now) if minutes else 0) or market.last
 
 
-def check_rules(market: Market, desk: Desk, order: LiveOrder) -> None:
+def check_rules(market: Market, order: LiveOrder, *, sized: bool = True) -> None:
     """
-    Every rule that does not depend on the account's money.
+    Every rule that depends neither on the account's money nor on its other orders.
+
+    Args:
+        market: where the order shall work.
+        order: what is asked for, pegged to its price where it has one now.
+        sized: whether its quantity is known yet.
 
     Raises:
         FilterFailure, OrderRejected: the first rule that is not met.
     """
     symbol = market.symbol
-    kind, price, stop = order.kind, order.price, order.stop
+    kind, price, peg = order.kind, order.price, order.peg
     if symbol.status != "TRADING":
         raise OrderRejected("Market is closed.", f"{symbol.name} is {symbol.status}")
     if price:
-        filters.check_price(symbol, price)
-        if symbol.percent is not None:
-            _check_percent(market, order)
-    if stop:
-        filters.check_price(symbol, stop)
-    if not order.quote_qty:
-        filters.check_lot(symbol, order.qty)
-    if kind == MARKET:
-        _check_market(market, order)
-    elif not price and kind not in PRICELESS:
-        raise RequestRejected(-1102, _MISSING.format("price"))
-    else:
-        filters.check_notional(symbol, price or stop, order.qty)
-    if len(desk.open) >= symbol.max_orders:
-        filters.check_count("MAX_NUM_ORDERS", len(desk.open), symbol.max_orders)
+        check_limit(market, order, price)
+    if peg is not None and peg.given and peg.given != price:
+        check_limit(market, order, peg.given)
     if kind in STOP_KINDS:
-        _check_stop(market, desk, order)
+        _check_trigger(market, order)
+    if sized:
+        _check_size(market, order)
 
 
-def _check_percent(market: Market, order: LiveOrder) -> None:
-    symbol, price, tape = market.symbol, order.price, market.tape
+def check_limit(market: Market, order: LiveOrder, price: int) -> None:
+    """
+    PRICE_FILTER and PERCENT_PRICE(_BY_SIDE) on a limit price.
+
+    Raises:
+        FilterFailure: when it breaks one.
+    """
+    filters.check_price(market.symbol, price)
+    if market.symbol.percent is not None:
+        _check_percent(market, order, price)
+
+
+def _check_trigger(market: Market, order: LiveOrder) -> None:
+    if order.trail is not None:
+        filters.check_trailing(market.symbol, market.waits_above(order), order.trail.delta)
+    elif not order.stop:
+        raise RequestRejected(-1102, _MISSING.format("stopPrice"))
+    if order.stop:
+        filters.check_price(market.symbol, order.stop)
+
+
+def _check_size(market: Market, order: LiveOrder) -> None:
+    symbol, qty = market.symbol, order.qty
+    if not order.quote_qty:
+        filters.check_lot(symbol, qty)
+    if order.iceberg:
+        if order.iceberg >= qty:
+            hint = f"the visible part {short_text(order.iceberg)} must be less than the whole {short_text(qty)}"
+            raise OrderRejected("IcebergQty exceeds QTY.", hint)
+        filters.check_iceberg(symbol, order.iceberg, qty)
+    if order.kind == MARKET:
+        _check_market(market, order)
+        return
+    price = order.price
+    if not price and order.kind not in PRICELESS and order.peg is None:
+        raise RequestRejected(-1102, _MISSING.format("price"))
+    # what has neither limit nor stop price follows the market from where it is
+    if value_at := price or order.stop or market.last:
+        filters.check_notional(symbol, value_at, qty)
+
+
+def check_room(rules: ExchangeRules, market: Market, desk: Desk, orders: Sequence[LiveOrder]) -> None:
+    """
+    The filters that count: whether the account may have these orders open as well.
+
+    Raises:
+        FilterFailure: when it may not.
+    """
+    symbol, new = desk.symbol, len(orders)
+    if len(desk.open) + new > symbol.max_orders:
+        filters.check_count("MAX_NUM_ORDERS", len(desk.open), symbol.max_orders, new)
+    algos = icebergs = 0
+    for order in orders:
+        algos += order.kind in STOP_KINDS
+        icebergs += bool(order.iceberg)
+        if order.is_buy and symbol.max_position != FAR:
+            filters.check_position(symbol, desk.position, order.qty)
+    if algos:
+        filters.check_count("MAX_NUM_ALGO_ORDERS", desk.algo_open, symbol.max_algo_orders, algos)
+    if icebergs and symbol.max_icebergs != FAR:
+        filters.check_count("MAX_NUM_ICEBERG_ORDERS", desk.icebergs, symbol.max_icebergs, icebergs)
+    if rules is not NO_RULES:
+        _check_exchange(rules, desk, len(orders), algos, icebergs)
+        for order in orders:
+            _check_assets(rules, market, order)
+
+
+def _check_exchange(rules: ExchangeRules, desk: Desk, new: int, algos: int, icebergs: int) -> None:
+    desks = desk.account.desks.values()
+    filters.check_count("EXCHANGE_MAX_NUM_ORDERS", sum(len(each.open) for each in desks), rules.max_orders, new)
+    if algos:
+        open_ones = sum(each.algo_open for each in desks)
+        filters.check_count("EXCHANGE_MAX_NUM_ALGO_ORDERS", open_ones, rules.max_algo_orders, algos)
+    if icebergs:
+        open_ones = sum(each.icebergs for each in desks)
+        filters.check_count("EXCHANGE_MAX_NUM_ICEBERG_ORDERS", open_ones, rules.max_icebergs, icebergs)
+
+
+def _check_assets(rules: ExchangeRules, market: Market, order: LiveOrder) -> None:
+    symbol = market.symbol
+    if (limit := rules.assets.get(symbol.base)) is not None:
+        filters.check_asset(symbol.base, order.qty, limit)
+    if (limit := rules.assets.get(symbol.quote)) is not None:
+        value = order.quote_qty or (order.lock_price or market.last) * order.qty // SCALE
+        filters.check_asset(symbol.quote, value, limit)
+
+
+#: No limits beyond those of the symbols.
+NO_RULES = ExchangeRules()
+
+
+def _check_percent(market: Market, order: LiveOrder, price: int) -> None:
+    symbol, tape = market.symbol, market.tape
     rule = symbol.percent
     assert rule is not None  # noqa: S101 - asked before; spares every order without the filter a call
     up, down = (rule.bid_up, rule.bid_down) if order.is_buy else (rule.ask_up, rule.ask_down)
@@ -63,12 +152,15 @@ def _check_percent(market: Market, order: LiveOrder) -> None:
         filters.check_percent(symbol, order.is_buy, price, average(market, rule.avg_minutes, order.time))
 
 
-def _check_stop(market: Market, desk: Desk, order: LiveOrder) -> None:
-    if not order.stop:
-        raise RequestRejected(-1102, _MISSING.format("stopPrice"))
-    filters.check_count("MAX_NUM_ALGO_ORDERS", desk.algo_open, market.symbol.max_algo_orders)
+def check_stop(market: Market, order: LiveOrder) -> None:
+    """
+    Whether a stop order would wait at all.
+
+    Raises:
+        OrderRejected: when the last price has reached its stop price already.
+    """
     last, stop = market.last, order.stop
-    if last and (last >= stop if market.waits_above(order) else last <= stop):
+    if last and stop and (last >= stop if market.waits_above(order) else last <= stop):
         raise OrderRejected(
             "Order would trigger immediately.",
             f"the last price is {short_text(last)} and the stop price {short_text(stop)}",
@@ -98,7 +190,7 @@ def plan(market: Market, desk: Desk, order: LiveOrder) -> list[Offer]:
     Raises:
         OrderRejected: when it cannot, or the order may not trade as it would.
     """
-    is_buy, kind, qty, price = order.is_buy, order.kind, order.qty, order.price
+    is_buy, kind, qty = order.is_buy, order.kind, order.qty
     if kind == MARKET:
         if order.quote_qty:
             return _plan_quote(market, desk, order)
@@ -109,15 +201,25 @@ def plan(market: Market, desk: Desk, order: LiveOrder) -> list[Offer]:
             desk.require(is_buy, qty)
             offers = market.plan(is_buy, 0, qty, desk.account, order.stp)
         return offers
-    desk.require(is_buy, (price or order.stop) * qty // SCALE if is_buy else qty)
-    if order.stop:
+    desk.require(is_buy, order.lock_price * qty // SCALE if is_buy else qty)
+    if kind in STOP_KINDS:
         return []
     if kind == LIMIT_MAKER:
-        if next(market.offers(is_buy, price), None) is not None:
-            raise OrderRejected("Order would immediately match and take.", _touch_hint(market, is_buy=is_buy))
+        check_maker(market, order)
         market.forget_prevention()
         return []
     return within_limit(market, order, qty)
+
+
+def check_maker(market: Market, order: LiveOrder) -> None:
+    """
+    Whether an order would rest.
+
+    Raises:
+        OrderRejected: when it would trade at once.
+    """
+    if next(market.offers(order.is_buy, order.price), None) is not None:
+        raise OrderRejected("Order would immediately match and take.", _touch_hint(market, is_buy=order.is_buy))
 
 
 def within_limit(market: Market, order: LiveOrder, qty: int) -> list[Offer]:

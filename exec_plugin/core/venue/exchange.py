@@ -6,7 +6,14 @@ from random import Random
 from typing import TYPE_CHECKING, Any
 
 from exec_plugin.core import filters
-from exec_plugin.core.errors import AmendRejected, CancelRejected, ConfigError, OrderRejected, RequestRejected
+from exec_plugin.core.errors import (
+    AmendRejected,
+    CancelRejected,
+    ConfigError,
+    OrderRejected,
+    RequestRejected,
+    VenueError,
+)
 from exec_plugin.core.events import BOOK, DEPTH, QUOTE, TRADE, Amendment, Fill
 from exec_plugin.core.fill_models import FILL_MODELS, BinanceFees, NoSlippage, ProportionalQueue
 from exec_plugin.core.ledger import Account, Desk
@@ -19,12 +26,29 @@ from exec_plugin.core.orders import (
     FOK,
     GTC,
     PARTIALLY_FILLED,
+    PENDING_NEW,
     PRICELESS,
+    STOP_KINDS,
+    UPDATED,
     LiveOrder,
+    Peg,
+    Trail,
 )
 from exec_plugin.core.units import FAR, SCALE, short_text
-from exec_plugin.core.venue.admission import affordable, check_rules, cost, plan, within_limit
+from exec_plugin.core.venue.admission import (
+    NO_RULES,
+    affordable,
+    check_limit,
+    check_room,
+    check_rules,
+    check_stop,
+    cost,
+    plan,
+    within_limit,
+)
+from exec_plugin.core.venue.lists import Lists
 from exec_plugin.core.venue.outbox import Outbox
+from exec_plugin.core.venue.pegging import peg_to_book
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -32,11 +56,12 @@ if TYPE_CHECKING:
     from exec_plugin.core.events import Row
     from exec_plugin.core.fill_models import FeeModel, QueueModel, SlippageModel
     from exec_plugin.core.matching import Offer
-    from exec_plugin.core.symbols import Symbol
+    from exec_plugin.core.symbols import ExchangeRules, Symbol
 
 NO_LIQUIDITY = "INSUFFICIENT_LIQUIDITY"
 UNFILLED_IOC = "UNFILLED_IOC_QUANTITY_EXPIRED"
 UNFILLED_FOK = "UNFILLED_FOK_ORDER_EXPIRED"
+REJECTED = "REJECTED"
 
 _NO_CHANGE = "The requested action would change no state; rejecting."
 #: How many names a message lists before it counts the rest.
@@ -53,6 +78,7 @@ class Venue:
         seed: of ``rng``, the only source of chance.
         fees, queue, slippage: the models of ``core.fill_models``; bound here, never looked up again.
         fill_model: ``queue``, ``touch`` or ``through``.
+        rules: what an account may have open on the whole exchange.
 
     Raises:
         ConfigError: for an unknown fill model or a symbol given twice.
@@ -68,6 +94,7 @@ class Venue:
         queue: QueueModel | None = None,
         slippage: SlippageModel | None = None,
         fill_model: str = "queue",
+        rules: ExchangeRules = NO_RULES,
     ) -> None:
         if fill_model not in FILL_MODELS:
             msg = f"fill_model {fill_model!r} is none of {', '.join(FILL_MODELS)}"
@@ -80,11 +107,13 @@ class Venue:
         self.queue = queue or ProportionalQueue()
         self.slippage = slippage or NoSlippage()
         self.fill_model = fill_model
+        self.rules = rules
         self.markets: dict[str, Market] = {}
         self.accounts: dict[str, Account] = {}
         self.outbox = Outbox()
         self.listeners = self.outbox.listeners
         self.order_id = 0
+        self.lists = Lists(self)
         for symbol in symbols:
             self.list_symbol(symbol)
 
@@ -182,7 +211,7 @@ class Venue:
 
     # ------------------------------------------------------------------ orders
 
-    def place(
+    def draft(  # noqa: PLR0913 - an order has that many sides
         self,
         account: Account,
         symbol: str,
@@ -196,10 +225,13 @@ class Venue:
         quote_qty: int = 0,
         client_id: str = "",
         stp: str = "NONE",
+        trailing: int = 0,
+        iceberg: int | None = None,
+        peg: Peg | None = None,
         extra: dict[str, Any] | None = None,
     ) -> LiveOrder:
         """
-        Place an order; all that follows from it at once has happened when this returns.
+        An order as it would be placed; nothing is checked and nothing changes.
 
         Args:
             account: who places it.
@@ -213,36 +245,68 @@ class Venue:
             quote_qty: for MARKET orders by value instead of ``qty``.
             client_id: the caller's id, unique among his open orders; generated when empty.
             stp: self-trade prevention mode.
+            trailing: how far a stop order follows the market, in basis points; 0 for a fixed stop price.
+            iceberg: the most that the book shows of it; None or 0 for all.
+            peg: where its limit price comes from instead.
             extra: what the protocol wants to remember with the order.
+
+        Raises:
+            RequestRejected: -1121 when the symbol is not listed.
+        """
+        market = self.markets.get(symbol) or self.market(symbol)
+        desk = account.desks.get(symbol) or account.desk(market.symbol)
+        order = LiveOrder(0, client_id, desk, market.symbol, is_buy, kind, tif, qty, price, self.now)
+        order.stop = stop
+        order.quote_qty = quote_qty
+        order.stp = stp
+        order.iceberg = iceberg
+        order.extra = extra
+        if trailing:
+            order.trail = trail = Trail(trailing)
+            trail.bound = trail.above(stop or market.last)
+        if peg is not None:
+            peg.given = price
+            order.peg = peg
+        return order
+
+    def place(
+        self, account: Account, symbol: str, is_buy: bool, kind: str, qty: int = 0, price: int = 0, **options: Any
+    ) -> LiveOrder:
+        """
+        Place an order, described as in ``draft``; all that follows from it at once has happened when this returns.
 
         Raises:
             FilterFailure: a trading rule is not met.
             OrderRejected: the matching engine refuses it. Nothing has changed in either case.
         """
-        market = self.markets.get(symbol) or self.market(symbol)
-        desk = account.desks.get(symbol) or account.desk(market.symbol)
-        order = LiveOrder(self.order_id + 1, client_id, desk, market.symbol, is_buy, kind, tif, qty, price, self.now)
-        order.stop = stop
-        order.quote_qty = quote_qty
-        order.stp = stp
-        order.extra = extra
+        order = self.draft(account, symbol, is_buy, kind, qty, price, **options)
+        market, desk = self.markets[symbol], order.desk
         offers = self._admit(market, desk, order)
-        self.order_id += 1
-        desk.remember(order)
-        if stop:
+        self.enter(market, order, offers)
+        if market.reached:
+            market.run_stops()
+        if self.outbox.events:
+            self.outbox.deliver(self.now)
+        return order
+
+    def enter(self, market: Market, order: LiveOrder, offers: list[Offer]) -> None:
+        """Number an admitted order and start it."""
+        self.order_id = order.id = self.order_id + 1
+        order.desk.remember(order)
+        self.start(market, order, offers)
+
+    def start(self, market: Market, order: LiveOrder, offers: list[Offer]) -> None:
+        """Let an order that has its id trade what was planned, rest or wait."""
+        desk: Desk = order.desk
+        if order.kind in STOP_KINDS:
             self._wait_for_stop(market, desk, order)
         else:
             if self.listeners:
                 self.outbox.report(self.now, "NEW", order)
             self._work(market, desk, order, offers)
-            if market.reached:
-                market.run_stops()
-        if self.outbox.events:
-            self.outbox.deliver(self.now)
-        return order
 
     def check(
-        self, account: Account, symbol: str, is_buy: bool, kind: str, qty: int = 0, price: int = 0, **rest: Any
+        self, account: Account, symbol: str, is_buy: bool, kind: str, qty: int = 0, price: int = 0, **options: Any
     ) -> None:
         """
         Check an order as ``place`` would, and change nothing.
@@ -250,29 +314,31 @@ class Venue:
         Raises:
             FilterFailure, OrderRejected: as ``place`` would.
         """
-        market = self.market(symbol)
-        desk = account.desk(market.symbol)
-        order = LiveOrder(
-            0, rest.get("client_id", ""), desk, market.symbol, is_buy, kind, rest.get("tif", GTC), qty, price, self.now
-        )
-        order.stop, order.quote_qty = rest.get("stop", 0), rest.get("quote_qty", 0)
-        order.stp = rest.get("stp", "NONE")
-        self._admit(market, desk, order)
+        order = self.draft(account, symbol, is_buy, kind, qty, price, **options)
+        self._admit(self.markets[symbol], order.desk, order)
 
-    @staticmethod
-    def _admit(market: Market, desk: Desk, order: LiveOrder) -> list[Offer]:
+    def _admit(self, market: Market, desk: Desk, order: LiveOrder) -> list[Offer]:
         """Check an order and answer what it trades at once; a quantity by value is fixed here."""
         if order.given_id and desk.is_used(order.given_id):
             raise OrderRejected("Duplicate order sent.", f"an open order has the client id {order.given_id!r}")
-        check_rules(market, desk, order)
+        if order.peg is not None and order.kind not in STOP_KINDS:
+            peg_to_book(market, order, order.peg)
+        check_rules(market, order)
+        if not order.quote_qty:
+            check_room(self.rules, market, desk, (order,))
+        if order.kind in STOP_KINDS:
+            check_stop(market, order)
         offers = plan(market, desk, order)
         if order.quote_qty:
             order.qty = sum(offer[1] for offer in offers)
+            check_room(self.rules, market, desk, (order,))
         return offers
 
     def _wait_for_stop(self, market: Market, desk: Desk, order: LiveOrder) -> None:
-        order.working_since = -1
-        desk.algo_open += 1
+        # counted once: an order list counts its pending orders when it is placed
+        if order.working_since >= 0:
+            order.working_since = -1
+            desk.algo_open += 1
         desk.keep_open(order)
         desk.lock(order)
         market.arm(order)
@@ -288,20 +354,20 @@ class Venue:
         if offers:
             market.take(order, offers)
         for maker in prevented:
-            self._close(maker, EXPIRED_IN_MATCH, "TRADE_PREVENTION")
+            self.close(maker, EXPIRED_IN_MATCH, "TRADE_PREVENTION")
         if order.filled == order.qty:
             return
         if taker_expires:
-            self._close(order, EXPIRED_IN_MATCH, "TRADE_PREVENTION")
+            self.close(order, EXPIRED_IN_MATCH, "TRADE_PREVENTION")
         else:
             self._keep_rest(market, desk, order)
 
     def _keep_rest(self, market: Market, desk: Desk, order: LiveOrder) -> None:
         """Rest or expire what could not be executed at once."""
         if order.kind in PRICELESS:
-            self._close(order, EXPIRED, "EXPIRED", reason=NO_LIQUIDITY)
+            self.close(order, EXPIRED, "EXPIRED", reason=NO_LIQUIDITY)
         elif order.tif != GTC:
-            self._close(order, EXPIRED, "EXPIRED", reason=UNFILLED_FOK if order.tif == FOK else UNFILLED_IOC)
+            self.close(order, EXPIRED, "EXPIRED", reason=UNFILLED_FOK if order.tif == FOK else UNFILLED_IOC)
         else:
             desk.keep_open(order)
             desk.lock(order)
@@ -309,11 +375,20 @@ class Venue:
             self.outbox.touch(desk, self.now)
 
     def trigger(self, order: LiveOrder) -> None:
-        """A stop order starts to work: it trades, rests or expires."""
+        """A stop order starts to work: it trades, rests or expires; a pending one is placed."""
+        if not order.is_open:
+            return
         desk: Desk = order.desk
         market = self.markets[order.symbol.name]
-        order.working_since = order.updated = self.now
+        if order.status == PENDING_NEW:
+            self.lists.release(market, order)
+            return
         desk.algo_open -= 1
+        order.working_since = order.updated = self.now
+        if order.group is not None:
+            self.lists.triggered(order)
+        if order.peg is not None and not self._peg_again(market, order, order.peg):
+            return
         if order.price:
             offers = within_limit(market, order, order.remaining)
         else:
@@ -323,25 +398,46 @@ class Venue:
         self.outbox.report(self.now, "NEW", order)
         self._work(market, desk, order, offers)
 
+    def _peg_again(self, market: Market, order: LiveOrder, peg: Peg) -> bool:
+        """Peg a triggered order to the book as it is now; what it cannot be pegged to expires it."""
+        desk: Desk = order.desk
+        try:
+            peg_to_book(market, order, peg)
+            check_limit(market, order, order.price)
+            filters.check_notional(order.symbol, order.price, order.remaining)
+            desk.require(order.is_buy, desk.need(order) - order.locked)
+        except VenueError:
+            order.price = peg.given
+            self.close(order, EXPIRED, "EXPIRED", reason=REJECTED)
+            return False
+        return True
+
     def cancel(self, order: LiveOrder, cancel_id: str = "") -> LiveOrder:
         """
-        Cancel an open order; ``cancel_id`` is the client's id of the cancel itself.
+        Cancel an open order and all others of its list; ``cancel_id`` is the client's id of the cancel itself.
 
         Raises:
             CancelRejected: when it is no longer open; nothing changes then.
         """
         if order.id not in order.desk.open:
             raise CancelRejected(hint=f"order {order.id} is {order.status}")
-        self._close(order, CANCELED, "CANCELED", cancel_id=cancel_id)
+        self._cancel(order, cancel_id)
         if self.outbox.events:
             self.outbox.deliver(self.now)
         return order
+
+    def _cancel(self, order: LiveOrder, cancel_id: str) -> None:
+        if order.group is not None:
+            self.lists.cancel(order.group, cancel_id)
+        else:
+            self.close(order, CANCELED, "CANCELED", cancel_id=cancel_id)
 
     def cancel_all(self, account: Account, symbol: str, cancel_id: str = "") -> list[LiveOrder]:
         """Cancel every open order of an account on a symbol; answers them, oldest first."""
         orders = list(account.desk(self.market(symbol).symbol).open.values())
         for order in orders:
-            self._close(order, CANCELED, "CANCELED", cancel_id=cancel_id)
+            if order.is_open:
+                self._cancel(order, cancel_id)
         self.outbox.deliver(self.now)
         return orders
 
@@ -354,34 +450,52 @@ class Venue:
             FilterFailure: when the new quantity breaks a rule; the order stays as it was in either case.
         """
         desk: Desk = order.desk
-        symbol = order.symbol
         if order.id not in desk.open:
             raise AmendRejected("Unknown order sent.", f"order {order.id} is {order.status}")
-        if qty > order.qty:
-            raise AmendRejected("Order amend (quantity increase) is not supported.")
-        if qty == order.qty or qty <= order.filled:
-            raise AmendRejected(_NO_CHANGE, f"{short_text(order.filled)} of {short_text(order.qty)} is filled")
-        filters.check_lot(symbol, qty)
-        filters.check_notional(symbol, order.price or order.stop, qty)
+        group = order.group
+        other = group.sibling(order) if group is not None else None
+        changed = [order] if other is None or not other.is_open else [order, other]
+        self._check_amend(order, qty, changed)
         earlier = desk.amendments.setdefault(order.id, [])
-        if len(earlier) >= symbol.max_amends:
+        if len(earlier) >= order.symbol.max_amends:
             raise AmendRejected("Filter failure: MAX_NUM_ORDER_AMENDS", f"{len(earlier)} amendments is the most")
         old_id, old_qty = order.client_id, order.qty
-        order.qty = qty
-        order.updated = self.now
-        desk.lock(order)
+        for each in changed:
+            each.qty = qty
+            each.updated = self.now
+        if group is not None and len(changed) > 1:
+            self.lists.lock_pair(group)
+        else:
+            desk.lock(order)
         if client_id != old_id:
             desk.rename(order, client_id)
         self.outbox.touch(desk, self.now)
         self.outbox.report(self.now, "REPLACED", order, cancel_id=client_id)
         amendment = Amendment(self.outbox.seq, self.now, old_id, client_id, old_qty, qty)
         earlier.append(amendment)
+        for each in changed[1:]:
+            self.outbox.report(self.now, "REPLACED", each)
+        if group is not None and client_id != old_id:
+            self.outbox.report_list(self.now, group, UPDATED)
         self.outbox.deliver(self.now)
         return amendment
 
-    def _close(self, order: LiveOrder, status: str, kind: str, *, reason: str = "", cancel_id: str = "") -> None:
+    def _check_amend(self, order: LiveOrder, qty: int, changed: list[LiveOrder]) -> None:
+        self.lists.check_amend(order)
+        if qty > order.qty:
+            raise AmendRejected("Order amend (quantity increase) is not supported.")
+        if qty == order.qty or qty <= order.filled:
+            raise AmendRejected(_NO_CHANGE, f"{short_text(order.filled)} of {short_text(order.qty)} is filled")
+        filters.check_lot(order.symbol, qty)
+        last = self.markets[order.symbol.name].last
+        for each in changed:
+            if value_at := each.price or each.stop or last:
+                filters.check_notional(each.symbol, value_at, qty)
+
+    def close(self, order: LiveOrder, status: str, kind: str, *, reason: str = "", cancel_id: str = "") -> None:
+        """Take an open order out of the market, and what it locked back to its account."""
         desk: Desk = order.desk
-        if order.armed:
+        if order.is_algo:
             desk.algo_open -= 1
         self.markets[order.symbol.name].withdraw(order)
         order.status = status
@@ -392,6 +506,8 @@ class Venue:
             self.outbox.touch(desk, self.now)
         desk.open.pop(order.id, None)
         self.outbox.report(self.now, kind, order, reason=reason, cancel_id=cancel_id)
+        if order.group is not None:
+            self.lists.left(order)
 
     # ------------------------------------------------------------------ money
 
@@ -400,6 +516,9 @@ class Venue:
         desk: Desk = order.desk
         symbol = order.symbol
         is_buy = order.is_buy
+        group = order.group
+        if group is not None:
+            self.lists.touched(order)
         quote = price * qty // SCALE
         order.filled = filled = order.filled + qty
         order.quote_filled += quote
@@ -418,6 +537,8 @@ class Venue:
             desk.set_aside(order, order.locked - quote)
         # last, so that a commission in the asset that is spent finds only what is left of it
         fee, payer = self.fees.commission(desk, qty if is_buy else quote, is_maker, is_buy)
+        if group is not None and group.pays and order is group.working:
+            self.lists.keep_received(group, qty, fee, payer)
         payer.free -= fee
         payer.fees += fee
         order.updated = self.now
@@ -435,6 +556,8 @@ class Venue:
             if payer is not base and payer is not cash:
                 desk.account.touched[payer.asset] = payer
             self.outbox.report(self.now, "TRADE", order, Fill(*record))
+        if group is not None:
+            self.lists.filled(order)
 
     def convert(self, units: int, asset: str, into: str) -> int | None:
         """The value of units of one asset in another at the last prices, by one market or two; None without any."""

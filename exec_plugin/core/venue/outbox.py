@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from exec_plugin.core.events import BalanceChange, Execution
+from exec_plugin.core.events import BalanceChange, Execution, ListChange
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from exec_plugin.core.events import Event, Fill
     from exec_plugin.core.ledger import Account, Desk
-    from exec_plugin.core.orders import LiveOrder
+    from exec_plugin.core.orders import LiveOrder, OrderList
 
 
 class Outbox:
@@ -53,7 +53,7 @@ class Outbox:
         self.seq += 1
         if not self.listeners:
             return
-        working = order.is_open and not order.armed
+        working = order.is_open and order.working_since >= 0
         self.events.append(
             Execution(
                 self.seq,
@@ -69,6 +69,14 @@ class Outbox:
                 cancel_id,
             )
         )
+
+    def report_list(self, now: int, group: OrderList, status: str) -> None:
+        """Add a report about an order list as it stands."""
+        self.seq += 1
+        group.time = now
+        if self.listeners:
+            legs = tuple((order.id, order.client_id) for order in group.legs)
+            self.events.append(ListChange(self.seq, now, group, status, legs))
 
     def deliver(self, now: int) -> None:
         """
