@@ -142,7 +142,7 @@ _NEW_ORDER = {
     "strategyType": "int",
     "stopPrice": "price",
     "trailingDelta": "long",
-    "icebergQty": "quantity",
+    "icebergQty": "iceberg",
     "newOrderRespType": "resp_type",
     "selfTradePreventionMode": "stp",
     "pegPriceType": "text",
@@ -171,7 +171,7 @@ def _leg(prefix: str, **more: str) -> dict[str, str]:
         "Type": "order_type!",
         "ClientOrderId": "client_id",
         "Price": "price",
-        "IcebergQty": "quantity",
+        "IcebergQty": "iceberg",
         "TimeInForce": "tif",
         "StrategyId": "long",
         "StrategyType": "int",
@@ -204,7 +204,7 @@ _OLD_OCO = {
         leg + name: kind
         for leg in ("limit", "stop")
         for name, kind in (
-            ("ClientOrderId", "client_id"), ("StrategyId", "long"), ("StrategyType", "int"), ("IcebergQty", "quantity"),
+            ("ClientOrderId", "client_id"), ("StrategyId", "long"), ("StrategyType", "int"), ("IcebergQty", "iceberg"),
         )
     },
 }  # fmt: skip
@@ -286,14 +286,6 @@ _ROWS = (
     Endpoint("GET", "/api/v3/account", "account.status", 20, SIGNED, {"omitZeroBalances": "bool"}),
     Endpoint("GET", "/api/v3/account/commission", "account.commission", 20, SIGNED, _SYMBOL),
     Endpoint("GET", "/api/v3/rateLimit/order", "account.rateLimits.orders", 40, SIGNED, {}),
-    # outside the spot documents, but ccxt asks it for a symbol's fees
-    Endpoint("GET", "/sapi/v1/asset/tradeFee", "asset.tradeFee", 1, SIGNED, {"symbol": "symbol"}),
-    Endpoint("GET", "/sapi/v1/system/status", "system.status", 1, PUBLIC, {}),
-)  # fmt: skip
-
-# what Binance has and the paper exchange does not answer
-_FURTHER = (
-    Endpoint("POST", "/api/v3/order/cancelReplace", "order.cancelReplace", 1, SIGNED, _REPLACE, 1),
     Endpoint("POST", "/api/v3/order/oco", "orderList.place", 1, SIGNED, _OLD_OCO, 2),
     Endpoint("POST", "/api/v3/orderList/oco", "orderList.place.oco", 1, SIGNED, {**_LIST, **_OCO}, 2),
     Endpoint(
@@ -319,6 +311,15 @@ _FURTHER = (
     ),
     Endpoint("GET", "/api/v3/allOrderList", "allOrderLists", 20, SIGNED, {"fromId": "long", **_WINDOW}),
     Endpoint("GET", "/api/v3/openOrderList", "openOrderLists.status", 6, SIGNED, {}),
+    Endpoint("GET", "/api/v3/myFilters", "myFilters", 40, SIGNED, _SYMBOL),
+    # outside the spot documents, but ccxt asks it for a symbol's fees
+    Endpoint("GET", "/sapi/v1/asset/tradeFee", "asset.tradeFee", 1, SIGNED, {"symbol": "symbol"}),
+    Endpoint("GET", "/sapi/v1/system/status", "system.status", 1, PUBLIC, {}),
+)  # fmt: skip
+
+# what Binance has and the paper exchange does not answer
+_FURTHER = (
+    Endpoint("POST", "/api/v3/order/cancelReplace", "order.cancelReplace", 1, SIGNED, _REPLACE, 1),
     Endpoint("POST", "/api/v3/sor/order", "sor.order.place", 1, SIGNED, _SOR_ORDER, 1),
     Endpoint(
         "POST", "/api/v3/sor/order/test", "sor.order.test", _test_order, SIGNED,
@@ -335,7 +336,6 @@ _FURTHER = (
         "GET", "/api/v3/myAllocations", "myAllocations", 20, SIGNED,
         {**_SYMBOL, **_WINDOW, "fromAllocationId": "int", "orderId": "long"},
     ),
-    Endpoint("GET", "/api/v3/myFilters", "myFilters", 40, SIGNED, _SYMBOL),
     # gone from Binance since 2026-02-20, but older bots still ask
     Endpoint("POST", "/api/v3/userDataStream", "userDataStream.start", 2, KEYED, {}),
     Endpoint("PUT", "/api/v3/userDataStream", "userDataStream.ping", 2, KEYED, {"listenKey": "text!"}),

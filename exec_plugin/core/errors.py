@@ -110,8 +110,8 @@ class CancelRejected(VenueError):
 class UnknownOrder(VenueError):
     """A query named an order that does not exist."""
 
-    def __init__(self, hint: str = "") -> None:
-        super().__init__(-2013, "Order does not exist.", hint)
+    def __init__(self, msg: str = "Order does not exist.", hint: str = "") -> None:
+        super().__init__(-2013, msg, hint)
 
 
 INSUFFICIENT_BALANCE = "Account has insufficient balance for requested action."

@@ -77,6 +77,21 @@ def order_counts(context: Context, params: dict[str, Any]) -> list[dict[str, Any
     return context.gateway.limits.order_counts(context.account.name, context.now)
 
 
+def relevant_filters(context: Context, params: dict[str, Any]) -> dict[str, Any]:
+    """The filters that an order of the account on a symbol has to meet (filters.md)."""
+    symbol = context.venue.market(params["symbol"]).symbol
+    limits = context.venue.rules.assets
+    return {
+        "exchangeFilters": list(context.exchange_filters),
+        "symbolFilters": [dict(entry) for entry in symbol.info["filters"]],
+        "assetFilters": [
+            {"filterType": "MAX_ASSET", "asset": asset, "limit": to_text(limits[asset])}
+            for asset in (symbol.base, symbol.quote)
+            if asset in limits
+        ],
+    }
+
+
 def trade_fee(context: Context, params: dict[str, Any]) -> list[dict[str, str]]:
     """The wallet's fee list, which ccxt's ``fetch_trading_fee`` reads."""
     standard = standard_rates(context.venue.fees)
@@ -93,6 +108,7 @@ def system_status(context: Context, params: dict[str, Any]) -> dict[str, Any]:  
 HANDLERS: Mapping[str, Callable[[Context, dict[str, Any]], Any]] = {
     "account.status": status,
     "account.rateLimits.orders": order_counts,
+    "myFilters": relevant_filters,
     "asset.tradeFee": trade_fee,
     "system.status": system_status,
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from exec_plugin.core.ledger import Account, Desk
     from exec_plugin.core.venue import Venue
@@ -42,9 +42,9 @@ class Context:
         return self.gateway.limits.entries
 
     @property
-    def exchange_filters(self) -> Sequence[dict[str, Any]]:
+    def exchange_filters(self) -> Sequence[Mapping[str, Any]]:
         """The entries of ``exchangeInfo.exchangeFilters``."""
-        return self.gateway.exchange_filters
+        return self.venue.rules.filters
 
     def desk(self, symbol: str) -> Desk:
         """The caller's desk for a symbol; -1121 when it is not listed."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from exec_plugin.core.errors import ConfigError, RequestRejected
 from exec_plugin.core.fill_models import BinanceFees, Rates
-from exec_plugin.core.symbols import Symbol
+from exec_plugin.core.symbols import ExchangeRules, Symbol
 from exec_plugin.core.units import parse_units
 from exec_plugin.core.venue import Venue
 from exec_plugin.endpoints import RATE_LIMITS
@@ -41,7 +41,7 @@ class ScriptedExchange:
 
         Args:
             setup: ``clock`` (ms), ``symbols`` (as in exchangeInfo), ``exchangeFilters``, ``rateLimits``,
-                ``balances``, ``commission``, ``apiKey``, ``secretKey``; all but ``symbols`` may be left out.
+                ``assetFilters`` (as in myFilters), ``balances``, ``commission``, ``apiKey``, ``secretKey``; all but ``symbols`` may be left out.
 
         Raises:
             ConfigError: when a part of it cannot be used.
@@ -51,12 +51,9 @@ class ScriptedExchange:
             msg = "reset needs at least one entry in 'symbols'"
             raise ConfigError(msg)
         fees = _fees(setup.get("commission", {}))
-        self.venue = Venue(symbols, now=int(setup.get("clock") or 0), fees=fees)
-        self.gateway = Gateway(
-            self.venue,
-            rate_limits=setup.get("rateLimits") or RATE_LIMITS,
-            exchange_filters=setup.get("exchangeFilters", ()),
-        )
+        rules = ExchangeRules.read(setup.get("exchangeFilters", ()), setup.get("assetFilters", ()))
+        self.venue = Venue(symbols, now=int(setup.get("clock") or 0), fees=fees, rules=rules)
+        self.gateway = Gateway(self.venue, rate_limits=setup.get("rateLimits") or RATE_LIMITS)
         balances = {asset: _balance(asset, text) for asset, text in setup.get("balances", {}).items()}
         self.account: Account = self.venue.open_account(_ACCOUNT, balances)
         self.gateway.add_key(setup.get("apiKey", _ACCOUNT), self.account, setup.get("secretKey"))

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from exec_plugin.core.clock import SECOND
 from exec_plugin.core.errors import RequestRejected, VenueError
 from exec_plugin.endpoints import ENDPOINTS, RATE_LIMITS, SIGNED
-from exec_plugin.protocol import accounts, market_data, orders
+from exec_plugin.protocol import accounts, market_data, order_lists, orders
 from exec_plugin.protocol.candles import CandleStore
 from exec_plugin.protocol.context import Context
 from exec_plugin.protocol.limits import Limits, TooMany
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 _HANDLERS: dict[str, Callable[[Context, dict[str, Any]], Any]] = {
     **market_data.HANDLERS,
     **orders.HANDLERS,
+    **order_lists.HANDLERS,
     **accounts.HANDLERS,
 }
 _KEY_ERRORS = (-2014, -2015)
@@ -72,7 +73,6 @@ class Gateway:
     Args:
         venue: the exchange behind it.
         rate_limits: entries of ``exchangeInfo.rateLimits``.
-        exchange_filters: entries of ``exchangeInfo.exchangeFilters``.
     """
 
     def __init__(
@@ -80,11 +80,9 @@ class Gateway:
         venue: Venue,
         *,
         rate_limits: Sequence[Mapping[str, Any]] = RATE_LIMITS,
-        exchange_filters: Sequence[Mapping[str, Any]] = (),
     ) -> None:
         self.venue = venue
         self.limits = Limits(rate_limits)
-        self.exchange_filters = [dict(entry) for entry in exchange_filters]
         self.keys: dict[str, Key] = {}
         #: ms that a timestamp may be older than its window allows: where the clock runs faster than the caller
         self.timing_slack = 0

@@ -5,9 +5,27 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from exec_plugin.core.clock import DAY
-from exec_plugin.core.errors import AmendRejected, CancelRejected, OrderRejected, RequestRejected, UnknownOrder
+from exec_plugin.core.errors import (
+    AmendRejected,
+    CancelRejected,
+    FilterFailure,
+    OrderRejected,
+    RequestRejected,
+    UnknownOrder,
+)
 from exec_plugin.core.fill_models import BinanceFees
-from exec_plugin.core.orders import GTC, LIMIT, LIMIT_MAKER, MARKET, NEW, PARTIALLY_FILLED, STOP_KINDS
+from exec_plugin.core.orders import (
+    GTC,
+    LIMIT,
+    LIMIT_MAKER,
+    MARKET,
+    MARKET_PEG,
+    NEW,
+    PARTIALLY_FILLED,
+    PRIMARY_PEG,
+    STOP_KINDS,
+    Peg,
+)
 from exec_plugin.core.units import to_text
 from exec_plugin.protocol import render
 from exec_plugin.protocol.params import missing, not_required
@@ -49,8 +67,9 @@ _UNSUPPORTED_TYPES = {
     "TAKE_PROFIT": "Take profit orders",
     "TAKE_PROFIT_LIMIT": "Take profit limit orders",
 }
-#: Features that this venue does not simulate yet: refused, never ignored.
-_NOT_SIMULATED = ("trailingDelta", "icebergQty", "pegPriceType", "pegOffsetValue", "pegOffsetType")
+_PEGGING = ("pegPriceType", "pegOffsetType", "pegOffsetValue")
+_PEGGABLE = (LIMIT, LIMIT_MAKER, "STOP_LOSS_LIMIT", "TAKE_PROFIT_LIMIT")
+_DEEPEST_PEG = 100
 _LOWEST_STRATEGY_TYPE = 1_000_000
 _MOST_ROWS = 1000
 
@@ -59,7 +78,7 @@ def place(context: Context, params: dict[str, Any]) -> dict[str, Any]:
     """New order."""
     desk = context.desk(params["symbol"])
     before = len(desk.records)
-    options = _options(desk.symbol, params)
+    options = order_options(desk.symbol, params)
     order = context.venue.place(context.account, *_basics(params), **options)
     kind = params.get("newOrderRespType") or ("FULL" if order.kind in (MARKET, LIMIT) else "ACK")
     if kind == "ACK":
@@ -73,7 +92,7 @@ def place(context: Context, params: dict[str, Any]) -> dict[str, Any]:
 def test(context: Context, params: dict[str, Any]) -> dict[str, Any]:
     """Check a new order without sending it to the matching engine."""
     desk = context.desk(params["symbol"])
-    options = _options(desk.symbol, params)
+    options = order_options(desk.symbol, params)
     context.venue.check(context.account, *_basics(params), **options)
     if not params.get("computeCommissionRates"):
         return {}
@@ -92,51 +111,87 @@ def _basics(params: Mapping[str, Any]) -> tuple[str, bool, str, int, int]:
     return params["symbol"], params["side"] == "BUY", params["type"], quantity, price
 
 
-def _options(symbol: Symbol, params: dict[str, Any]) -> dict[str, Any]:
-    """What else an order takes, once its parameters are known to belong together."""
-    check_combination(params)
-    _check_features(symbol, params["type"], params)
-    extra: dict[str, Any] = {name: params[name] for name in ("strategyId", "strategyType") if name in params}
+def same(name: str) -> str:
+    """The names of an order that stands alone."""
+    return name
+
+
+def order_options(symbol: Symbol, params: Mapping[str, Any], name: Callable[[str], str] = same) -> dict[str, Any]:
+    """
+    What else an order takes, once its parameters are known to belong together.
+
+    Args:
+        symbol: what is traded.
+        params: of the order, under the names of New order.
+        name: what the client calls such a parameter: an order list prefixes them.
+
+    Raises:
+        RequestRejected, OrderRejected: for the first that is missing, out of place or not supported.
+    """
+    check_combination(params, name)
+    _check_features(symbol, params)
+    extra: dict[str, Any] = {key: params[key] for key in ("strategyId", "strategyType") if key in params}
     if extra.get("strategyType", _LOWEST_STRATEGY_TYPE) < _LOWEST_STRATEGY_TYPE:
         raise RequestRejected(-1134, "`strategyType` was less than 1000000.")
+    if params.get("trailingDelta") == 0:
+        raise FilterFailure("TRAILING_DELTA", "0 basis points follow nothing; leave it out for a fixed stop price")
     return {
         "tif": params.get("timeInForce", GTC),
         "stop": params.get("stopPrice", 0),
         "quote_qty": params.get("quoteOrderQty", 0),
         "client_id": params.get("newClientOrderId", ""),
         "stp": params.get("selfTradePreventionMode") or symbol.info["defaultSelfTradePreventionMode"],
+        "trailing": params.get("trailingDelta", 0),
+        "iceberg": params.get("icebergQty"),
+        "peg": _peg(symbol, params) if any(key in params for key in _PEGGING) else None,
         "extra": extra or None,
     }
 
 
-def check_combination(params: Mapping[str, Any]) -> None:
+def check_combination(params: Mapping[str, Any], name: Callable[[str], str] = same) -> None:
     """
     Refuse what is missing from, or does not belong to, an order of its type.
 
     Raises:
-        RequestRejected: -1102 or -1106 with the parameter's name.
+        RequestRejected: -1102, -1106, -1014 or -1160 with the parameter's name.
     """
     kind = params["type"]
-    for name in _NEEDS[kind]:
-        if name not in params:
-            raise missing(name)
-    for name in _REFUSES[kind]:
-        if name in params:
-            raise not_required(name)
+    for key in _NEEDS[kind]:
+        if key not in params and not (key == "price" and "pegPriceType" in params):
+            raise missing(name(key))
+    for key in _REFUSES[kind]:
+        if key in params:
+            raise not_required(name(key))
     if kind == MARKET:
         if "quantity" in params and "quoteOrderQty" in params:
-            raise not_required("quoteOrderQty")
-        _one_of_two(params, "quantity", "quoteOrderQty")
+            raise not_required(name("quoteOrderQty"))
+        one_of_two(params, "quantity", "quoteOrderQty", name)
     if kind in STOP_KINDS:
-        _one_of_two(params, *_STOPPING)
+        one_of_two(params, *_STOPPING, name)
+    if params.get("icebergQty") and params.get("timeInForce", GTC) != GTC:
+        raise _iceberg_must_stay(name)
 
 
-def _one_of_two(params: Mapping[str, Any], one: str, other: str) -> None:
+def _iceberg_must_stay(name: Callable[[str], str]) -> RequestRejected:
+    if name is same:
+        return RequestRejected(-1014, "Unsupported order combination.", "an order with icebergQty must be GTC")
+    iceberg, tif = name("icebergQty"), name("timeInForce")
+    return RequestRejected(-1160, f"Parameter '{iceberg}' is not supported if '{tif}' is not GTC.")
+
+
+def one_of_two(params: Mapping[str, Any], one: str, other: str, name: Callable[[str], str] = same) -> None:
+    """
+    Refuse a request that has neither of two parameters.
+
+    Raises:
+        RequestRejected: -1102 with both names.
+    """
     if one not in params and other not in params:
-        raise RequestRejected(-1102, f"Param '{one}' or '{other}' must be sent, but both were empty/null!")
+        raise RequestRejected(-1102, f"Param '{name(one)}' or '{name(other)}' must be sent, but both were empty/null!")
 
 
-def _check_features(symbol: Symbol, kind: str, params: Mapping[str, Any]) -> None:
+def _check_features(symbol: Symbol, params: Mapping[str, Any]) -> None:
+    kind = params["type"]
     if kind not in symbol.order_types:
         raise OrderRejected(f"{_UNSUPPORTED_TYPES.get(kind, 'These orders')} are not supported for this symbol.")
     if "icebergQty" in params and not symbol.info["icebergAllowed"]:
@@ -148,9 +203,36 @@ def _check_features(symbol: Symbol, kind: str, params: Mapping[str, Any]) -> Non
     mode = params.get("selfTradePreventionMode")
     if mode is not None and mode not in symbol.info["allowedSelfTradePreventionModes"]:
         raise RequestRejected(-1013, "This symbol does not allow the specified self-trade prevention mode.")
-    for name in _NOT_SIMULATED:
-        if name in params:
-            raise RequestRejected(-1020, "This operation is not supported.", f"{name} is not simulated")
+
+
+def _peg(symbol: Symbol, params: Mapping[str, Any]) -> Peg:
+    """The peg that an order asks for (faqs/pegged_orders.md; errors.md, -1210 and -1211)."""
+    if not symbol.info["pegInstructionsAllowed"]:
+        raise OrderRejected("Pegged orders are not supported for this symbol.")
+    kind, offset = params["type"], params.get("pegOffsetValue")
+    if kind not in _PEGGABLE:
+        raise OrderRejected("This order type may not use pegged price.")
+    peg = params.get("pegPriceType")
+    if peg is None:
+        raise RequestRejected(
+            -1128, "Combination of optional parameters invalid. Recommendation: 'pegPriceType' should also be sent."
+        )
+    if peg not in (PRIMARY_PEG, MARKET_PEG):
+        raise RequestRejected(-1210, "Invalid pegPriceType.", f"{PRIMARY_PEG} or {MARKET_PEG}, not {peg!r}")
+    if ("pegOffsetType" in params) is not (offset is not None):
+        raise RequestRejected(
+            -1128, "Fields [pegOffsetType, pegOffsetValue] must be sent together or omitted entirely."
+        )
+    if params.get("pegOffsetType", "PRICE_LEVEL") != "PRICE_LEVEL":
+        raise RequestRejected(-1211, "Invalid pegOffsetType.", "only PRICE_LEVEL is supported")
+    if offset is not None and offset > _DEEPEST_PEG:
+        raise RequestRejected(
+            -1102, f"'pegOffsetValue' contains unexpected value. Cannot be greater than {_DEEPEST_PEG}."
+        )
+    crosses = peg == MARKET_PEG
+    if (kind == LIMIT_MAKER and crosses) or (kind == LIMIT and not crosses and params["timeInForce"] != GTC):
+        raise OrderRejected("This price peg cannot be used with this order type.")
+    return Peg(peg, offset)
 
 
 def cancel(context: Context, params: dict[str, Any]) -> dict[str, Any]:
@@ -164,7 +246,7 @@ def cancel(context: Context, params: dict[str, Any]) -> dict[str, Any]:
         raise CancelRejected("Order was not canceled due to cancel restrictions.", f"the order is {order.status}")
     cancel_id = params.get("newClientOrderId") or context.new_client_id()
     context.venue.cancel(order, cancel_id)
-    return render.cancelled(order, cancel_id)
+    return render.ended(order, cancel_id)
 
 
 def cancel_all(context: Context, params: dict[str, Any]) -> list[dict[str, Any]]:
@@ -173,7 +255,7 @@ def cancel_all(context: Context, params: dict[str, Any]) -> list[dict[str, Any]]
     orders = context.venue.cancel_all(context.account, params["symbol"], cancel_id)
     if not orders:
         raise CancelRejected(hint="there are no open orders on this symbol")
-    return [render.cancelled(order, cancel_id) for order in orders]
+    return render.all_ended(orders, cancel_id)
 
 
 def status(context: Context, params: dict[str, Any]) -> dict[str, Any]:
@@ -182,7 +264,7 @@ def status(context: Context, params: dict[str, Any]) -> dict[str, Any]:
 
 
 def _find(desk: Desk, params: Mapping[str, Any], unknown: Exception) -> LiveOrder:
-    _one_of_two(params, "orderId", "origClientOrderId")
+    one_of_two(params, "orderId", "origClientOrderId")
     order_id, client_id = params.get("orderId", 0), params.get("origClientOrderId", "")
     # an id of 0 names no order, so it must not fall through to the client id
     order = desk.find(order_id or -1) if "orderId" in params else desk.find(client_id=client_id)
@@ -242,7 +324,8 @@ def my_trades(context: Context, params: dict[str, Any]) -> list[dict[str, Any]]:
     if ("fromId" in params or "orderId" in params) and (start is not None or end is not None):
         raise RequestRejected(-1128, "Combination of optional parameters invalid.")
     check_window(params)
-    fills = context.desk(params["symbol"]).fills
+    desk = context.desk(params["symbol"])
+    fills = desk.fills
     limit = row_limit(params)
     if "orderId" in params:
         fills = [fill for fill in fills if fill.order_id == params["orderId"]]
@@ -252,7 +335,7 @@ def my_trades(context: Context, params: dict[str, Any]) -> list[dict[str, Any]]:
         fills = [fill for fill in fills if fill.id >= params["fromId"]][:limit]
     else:
         fills = fills[:limit] if start is not None else fills[-limit:]
-    return [render.my_trade(fill) for fill in fills]
+    return [render.my_trade(fill, desk.find(fill.order_id)) for fill in fills]
 
 
 def check_window(params: Mapping[str, Any]) -> None:

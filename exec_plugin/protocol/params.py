@@ -124,12 +124,18 @@ class Spec:
                     f"Parameter '{name}' has too much precision.",
                     f"{sent[name]} has more decimals than the {most} that {symbol.name} takes",
                 )
-            if not value:
+            if not value and self._kinds[name] != "iceberg":
                 what = name if self._kinds[name] == "price" else "quantity"
                 raise RequestRejected(-1013, f"Invalid {what}.", f"{name} must be more than 0")
 
 
-_PLACES = {"quantity": "baseAssetPrecision", "amount": "quoteAssetPrecision", "price": "quotePrecision"}
+#: The places that an amount of a kind may have. An iceberg quantity of nothing is no iceberg.
+_PLACES = {
+    "quantity": "baseAssetPrecision",
+    "iceberg": "baseAssetPrecision",
+    "amount": "quoteAssetPrecision",
+    "price": "quotePrecision",
+}
 
 
 def _units(name: str, text: str) -> int:
@@ -213,6 +219,7 @@ _PARSERS: Mapping[str, Callable[[str, str], Any]] = {
     "time": _time,
     "bool": _flag,
     "quantity": _units,
+    "iceberg": _units,
     "amount": _units,
     "price": _units,
     "client_id": _client_id,

@@ -6,13 +6,14 @@ from importlib import import_module
 from json import JSONEncoder
 from typing import TYPE_CHECKING, Any
 
+from exec_plugin.core.orders import ALL_DONE, EXECUTING, STOP_KINDS
 from exec_plugin.core.units import to_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from exec_plugin.core.events import Amendment, Fill
-    from exec_plugin.core.orders import LiveOrder
+    from exec_plugin.core.orders import LiveOrder, OrderList, Peg
 
 # A library that comes with ccxt on most machines; it writes the same JSON ten times faster.
 try:
@@ -35,16 +36,21 @@ def to_json(value: Any) -> str:
     return text
 
 
+def list_id(order: LiveOrder | None) -> int:
+    """The id of the list that an order belongs to, -1 for none."""
+    return -1 if order is None or order.group is None else order.group.id
+
+
 def order_status(order: LiveOrder) -> dict[str, Any]:
     """An order as queries show it."""
     return {
         "symbol": order.symbol.name,
         "orderId": order.id,
-        "orderListId": -1,
+        "orderListId": list_id(order),
         "clientOrderId": order.client_id,
         **_amounts(order),
         "stopPrice": to_text(order.stop),
-        "icebergQty": _ZERO,
+        "icebergQty": to_text(order.iceberg or 0),
         "time": order.time,
         "updateTime": order.updated,
         "isWorking": order.working_since >= 0,
@@ -60,7 +66,7 @@ def acknowledged(order: LiveOrder) -> dict[str, Any]:
     return {
         "symbol": order.symbol.name,
         "orderId": order.id,
-        "orderListId": -1,
+        "orderListId": list_id(order),
         "clientOrderId": order.client_id,
         "transactTime": order.updated,
     }
@@ -70,8 +76,7 @@ def placed(order: LiveOrder) -> dict[str, Any]:
     """The RESULT form of a new order."""
     reply = acknowledged(order)
     reply.update(_amounts(order))
-    if order.stop:
-        reply["stopPrice"] = to_text(order.stop)
+    reply.update(_stop_and_iceberg(order))
     reply["origQuoteOrderQty"] = to_text(order.quote_qty)
     reply["workingTime"] = order.working_since
     reply["selfTradePreventionMode"] = order.stp
@@ -101,11 +106,11 @@ def cancelled(order: LiveOrder, cancel_id: str) -> dict[str, Any]:
         "symbol": order.symbol.name,
         "origClientOrderId": order.client_id,
         "orderId": order.id,
-        "orderListId": -1,
+        "orderListId": list_id(order),
         "clientOrderId": cancel_id,
         "transactTime": order.updated,
         **_amounts(order),
-        **({"stopPrice": to_text(order.stop)} if order.stop else {}),
+        **_stop_and_iceberg(order),
         "origQuoteOrderQty": to_text(order.quote_qty),
         "selfTradePreventionMode": order.stp,
         **_conditional(order),
@@ -121,7 +126,7 @@ def amended(order: LiveOrder, change: Amendment) -> dict[str, Any]:
         "amendedOrder": {
             "symbol": order.symbol.name,
             "orderId": order.id,
-            "orderListId": -1,
+            "orderListId": list_id(order),
             "origClientOrderId": change.old_client_id,
             "clientOrderId": change.client_id,
             "price": amounts["price"],
@@ -134,10 +139,11 @@ def amended(order: LiveOrder, change: Amendment) -> dict[str, Any]:
             "timeInForce": order.tif,
             "type": order.kind,
             "side": amounts["side"],
-            **({"stopPrice": to_text(order.stop)} if order.stop else {}),
+            **_stop_and_iceberg(order),
             **({"workingTime": order.working_since} if order.working_since >= 0 else {}),
             "selfTradePreventionMode": order.stp,
         },
+        **({"listStatus": _list_now(order.group)} if order.group is not None else {}),
     }
 
 
@@ -155,13 +161,13 @@ def amendment(order: LiveOrder, change: Amendment) -> dict[str, Any]:
     }
 
 
-def my_trade(fill: Fill) -> dict[str, Any]:
+def my_trade(fill: Fill, order: LiveOrder | None) -> dict[str, Any]:
     """One execution of the account's own orders."""
     return {
         "symbol": fill.symbol,
         "id": fill.id,
         "orderId": fill.order_id,
-        "orderListId": -1,
+        "orderListId": list_id(order),
         "price": to_text(fill.price),
         "qty": to_text(fill.qty),
         "quoteQty": to_text(fill.quote),
@@ -176,8 +182,9 @@ def my_trade(fill: Fill) -> dict[str, Any]:
 
 def _amounts(order: LiveOrder) -> dict[str, Any]:
     return {
-        "price": to_text(order.price),
-        "origQty": to_text(order.qty),
+        "price": to_text(order.price if order.peg is None else order.peg.given),
+        # what a pending order will sell is not known before it is paid for (rest-api.md, New Order List - OPO)
+        **({"origQty": to_text(order.qty)} if order.qty else {}),
         "executedQty": to_text(order.filled),
         "cummulativeQuoteQty": to_text(order.quote_filled),
         "status": order.status,
@@ -187,9 +194,84 @@ def _amounts(order: LiveOrder) -> dict[str, Any]:
     }
 
 
+def _stop_and_iceberg(order: LiveOrder) -> dict[str, Any]:
+    found = {}
+    if order.kind in STOP_KINDS:
+        found["stopPrice"] = to_text(order.stop)
+    if order.iceberg is not None:
+        found["icebergQty"] = to_text(order.iceberg)
+    return found
+
+
 def _conditional(order: LiveOrder) -> dict[str, Any]:
     """Fields that show only when they apply (rest-api.md, Conditional fields in Order Responses)."""
     found: dict[str, Any] = dict(order.extra) if order.extra else {}
+    if order.trail is not None:
+        found["trailingDelta"] = order.trail.delta
+        found["trailingTime"] = order.trail.since
+    if order.peg is not None:
+        found.update(pegged(order.peg))
     if order.reason:
         found["expiryReason"] = order.reason
     return found
+
+
+def pegged(peg: Peg) -> dict[str, Any]:
+    """The fields of a pegged order."""
+    found: dict[str, Any] = {"pegPriceType": peg.kind}
+    if peg.offset is not None:
+        found["pegOffsetType"] = "PRICE_LEVEL"
+        found["pegOffsetValue"] = peg.offset
+    if peg.price:
+        found["peggedPrice"] = to_text(peg.price)
+    return found
+
+
+def list_status(group: OrderList) -> dict[str, Any]:
+    """An order list as queries show it."""
+    found = _list_now(group)
+    return {
+        "orderListId": group.id,
+        "contingencyType": group.kind,
+        "listStatusType": group.status,
+        "listOrderStatus": found["listOrderStatus"],
+        "listClientOrderId": group.client_id,
+        "transactionTime": group.time,
+        "symbol": found["symbol"],
+        "orders": found["orders"],
+    }
+
+
+def _list_now(group: OrderList) -> dict[str, Any]:
+    """An order list as the reply to an amendment shows it."""
+    return {
+        "orderListId": group.id,
+        "contingencyType": group.kind,
+        "listOrderStatus": list_order_status(group),
+        "listClientOrderId": group.client_id,
+        "symbol": group.desk.symbol.name,
+        "orders": [
+            {"symbol": group.desk.symbol.name, "orderId": leg.id, "clientOrderId": leg.client_id} for leg in group.legs
+        ],
+    }
+
+
+def list_order_status(group: OrderList) -> str:
+    """Whether any order of a list can still trade, in Binance's words."""
+    return EXECUTING if group.is_open else ALL_DONE
+
+
+def ended(order: LiveOrder, cancel_id: str) -> dict[str, Any]:
+    """The reply to a cancel: of the order, or of the whole list that it belonged to."""
+    group = order.group
+    if group is None:
+        return cancelled(order, cancel_id)
+    reports = [cancelled(leg, cancel_id) for leg in group.legs]
+    return {**list_status(group), "orderReports": reports}
+
+
+def all_ended(orders: Iterable[LiveOrder], cancel_id: str) -> list[dict[str, Any]]:
+    """The reply to the cancel of all orders of a symbol: those of a list stand together, after the others."""
+    single = [order for order in orders if order.group is None]
+    groups = {order.group.id: order for order in orders if order.group is not None}
+    return [ended(order, cancel_id) for order in (*single, *groups.values())]

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from exec_plugin.core.events import BalanceChange, Execution
+from exec_plugin.core.events import BalanceChange, Execution, ListChange
+from exec_plugin.core.orders import ALL_DONE, EXECUTING
 from exec_plugin.core.units import to_text
+from exec_plugin.protocol.render import list_id, pegged
 
 if TYPE_CHECKING:
     from exec_plugin.core.events import Event
+    from exec_plugin.core.ledger import Account
 
 _ZERO = to_text(0)
 #: How many events are kept for those who read them later.
@@ -18,7 +21,9 @@ KEPT_EVENTS = 100_000
 
 def payload(event: Event) -> dict[str, Any]:
     """The JSON of one event."""
-    return execution_report(event) if isinstance(event, Execution) else account_position(event)
+    if isinstance(event, Execution):
+        return execution_report(event)
+    return list_status(event) if isinstance(event, ListChange) else account_position(event)
 
 
 def execution_report(event: Execution) -> dict[str, Any]:
@@ -33,10 +38,10 @@ def execution_report(event: Execution) -> dict[str, Any]:
         "o": order.kind,
         "f": order.tif,
         "q": to_text(order.qty),
-        "p": to_text(order.price),
+        "p": to_text(order.price if order.peg is None else order.peg.given),
         "P": to_text(order.stop),
-        "F": _ZERO,
-        "g": -1,
+        "F": to_text(order.iceberg or 0),
+        "g": list_id(order),
         "C": order.client_id if event.cancel_id else "",
         "x": event.kind,
         "X": event.status,
@@ -64,9 +69,36 @@ def execution_report(event: Execution) -> dict[str, Any]:
     for name, key in (("strategyId", "j"), ("strategyType", "J")):
         if order.extra and name in order.extra:
             report[key] = order.extra[name]
+    if order.trail is not None:
+        report["d"], report["D"] = order.trail.delta, order.trail.since
+    if order.peg is not None:
+        report.update({_PEGGED[name]: value for name, value in pegged(order.peg).items()})
     if event.reason:
         report["eR"] = event.reason
     return report
+
+
+#: The fields of a pegged order (user-data-stream.md, Conditional Fields in Execution Report).
+_PEGGED = {"pegPriceType": "gP", "pegOffsetType": "gOT", "pegOffsetValue": "gOV", "peggedPrice": "gp"}
+
+
+def list_status(event: ListChange) -> dict[str, Any]:
+    """An order list that was placed, changed or is done."""
+    group = event.group
+    name = group.desk.symbol.name
+    return {
+        "e": "listStatus",
+        "E": event.time,
+        "s": name,
+        "g": group.id,
+        "c": group.kind,
+        "l": event.status,
+        "L": ALL_DONE if event.status == ALL_DONE else EXECUTING,
+        "r": "NONE",
+        "C": group.client_id,
+        "T": event.time,
+        "O": [{"s": name, "i": order_id, "c": client_id} for order_id, client_id in event.legs],
+    }
 
 
 def account_position(event: BalanceChange) -> dict[str, Any]:
@@ -81,6 +113,15 @@ def account_position(event: BalanceChange) -> dict[str, Any]:
     }
 
 
+def owner(event: Event) -> Account:
+    """Whose event it is."""
+    if isinstance(event, BalanceChange):
+        account: Account = event.account
+    else:
+        account = (event.order if isinstance(event, Execution) else event.group).desk.account
+    return account
+
+
 class UserDataLog:
     """Listens to a venue and keeps each account's latest payloads, numbered from 1."""
 
@@ -90,7 +131,7 @@ class UserDataLog:
 
     def __call__(self, event: Event) -> None:
         """Take one event of the venue."""
-        name = (event.account if isinstance(event, BalanceChange) else event.order.desk.account).name
+        name = owner(event).name
         number = self._last[name] = self._last.get(name, 0) + 1
         self._events.setdefault(name, deque(maxlen=KEPT_EVENTS)).append((number, payload(event)))
 
