@@ -7,8 +7,9 @@ from collections import Counter
 from strategies import symbol
 
 from exec_plugin.core.errors import VenueError
-from exec_plugin.core.events import Execution
+from exec_plugin.core.events import Execution, ListChange
 from exec_plugin.core.ledger import Desk
+from exec_plugin.core.orders import Peg
 from exec_plugin.core.units import FAR, SCALE
 from exec_plugin.core.venue import Venue
 
@@ -35,6 +36,8 @@ class Run:
         """Note an event as plain values."""
         if isinstance(event, Execution):
             self.events.append(event._replace(order=event.order.id))
+        elif isinstance(event, ListChange):
+            self.events.append(event._replace(group=event.group.id))
         else:
             balances = dict(sorted(event.balances.items()))
             self.events.append(event._replace(account=event.account.name, balances=balances))
@@ -94,6 +97,51 @@ class Run:
         if orders := self.orders:
             self.venue.cancel(orders[pick % len(orders)])
 
+    def _special(self, account, is_buy, order):
+        self.venue.place(*self._basics(account, is_buy, order[0]), **self._options(order))
+
+    def _basics(self, account, is_buy, order):
+        kind, qty, price = (*order, 0)[:3]
+        return self.accounts[account], self.name, is_buy, kind, qty, price
+
+    @staticmethod
+    def _options(order):
+        (_, _, *rest), special = order
+        options = dict(zip(("tif", "stop"), rest[1:], strict=False))
+        options.update(special)
+        if "peg" in special:
+            options["peg"] = Peg(*special["peg"])
+        return options
+
+    def _draft(self, account, is_buy, order):
+        return self.venue.draft(*self._basics(account, is_buy, order[0]), **self._options(order))
+
+    def _drafted_pair(self, account, is_buy, sizes):
+        qty, *legs = sizes
+        return [self._draft(account, is_buy, ((leg[0], qty, *leg[2:]), {})) for leg in legs]
+
+    def _oco(self, account, is_buy, sizes):
+        self.venue.lists.place_oco(self._drafted_pair(account, is_buy, sizes), "", id)
+
+    def _oto(self, account, is_buy, working, follows_buying, order, pays):
+        pending = [self._draft(account, follows_buying and not pays, order)]
+        self._place_after(account, is_buy or pays, working, pending, pays)
+
+    def _otoco(self, account, is_buy, working, follows_buying, sizes, pays):
+        pending = self._drafted_pair(account, follows_buying and not pays, sizes)
+        self._place_after(account, is_buy or pays, working, pending, pays)
+
+    def _place_after(self, account, is_buy, working, pending, pays):
+        for order in pending if pays else ():
+            order.qty = 0
+        first = self._draft(account, is_buy, (working, {}))
+        self.venue.lists.place_oto(first, pending, "", id, pays=pays)
+
+    def _amend(self, pick, qty):
+        if orders := self.open:
+            order = orders[pick % len(orders)]
+            self.venue.amend(order, qty, order.client_id)
+
     # ------------------------------------------------------------------ what must hold
 
     def check(self):
@@ -102,6 +150,7 @@ class Run:
         self.check_orders()
         self.check_guards()
         self.check_stops()
+        self.check_lists()
 
     def check_money(self):
         """Nothing is created, lost or negative, and what is locked is what open orders need."""
@@ -114,18 +163,42 @@ class Run:
                 total[desk.symbol.base] -= desk.net_base
                 total[desk.symbol.quote] -= desk.net_quote
                 for order in desk.open.values():
-                    assert order.locked == Desk.need(order)
+                    assert order.locked == self._held(order)
                     needs[account, (desk.quote if order.is_buy else desk.base).asset] += order.locked
             for asset, balance in account.balances.items():
                 assert balance.locked == needs[account, asset]
         assert {asset: units for asset, units in total.items() if units or asset in self.deposits} == self.deposits
 
+    @staticmethod
+    def _held(order):
+        """What an order locks: of a pair only the one that needs more, and what a pending order was paid."""
+        group, need = order.group, Desk.need(order)
+        if order.status == "PENDING_NEW" and group.pays and order is group.pending[0]:
+            return order.locked
+        other = group.sibling(order) if group is not None else None
+        if other is None or not other.is_open or order.status == "PENDING_NEW":
+            return need
+        both = (need, Desk.need(other))
+        assert (order.locked, other.locked) in {(max(both), 0), (0, max(both))}
+        return order.locked
+
+    def check_lists(self):
+        """Lists are open while an order of theirs is, and only one of a pair ever trades."""
+        for account in self.accounts:
+            for group in account.lists:
+                assert group.is_open == any(leg.is_open for leg in group.legs) == (group.id in group.desk.lists)
+                assert sum(leg.filled > 0 for leg in group.pair) <= 1
+                waits = [leg.status == "PENDING_NEW" for leg in group.pending]
+                assert any(waits) == (group.working is not None and group.working.is_open)
+                assert all(waits) or not any(waits)
+
     def check_orders(self):
         """Each order is what its status says, and no fill is worse than its limit."""
         for order in self.orders:
-            assert order.is_open == (order.id in order.desk.open) == (order.level is not None or order.armed)
+            waits = order.level is not None or order.armed or order.status == "PENDING_NEW"
+            assert order.is_open == (order.id in order.desk.open) == waits
             assert 0 <= order.filled <= order.qty
-            assert (order.filled == order.qty) == (order.status == "FILLED")
+            assert (order.filled == order.qty > 0) == (order.status == "FILLED")
             assert order.locked == 0 or order.is_open
         limits = {order.id: order for order in self.orders}
         for fill in self.fills:
@@ -140,7 +213,7 @@ class Run:
         resting = [order for order in self.open if order.level is not None]
         buys = [order.price for order in resting if order.is_buy]
         sells = [order.price for order in resting if not order.is_buy]
-        armed = [order for order in self.open if order.armed]
+        armed = [order for order in self.open if order.armed and (order.trail is None or order.trail.since < 0)]
         above = [order.stop for order in armed if order.is_buy == order.kind.startswith("STOP")]
         below = [order.stop for order in armed if order.is_buy != order.kind.startswith("STOP")]
         market = self.market
@@ -152,7 +225,7 @@ class Run:
         assert Counter(buys) == {price: len(list(level)) for price, level in market.buys.levels.items()}
         assert Counter(sells) == {price: len(list(level)) for price, level in market.sells.levels.items()}
         assert [desk.algo_open for account in self.accounts for desk in account.desks.values()] == [
-            sum(order.armed for order in desk.open.values())
+            sum(order.is_algo for order in desk.open.values())
             for account in self.accounts
             for desk in account.desks.values()
         ]
@@ -162,6 +235,10 @@ class Run:
         market = self.market
         assert market.last < market.stops_above.nearest
         assert not market.last or market.last > market.stops_below.nearest
+        for order in self.open:
+            if order.armed and order.trail is not None and order.trail.extreme:
+                trigger = order.trail.trigger(order.is_buy)
+                assert market.last < trigger if order.is_buy else market.last > trigger
 
     def check_turns(self, fills):
         """None of these fills passed over an order that had joined the same queue in an earlier step."""

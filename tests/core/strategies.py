@@ -81,5 +81,44 @@ _orders = st.one_of(_limits, _limits, _limits, _makers, _markets, _values, _stop
 _stp = st.sampled_from(["NONE", "NONE", "EXPIRE_TAKER", "EXPIRE_MAKER", "EXPIRE_BOTH"])
 placements = st.tuples(st.just("place"), st.integers(0, 2), st.booleans(), _orders, _stp)
 
+# Orders that follow the market, hide a part, take their price from the book, or depend on each other.
+_followers = st.builds(
+    lambda order, delta, stop: ((*order[:4], stop), {"trailing": delta}),
+    st.one_of(_stops, _stop_limits),
+    st.sampled_from([1, 100, 500, 2_000]),
+    st.one_of(st.just(0), prices),
+)
+_icebergs = st.builds(lambda order: (order, {"iceberg": QTY}), st.one_of(_limits, _makers, _stop_limits))
+_pegged = st.builds(
+    lambda order, kind, offset, given: ((order[0], order[1], given and order[2], *order[3:]), {"peg": (kind, offset)}),
+    st.one_of(_limits, _makers, _stop_limits),
+    st.sampled_from(["PRIMARY_PEG", "MARKET_PEG"]),
+    st.sampled_from([None, 0, 1]),
+    st.booleans(),
+)
+_plain = st.one_of(_limits, _makers, _markets, _stops, _stop_limits).map(lambda order: (order, {}))
+specials = st.one_of(_followers, _icebergs, _pegged)
+_any = st.one_of(_plain, _plain, specials)
+_pair_sizes = st.tuples(quantities, st.one_of(_makers, _stops, _stop_limits), st.one_of(_stops, _stop_limits))
+special_placements = st.tuples(st.just("special"), st.integers(0, 2), st.booleans(), specials)
+ocos = st.tuples(st.just("oco"), st.integers(0, 2), st.booleans(), _pair_sizes)
+otos = st.tuples(
+    st.just("oto"), st.integers(0, 2), st.booleans(), st.one_of(_limits, _makers), st.booleans(), _any, st.booleans()
+)
+otocos = st.tuples(
+    st.just("otoco"),
+    st.integers(0, 2),
+    st.booleans(),
+    st.one_of(_limits, _makers),
+    st.booleans(),
+    _pair_sizes,
+    st.booleans(),
+)
+amends = st.tuples(st.just("amend"), st.integers(0, 1000), quantities)
+linked_steps = st.one_of(
+    quotes(), trades, trades, depths, books(), placements, special_placements, ocos, ocos, otos, otocos, cancels, amends
+)
+linked_streams = st.lists(linked_steps, min_size=1, max_size=60)
+
 steps = st.one_of(quotes(), quotes(), trades, trades, depths, books(), placements, placements, placements, cancels)
 streams = st.lists(st.one_of(steps, steps, steps, steps, clocks), min_size=1, max_size=60)

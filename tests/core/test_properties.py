@@ -7,7 +7,7 @@ from harness import RICH, Run, street_fills
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from reference import Reference, Refused
-from strategies import LOT, QTY, price_at, streams, symbol
+from strategies import LOT, QTY, linked_streams, price_at, streams, symbol
 
 from exec_plugin.core.errors import CancelRejected, VenueError
 from exec_plugin.core.events import Execution
@@ -44,6 +44,16 @@ def test_invariants(fill_model, steps, options):
         run.step(step)
         run.check()
         run.check_turns(run.fills[before:])
+
+
+@models
+@given(linked_streams, venues())
+def test_linked(fill_model, steps, options):
+    """Money, orders, lists, guards and stops are right after every step with orders of every kind."""
+    run = Run(fill_model=fill_model, **options)
+    for step in steps:
+        run.step(step)
+        run.check()
 
 
 @models
