@@ -18,7 +18,7 @@ from exec_plugin.core.units import SCALE, short_text
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from exec_plugin.core.events import Amendment
+    from exec_plugin.core.events import Amendment, PreventedMatch
     from exec_plugin.core.orders import LiveOrder
     from exec_plugin.core.symbols import Symbol
 
@@ -47,8 +47,8 @@ class Desk:
     """
 
     __slots__ = (
-        "account", "algo_open", "amendments", "base", "by_client_id", "net_base", "net_quote", "open", "orders", "quote", "records",
-        "symbol",
+        "account", "algo_open", "amendments", "base", "by_client_id", "net_base", "net_quote", "open", "orders", "prevented_matches", "quote",
+        "records", "symbol",
     )  # fmt: skip
 
     def __init__(self, account: Account, symbol: Symbol) -> None:
@@ -62,6 +62,7 @@ class Desk:
         self.records: list[tuple[Any, ...]] = []
         self.by_client_id: dict[str, LiveOrder] = {}
         self.amendments: dict[int, list[Amendment]] = {}
+        self.prevented_matches: list[PreventedMatch] = []
         self.algo_open = 0
         self.net_base = 0
         self.net_quote = 0
@@ -155,7 +156,7 @@ class Desk:
     @staticmethod
     def need(order: LiveOrder) -> int:
         """What an open order locks: its unfilled base, or that at its limit (or stop) price in quote, rounded down."""
-        remaining = order.qty - order.filled
+        remaining = order.remaining
         return (order.price or order.stop) * remaining // SCALE if order.is_buy else remaining
 
 

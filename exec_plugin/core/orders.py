@@ -39,13 +39,14 @@ class LiveOrder:
     """
     One paper order.
 
-    ``remaining`` is ``qty - filled``. ``locked`` is what the order still keeps from being spent. ``level`` is set
-    while the order rests on the book, ``armed`` while it waits for its stop price. ``ahead`` is its queue position.
+    ``locked`` is what the order still keeps from being spent. ``level`` is set while the order rests on the book,
+    ``armed`` while it waits for its stop price. ``ahead`` is its queue position. ``prevented`` is the quantity that
+    self-trade prevention took, the last time in the prevented match of the id ``prevented_match``.
     """
 
     __slots__ = (
-        "ahead", "armed", "desk", "extra", "filled", "given_id", "id", "is_buy", "kind", "level", "locked", "price",
-        "qty", "quote_filled", "quote_qty", "reason", "status", "stop", "stp", "symbol", "tif", "time", "updated",
+        "ahead", "armed", "desk", "extra", "filled", "given_id", "id", "is_buy", "kind", "level", "locked", "prevented",
+        "prevented_match", "price", "qty", "quote_filled", "quote_qty", "reason", "status", "stop", "stp", "symbol", "tif", "time", "updated",
         "working_since",
     )  # fmt: skip
 
@@ -67,6 +68,8 @@ class LiveOrder:
         self.working_since = time
         self.filled = 0
         self.quote_filled = 0
+        self.prevented = 0
+        self.prevented_match = -1
         self.quote_qty = 0
         self.stop = 0
         self.stp = "NONE"
@@ -85,8 +88,8 @@ class LiveOrder:
 
     @property
     def remaining(self) -> int:
-        """What is still to be filled, in base units."""
-        return self.qty - self.filled
+        """What can still be filled, in base units."""
+        return self.qty - self.filled - self.prevented
 
     @property
     def is_open(self) -> bool:

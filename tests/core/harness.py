@@ -124,8 +124,9 @@ class Run:
         """Each order is what its status says, and no fill is worse than its limit."""
         for order in self.orders:
             assert order.is_open == (order.id in order.desk.open) == (order.level is not None or order.armed)
-            assert 0 <= order.filled <= order.qty
-            assert (order.filled == order.qty) == (order.status == "FILLED")
+            assert 0 <= order.filled <= order.qty - order.prevented <= order.qty
+            assert (order.remaining == 0) == (order.status in {"FILLED", "EXPIRED_IN_MATCH"})
+            assert (order.prevented_match >= 0) == (order.prevented > 0)
             assert order.locked == 0 or order.is_open
         limits = {order.id: order for order in self.orders}
         for fill in self.fills:

@@ -26,7 +26,7 @@ def side_view(shown: Iterator[tuple[int, int, int]], side: RestingSide, limit: i
                 break
     end = 0 if side.is_bid else FAR
     for level in side.until(next(reversed(levels), end) if len(levels) == limit else end):
-        own = sum(order.qty - order.filled for order in level)
+        own = sum(order.remaining for order in level)
         levels[level.price] = min(levels.get(level.price, 0) + own, FAR)
     return sorted(levels.items(), reverse=side.is_bid)[:limit]
 

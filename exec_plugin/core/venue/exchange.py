@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from exec_plugin.core import filters
 from exec_plugin.core.errors import AmendRejected, CancelRejected, ConfigError, OrderRejected, RequestRejected
-from exec_plugin.core.events import BOOK, DEPTH, QUOTE, TRADE, Amendment, Fill
+from exec_plugin.core.events import BOOK, DEPTH, QUOTE, TRADE, Amendment, Fill, PreventedMatch
 from exec_plugin.core.fill_models import FILL_MODELS, BinanceFees, NoSlippage, ProportionalQueue
 from exec_plugin.core.ledger import Account, Desk
 from exec_plugin.core.matching import Market
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from exec_plugin.core.events import Row
     from exec_plugin.core.fill_models import FeeModel, QueueModel, SlippageModel
-    from exec_plugin.core.matching import Offer
+    from exec_plugin.core.matching import Offer, Prevention
     from exec_plugin.core.symbols import Symbol
 
 NO_LIQUIDITY = "INSUFFICIENT_LIQUIDITY"
@@ -267,7 +267,7 @@ class Venue:
         check_rules(market, desk, order)
         offers = plan(market, desk, order)
         if order.quote_qty:
-            order.qty = sum(offer[1] for offer in offers)
+            order.qty = sum(offer[1] for offer in offers) + market.unmet
         return offers
 
     def _wait_for_stop(self, market: Market, desk: Desk, order: LiveOrder) -> None:
@@ -280,21 +280,58 @@ class Venue:
         self.outbox.report(self.now, "NEW", order)
 
     def _work(self, market: Market, desk: Desk, order: LiveOrder, offers: list[Offer]) -> None:
-        """Execute a plan, expire what self-trade prevention stopped, and see to the rest."""
-        prevented, taker_expires = market.prevented, market.taker_expires
-        if order.locked or (offers and offers[0][1] != order.qty - order.filled):
+        """Execute a plan, with what self-trade prevention stops on its way, and see to the rest."""
+        if order.locked or (offers and offers[0][1] != order.remaining):
             desk.set_aside(order, cost(offers))
             self.outbox.touch(desk, self.now)
-        if offers:
+        if market.prevented:
+            self._take_and_prevent(market, order, offers)
+        elif offers:
             market.take(order, offers)
-        for maker in prevented:
-            self._close(maker, EXPIRED_IN_MATCH, "TRADE_PREVENTION")
-        if order.filled == order.qty:
-            return
-        if taker_expires:
-            self._close(order, EXPIRED_IN_MATCH, "TRADE_PREVENTION")
-        else:
+        if order.filled + order.prevented != order.qty:
             self._keep_rest(market, desk, order)
+
+    def _take_and_prevent(self, market: Market, order: LiveOrder, offers: list[Offer]) -> None:
+        stops, done = market.prevented, 0
+        market.forget_prevention()
+        for stop in stops:
+            market.take(order, offers[done : stop.position])
+            done = stop.position
+            self._prevent(market, order, stop)
+        market.take(order, offers[done:])
+
+    def _prevent(self, market: Market, taker: LiveOrder, stop: Prevention) -> None:
+        """Take from both orders what they lose instead of trading, and keep a record of it."""
+        maker = stop.maker
+        market.match_id += 1
+        match = PreventedMatch(
+            market.match_id,
+            taker.symbol.name,
+            self.now,
+            taker.id,
+            maker.id,
+            stop.mode,
+            stop.price,
+            stop.qty,
+            stop.taker_qty,
+            stop.maker_qty,
+        )
+        taker.desk.prevented_matches.append(match)
+        for order, qty in ((maker, stop.maker_qty), (taker, stop.taker_qty)):
+            if qty:
+                self._lose(order, qty, match)
+
+    def _lose(self, order: LiveOrder, qty: int, match: PreventedMatch) -> None:
+        order.prevented += qty
+        order.prevented_match = match.id
+        if not order.remaining:
+            self._close(order, EXPIRED_IN_MATCH, "TRADE_PREVENTION", match=match)
+            return
+        order.updated = self.now
+        if order.locked:
+            order.desk.set_aside(order, order.locked)
+            self.outbox.touch(order.desk, self.now)
+        self.outbox.report(self.now, "TRADE_PREVENTION", order, match=match)
 
     def _keep_rest(self, market: Market, desk: Desk, order: LiveOrder) -> None:
         """Rest or expire what could not be executed at once."""
@@ -319,7 +356,7 @@ class Venue:
         else:
             limit = FAR if order.is_buy else 0
             offers = market.plan(order.is_buy, limit, order.remaining, desk.account, order.stp)
-            offers = affordable(order, offers)
+            offers = affordable(market, order, offers)
         self.outbox.report(self.now, "NEW", order)
         self._work(market, desk, order, offers)
 
@@ -359,8 +396,8 @@ class Venue:
             raise AmendRejected("Unknown order sent.", f"order {order.id} is {order.status}")
         if qty > order.qty:
             raise AmendRejected("Order amend (quantity increase) is not supported.")
-        if qty == order.qty or qty <= order.filled:
-            raise AmendRejected(_NO_CHANGE, f"{short_text(order.filled)} of {short_text(order.qty)} is filled")
+        if qty == order.qty or qty <= order.filled + order.prevented:
+            raise AmendRejected(_NO_CHANGE, f"{short_text(order.remaining)} of {short_text(order.qty)} is left")
         filters.check_lot(symbol, qty)
         filters.check_notional(symbol, order.price or order.stop, qty)
         earlier = desk.amendments.setdefault(order.id, [])
@@ -379,7 +416,16 @@ class Venue:
         self.outbox.deliver(self.now)
         return amendment
 
-    def _close(self, order: LiveOrder, status: str, kind: str, *, reason: str = "", cancel_id: str = "") -> None:
+    def _close(
+        self,
+        order: LiveOrder,
+        status: str,
+        kind: str,
+        *,
+        reason: str = "",
+        cancel_id: str = "",
+        match: PreventedMatch | None = None,
+    ) -> None:
         desk: Desk = order.desk
         if order.armed:
             desk.algo_open -= 1
@@ -391,7 +437,7 @@ class Venue:
             desk.release(order)
             self.outbox.touch(desk, self.now)
         desk.open.pop(order.id, None)
-        self.outbox.report(self.now, kind, order, reason=reason, cancel_id=cancel_id)
+        self.outbox.report(self.now, kind, order, reason=reason, cancel_id=cancel_id, match=match)
 
     # ------------------------------------------------------------------ money
 
@@ -424,7 +470,7 @@ class Venue:
         record = (trade_id, order.id, symbol.name, self.now, price, qty, quote, fee, payer.asset, is_buy, is_maker)
         desk.records.append(record)
         desk.account.updated = self.now
-        if filled == order.qty:
+        if filled + order.prevented == order.qty:
             order.status = FILLED
             if order.id in desk.open:
                 del desk.open[order.id]
