@@ -268,6 +268,7 @@ _ROWS = (
         "DELETE", "/api/v3/order", "order.cancel", 1, SIGNED,
         {**_WHICH, "newClientOrderId": "client_id", "cancelRestrictions": "text"},
     ),
+    Endpoint("POST", "/api/v3/order/cancelReplace", "order.cancelReplace", 1, SIGNED, _REPLACE, 1),
     Endpoint(
         "PUT", "/api/v3/order/amend/keepPriority", "order.amend.keepPriority", 4, SIGNED,
         {**_WHICH, "newClientOrderId": "client_id", "newQty": "quantity!"},
@@ -283,6 +284,13 @@ _ROWS = (
         "GET", "/api/v3/myTrades", "myTrades", _my_trades, SIGNED,
         {**_SYMBOL, "orderId": "long", "fromId": "long", **_WINDOW},
     ),
+    Endpoint(
+        "GET", "/api/v3/myPreventedMatches", "myPreventedMatches", _prevented, SIGNED,
+        {
+            **_SYMBOL, "preventedMatchId": "long", "orderId": "long", "fromPreventedMatchId": "long",
+            "limit": "int",
+        },
+    ),
     Endpoint("GET", "/api/v3/account", "account.status", 20, SIGNED, {"omitZeroBalances": "bool"}),
     Endpoint("GET", "/api/v3/account/commission", "account.commission", 20, SIGNED, _SYMBOL),
     Endpoint("GET", "/api/v3/rateLimit/order", "account.rateLimits.orders", 40, SIGNED, {}),
@@ -293,7 +301,6 @@ _ROWS = (
 
 # what Binance has and the paper exchange does not answer
 _FURTHER = (
-    Endpoint("POST", "/api/v3/order/cancelReplace", "order.cancelReplace", 1, SIGNED, _REPLACE, 1),
     Endpoint("POST", "/api/v3/order/oco", "orderList.place", 1, SIGNED, _OLD_OCO, 2),
     Endpoint("POST", "/api/v3/orderList/oco", "orderList.place.oco", 1, SIGNED, {**_LIST, **_OCO}, 2),
     Endpoint(
@@ -323,13 +330,6 @@ _FURTHER = (
     Endpoint(
         "POST", "/api/v3/sor/order/test", "sor.order.test", _test_order, SIGNED,
         {**_SOR_ORDER, "computeCommissionRates": "bool"},
-    ),
-    Endpoint(
-        "GET", "/api/v3/myPreventedMatches", "myPreventedMatches", _prevented, SIGNED,
-        {
-            **_SYMBOL, "preventedMatchId": "long", "orderId": "long", "fromPreventedMatchId": "long",
-            "limit": "int",
-        },
     ),
     Endpoint(
         "GET", "/api/v3/myAllocations", "myAllocations", 20, SIGNED,

@@ -169,9 +169,10 @@ class Account:
     One paper account.
 
     ``desks`` hold its orders per symbol; ``touched`` collects the balances that changed since the last balance event.
+    ``first_takes`` and ``first_makes`` count the orders whose first fill was as taker or as maker.
     """
 
-    __slots__ = ("balances", "desks", "name", "touched", "updated")
+    __slots__ = ("balances", "desks", "first_makes", "first_takes", "name", "touched", "updated")
 
     def __init__(self, name: str, balances: Mapping[str, int] | None = None) -> None:
         self.name = name
@@ -179,6 +180,7 @@ class Account:
         self.desks: dict[str, Desk] = {}
         self.touched: dict[str, Balance] = {}
         self.updated = 0
+        self.first_takes = self.first_makes = 0
         for asset, units in (balances or {}).items():
             self.balance(asset).free = units
 

@@ -58,23 +58,25 @@ _MOST_ROWS = 1000
 def place(context: Context, params: dict[str, Any]) -> dict[str, Any]:
     """New order."""
     desk = context.desk(params["symbol"])
-    before = len(desk.records)
-    options = _options(desk.symbol, params)
-    order = context.venue.place(context.account, *_basics(params), **options)
+    before, matched = len(desk.records), len(desk.prevented_matches)
+    options = order_options(desk.symbol, params)
+    order = context.venue.place(context.account, *order_basics(params), **options)
+    # stops that it triggered may have filled or been prevented as well
+    matches = [match for match in desk.prevented_matches[matched:] if match.taker_id == order.id]
     kind = params.get("newOrderRespType") or ("FULL" if order.kind in (MARKET, LIMIT) else "ACK")
     if kind == "ACK":
         return render.acknowledged(order)
     if kind == "RESULT":
-        return render.placed(order)
+        return render.placed(order, matches)
     mine = [fill for fill in desk.fills_since(before) if fill.order_id == order.id]
-    return render.placed_full(order, mine)
+    return render.placed_full(order, mine, matches)
 
 
 def test(context: Context, params: dict[str, Any]) -> dict[str, Any]:
     """Check a new order without sending it to the matching engine."""
     desk = context.desk(params["symbol"])
-    options = _options(desk.symbol, params)
-    context.venue.check(context.account, *_basics(params), **options)
+    options = order_options(desk.symbol, params)
+    context.venue.check(context.account, *order_basics(params), **options)
     if not params.get("computeCommissionRates"):
         return {}
     fees = _fees(context)
@@ -87,13 +89,19 @@ def test(context: Context, params: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _basics(params: Mapping[str, Any]) -> tuple[str, bool, str, int, int]:
+def order_basics(params: Mapping[str, Any]) -> tuple[str, bool, str, int, int]:
+    """What every order has: symbol, side, type, quantity and price."""
     quantity, price = params.get("quantity", 0), params.get("price", 0)
     return params["symbol"], params["side"] == "BUY", params["type"], quantity, price
 
 
-def _options(symbol: Symbol, params: dict[str, Any]) -> dict[str, Any]:
-    """What else an order takes, once its parameters are known to belong together."""
+def order_options(symbol: Symbol, params: Mapping[str, Any]) -> dict[str, Any]:
+    """
+    What else an order takes, once its parameters are known to belong together.
+
+    Raises:
+        RequestRejected, OrderRejected: when they do not, or the symbol does not allow what they ask for.
+    """
     check_combination(params)
     _check_features(symbol, params["type"], params)
     extra: dict[str, Any] = {name: params[name] for name in ("strategyId", "strategyType") if name in params}
@@ -126,12 +134,18 @@ def check_combination(params: Mapping[str, Any]) -> None:
     if kind == MARKET:
         if "quantity" in params and "quoteOrderQty" in params:
             raise not_required("quoteOrderQty")
-        _one_of_two(params, "quantity", "quoteOrderQty")
+        one_of_two(params, "quantity", "quoteOrderQty")
     if kind in STOP_KINDS:
-        _one_of_two(params, *_STOPPING)
+        one_of_two(params, *_STOPPING)
 
 
-def _one_of_two(params: Mapping[str, Any], one: str, other: str) -> None:
+def one_of_two(params: Mapping[str, Any], one: str, other: str) -> None:
+    """
+    Refuse a request that names neither of two parameters.
+
+    Raises:
+        RequestRejected: -1102 with both names.
+    """
     if one not in params and other not in params:
         raise RequestRejected(-1102, f"Param '{one}' or '{other}' must be sent, but both were empty/null!")
 
@@ -153,13 +167,26 @@ def _check_features(symbol: Symbol, kind: str, params: Mapping[str, Any]) -> Non
             raise RequestRejected(-1020, "This operation is not supported.", f"{name} is not simulated")
 
 
+def restriction(params: Mapping[str, Any]) -> str | None:
+    """
+    The only status that ``cancelRestrictions`` lets a cancel end, None for any.
+
+    Raises:
+        RequestRejected: -1145 for another value than the documented ones.
+    """
+    named = params.get("cancelRestrictions")
+    if named is None:
+        return None
+    wanted = {"ONLY_NEW": NEW, "ONLY_PARTIALLY_FILLED": PARTIALLY_FILLED}.get(named)
+    if wanted is None:
+        raise RequestRejected(-1145, "Invalid cancelRestrictions")
+    return wanted
+
+
 def cancel(context: Context, params: dict[str, Any]) -> dict[str, Any]:
     """Cancel an order."""
-    restriction = params.get("cancelRestrictions")
-    if restriction not in (None, "ONLY_NEW", "ONLY_PARTIALLY_FILLED"):
-        raise RequestRejected(-1145, "Invalid cancelRestrictions")
+    wanted = restriction(params)
     order = _find(context.desk(params["symbol"]), params, CancelRejected())
-    wanted = {"ONLY_NEW": NEW, "ONLY_PARTIALLY_FILLED": PARTIALLY_FILLED}.get(restriction or "")
     if order.is_open and wanted is not None and order.status != wanted:
         raise CancelRejected("Order was not canceled due to cancel restrictions.", f"the order is {order.status}")
     cancel_id = params.get("newClientOrderId") or context.new_client_id()
@@ -182,7 +209,7 @@ def status(context: Context, params: dict[str, Any]) -> dict[str, Any]:
 
 
 def _find(desk: Desk, params: Mapping[str, Any], unknown: Exception) -> LiveOrder:
-    _one_of_two(params, "orderId", "origClientOrderId")
+    one_of_two(params, "orderId", "origClientOrderId")
     order_id, client_id = params.get("orderId", 0), params.get("origClientOrderId", "")
     # an id of 0 names no order, so it must not fall through to the client id
     order = desk.find(order_id or -1) if "orderId" in params else desk.find(client_id=client_id)

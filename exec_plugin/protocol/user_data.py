@@ -6,7 +6,8 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from exec_plugin.core.events import BalanceChange, Execution
-from exec_plugin.core.units import to_text
+from exec_plugin.core.units import SCALE, to_text
+from exec_plugin.protocol.render import NO_TRADE_GROUP
 
 if TYPE_CHECKING:
     from exec_plugin.core.events import Event
@@ -64,9 +65,30 @@ def execution_report(event: Execution) -> dict[str, Any]:
     for name, key in (("strategyId", "j"), ("strategyType", "J")):
         if order.extra and name in order.extra:
             report[key] = order.extra[name]
+    if event.prevented:
+        report.update(_prevention(event))
     if event.reason:
         report["eR"] = event.reason
     return report
+
+
+def _prevention(event: Execution) -> dict[str, Any]:
+    """What self-trade prevention has taken from an order and, where it is reported, the match that it kept from it."""
+    match = event.match
+    fields: dict[str, Any] = {"A": to_text(event.prevented)}
+    if match is not None:
+        is_taker = event.order.id == match.taker_id
+        fields |= {
+            "v": match.id,
+            "B": to_text(match.taker_qty if is_taker else match.maker_qty),
+            "u": NO_TRADE_GROUP,
+            "U": match.maker_id if is_taker else match.taker_id,
+            "Cs": match.symbol,
+            "pl": to_text(match.qty),
+            "pL": to_text(match.price),
+            "pY": to_text(match.price * match.qty // SCALE),
+        }
+    return fields
 
 
 def account_position(event: BalanceChange) -> dict[str, Any]:

@@ -252,12 +252,28 @@ class Venue:
         """
         market = self.market(symbol)
         desk = account.desk(market.symbol)
-        order = LiveOrder(
-            0, rest.get("client_id", ""), desk, market.symbol, is_buy, kind, rest.get("tif", GTC), qty, price, self.now
-        )
+        self._admit(market, desk, self._draft(desk, is_buy, kind, qty, price, rest))
+
+    def screen(
+        self, account: Account, symbol: str, is_buy: bool, kind: str, qty: int = 0, price: int = 0, **rest: Any
+    ) -> None:
+        """
+        Check an order against the rules that do not depend on money, and change nothing.
+
+        Raises:
+            FilterFailure, OrderRejected: as ``place`` would.
+        """
+        market = self.market(symbol)
+        desk = account.desk(market.symbol)
+        check_rules(market, desk, self._draft(desk, is_buy, kind, qty, price, rest))
+
+    def _draft(self, desk: Desk, is_buy: bool, kind: str, qty: int, price: int, rest: Mapping[str, Any]) -> LiveOrder:
+        """An order that is only looked at."""
+        client_id, tif = rest.get("client_id", ""), rest.get("tif", GTC)
+        order = LiveOrder(0, client_id, desk, desk.symbol, is_buy, kind, tif, qty, price, self.now)
         order.stop, order.quote_qty = rest.get("stop", 0), rest.get("quote_qty", 0)
         order.stp = rest.get("stp", "NONE")
-        self._admit(market, desk, order)
+        return order
 
     @staticmethod
     def _admit(market: Market, desk: Desk, order: LiveOrder) -> list[Offer]:
@@ -470,6 +486,11 @@ class Venue:
         record = (trade_id, order.id, symbol.name, self.now, price, qty, quote, fee, payer.asset, is_buy, is_maker)
         desk.records.append(record)
         desk.account.updated = self.now
+        if filled == qty:
+            if is_maker:
+                desk.account.first_makes += 1
+            else:
+                desk.account.first_takes += 1
         if filled + order.prevented == order.qty:
             order.status = FILLED
             if order.id in desk.open:
