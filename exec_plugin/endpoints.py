@@ -263,6 +263,11 @@ _ROWS = (
         "POST", "/api/v3/order/test", "order.test", _test_order, SIGNED,
         {**_NEW_ORDER, "computeCommissionRates": "bool"},
     ),
+    Endpoint("POST", "/api/v3/sor/order", "sor.order.place", 1, SIGNED, _SOR_ORDER, 1),
+    Endpoint(
+        "POST", "/api/v3/sor/order/test", "sor.order.test", _test_order, SIGNED,
+        {**_SOR_ORDER, "computeCommissionRates": "bool"},
+    ),
     Endpoint("GET", "/api/v3/order", "order.status", 4, SIGNED, _WHICH),
     Endpoint(
         "DELETE", "/api/v3/order", "order.cancel", 1, SIGNED,
@@ -283,6 +288,10 @@ _ROWS = (
     Endpoint(
         "GET", "/api/v3/myTrades", "myTrades", _my_trades, SIGNED,
         {**_SYMBOL, "orderId": "long", "fromId": "long", **_WINDOW},
+    ),
+    Endpoint(
+        "GET", "/api/v3/myAllocations", "myAllocations", 20, SIGNED,
+        {**_SYMBOL, **_WINDOW, "fromAllocationId": "int", "orderId": "long"},
     ),
     Endpoint(
         "GET", "/api/v3/myPreventedMatches", "myPreventedMatches", _prevented, SIGNED,
@@ -326,15 +335,6 @@ _FURTHER = (
     ),
     Endpoint("GET", "/api/v3/allOrderList", "allOrderLists", 20, SIGNED, {"fromId": "long", **_WINDOW}),
     Endpoint("GET", "/api/v3/openOrderList", "openOrderLists.status", 6, SIGNED, {}),
-    Endpoint("POST", "/api/v3/sor/order", "sor.order.place", 1, SIGNED, _SOR_ORDER, 1),
-    Endpoint(
-        "POST", "/api/v3/sor/order/test", "sor.order.test", _test_order, SIGNED,
-        {**_SOR_ORDER, "computeCommissionRates": "bool"},
-    ),
-    Endpoint(
-        "GET", "/api/v3/myAllocations", "myAllocations", 20, SIGNED,
-        {**_SYMBOL, **_WINDOW, "fromAllocationId": "int", "orderId": "long"},
-    ),
     Endpoint("GET", "/api/v3/myFilters", "myFilters", 40, SIGNED, _SYMBOL),
     # gone from Binance since 2026-02-20, but older bots still ask
     Endpoint("POST", "/api/v3/userDataStream", "userDataStream.start", 2, KEYED, {}),

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from exec_plugin.core.clock import SECOND
 from exec_plugin.core.errors import RequestRejected, VenueError
 from exec_plugin.endpoints import ENDPOINTS, RATE_LIMITS, SIGNED
-from exec_plugin.protocol import accounts, market_data, orders, prevented, replacing
+from exec_plugin.protocol import accounts, market_data, orders, prevented, replacing, sor
 from exec_plugin.protocol.candles import CandleStore
 from exec_plugin.protocol.context import Context
 from exec_plugin.protocol.limits import Limits
@@ -36,6 +36,7 @@ _HANDLERS: dict[str, Callable[[Context, dict[str, Any]], Any]] = {
     **accounts.HANDLERS,
     **prevented.HANDLERS,
     **replacing.HANDLERS,
+    **sor.HANDLERS,
 }
 _KEY_ERRORS = (-2014, -2015)
 #: Handlers that see to the order count themselves, because it decides what they do.

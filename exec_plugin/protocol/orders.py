@@ -52,6 +52,8 @@ _UNSUPPORTED_TYPES = {
 #: Features that this venue does not simulate yet: refused, never ignored.
 _NOT_SIMULATED = ("trailingDelta", "icebergQty", "pegPriceType", "pegOffsetValue", "pegOffsetType")
 _LOWEST_STRATEGY_TYPE = 1_000_000
+#: What is kept with an order and shown again; the last two are set by the handlers of SOR orders.
+_REMEMBERED = ("strategyId", "strategyType", "workingFloor", "usedSor")
 _MOST_ROWS = 1000
 
 
@@ -104,7 +106,7 @@ def order_options(symbol: Symbol, params: Mapping[str, Any]) -> dict[str, Any]:
     """
     check_combination(params)
     _check_features(symbol, params["type"], params)
-    extra: dict[str, Any] = {name: params[name] for name in ("strategyId", "strategyType") if name in params}
+    extra: dict[str, Any] = {name: params[name] for name in _REMEMBERED if name in params}
     if extra.get("strategyType", _LOWEST_STRATEGY_TYPE) < _LOWEST_STRATEGY_TYPE:
         raise RequestRejected(-1134, "`strategyType` was less than 1000000.")
     return {

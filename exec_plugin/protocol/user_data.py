@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from exec_plugin.core.events import Event
 
 _ZERO = to_text(0)
+#: What an order remembers of its request, and under which names reports show it.
+_REMEMBERED = (("strategyId", "j"), ("strategyType", "J"), ("workingFloor", "k"), ("usedSor", "uS"))
 #: How many events are kept for those who read them later.
 KEPT_EVENTS = 100_000
 
@@ -62,7 +64,7 @@ def execution_report(event: Execution) -> dict[str, Any]:
     if event.working:
         report["W"] = order.working_since
     report["V"] = order.stp
-    for name, key in (("strategyId", "j"), ("strategyType", "J")):
+    for name, key in _REMEMBERED:
         if order.extra and name in order.extra:
             report[key] = order.extra[name]
     if event.prevented:
