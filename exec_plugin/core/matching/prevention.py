@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from exec_plugin.core.events import PreventedMatch
+
 if TYPE_CHECKING:
     from exec_plugin.core.orders import LiveOrder
 
@@ -27,6 +29,13 @@ class Prevention(NamedTuple):
     qty: int
     taker_qty: int
     maker_qty: int
+
+    def recorded(self, id: int, taker: LiveOrder, now: int) -> PreventedMatch:  # noqa: A002
+        """The record that is kept of it."""
+        name, maker = taker.symbol.name, self.maker.id
+        return PreventedMatch(
+            id, name, now, taker.id, maker, self.mode, self.price, self.qty, self.taker_qty, self.maker_qty
+        )
 
 
 def prevents(stp: str, maker: LiveOrder, account: object) -> bool:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from exec_plugin.core import filters
 from exec_plugin.core.errors import AmendRejected, CancelRejected, ConfigError, OrderRejected, RequestRejected
-from exec_plugin.core.events import BOOK, DEPTH, QUOTE, TRADE, Amendment, Fill, PreventedMatch
+from exec_plugin.core.events import BOOK, DEPTH, QUOTE, TRADE, Amendment, Fill
 from exec_plugin.core.fill_models import FILL_MODELS, BinanceFees, NoSlippage, ProportionalQueue
 from exec_plugin.core.ledger import Account, Desk
 from exec_plugin.core.matching import Market
@@ -24,12 +24,13 @@ from exec_plugin.core.orders import (
 )
 from exec_plugin.core.units import FAR, SCALE, short_text
 from exec_plugin.core.venue.admission import affordable, check_rules, cost, plan, within_limit
+from exec_plugin.core.venue.conversion import convert
 from exec_plugin.core.venue.outbox import Outbox
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from exec_plugin.core.events import Row
+    from exec_plugin.core.events import PreventedMatch, Row
     from exec_plugin.core.fill_models import FeeModel, QueueModel, SlippageModel
     from exec_plugin.core.matching import Offer, Prevention
     from exec_plugin.core.symbols import Symbol
@@ -242,38 +243,34 @@ class Venue:
         return order
 
     def check(
-        self, account: Account, symbol: str, is_buy: bool, kind: str, qty: int = 0, price: int = 0, **rest: Any
+        self,
+        account: Account,
+        symbol: str,
+        is_buy: bool,
+        kind: str,
+        qty: int = 0,
+        price: int = 0,
+        *,
+        rules_only: bool = False,
+        **rest: Any,
     ) -> None:
         """
-        Check an order as ``place`` would, and change nothing.
+        Check an order as ``place`` would, or only the rules that do not depend on money, and change nothing.
 
         Raises:
             FilterFailure, OrderRejected: as ``place`` would.
         """
         market = self.market(symbol)
         desk = account.desk(market.symbol)
-        self._admit(market, desk, self._draft(desk, is_buy, kind, qty, price, rest))
-
-    def screen(
-        self, account: Account, symbol: str, is_buy: bool, kind: str, qty: int = 0, price: int = 0, **rest: Any
-    ) -> None:
-        """
-        Check an order against the rules that do not depend on money, and change nothing.
-
-        Raises:
-            FilterFailure, OrderRejected: as ``place`` would.
-        """
-        market = self.market(symbol)
-        desk = account.desk(market.symbol)
-        check_rules(market, desk, self._draft(desk, is_buy, kind, qty, price, rest))
-
-    def _draft(self, desk: Desk, is_buy: bool, kind: str, qty: int, price: int, rest: Mapping[str, Any]) -> LiveOrder:
-        """An order that is only looked at."""
-        client_id, tif = rest.get("client_id", ""), rest.get("tif", GTC)
-        order = LiveOrder(0, client_id, desk, desk.symbol, is_buy, kind, tif, qty, price, self.now)
+        order = LiveOrder(
+            0, rest.get("client_id", ""), desk, market.symbol, is_buy, kind, rest.get("tif", GTC), qty, price, self.now
+        )
         order.stop, order.quote_qty = rest.get("stop", 0), rest.get("quote_qty", 0)
         order.stp = rest.get("stp", "NONE")
-        return order
+        if rules_only:
+            check_rules(market, desk, order)
+        else:
+            self._admit(market, desk, order)
 
     @staticmethod
     def _admit(market: Market, desk: Desk, order: LiveOrder) -> list[Offer]:
@@ -318,22 +315,10 @@ class Venue:
 
     def _prevent(self, market: Market, taker: LiveOrder, stop: Prevention) -> None:
         """Take from both orders what they lose instead of trading, and keep a record of it."""
-        maker = stop.maker
         market.match_id += 1
-        match = PreventedMatch(
-            market.match_id,
-            taker.symbol.name,
-            self.now,
-            taker.id,
-            maker.id,
-            stop.mode,
-            stop.price,
-            stop.qty,
-            stop.taker_qty,
-            stop.maker_qty,
-        )
+        match = stop.recorded(market.match_id, taker, self.now)
         taker.desk.prevented_matches.append(match)
-        for order, qty in ((maker, stop.maker_qty), (taker, stop.taker_qty)):
+        for order, qty in ((stop.maker, stop.maker_qty), (taker, stop.taker_qty)):
             if qty:
                 self._lose(order, qty, match)
 
@@ -505,28 +490,7 @@ class Venue:
 
     def convert(self, units: int, asset: str, into: str) -> int | None:
         """The value of units of one asset in another at the last prices, by one market or two; None without any."""
-        if asset == into:
-            return units
-        value = self._convert_directly(units, asset, into)
-        if value is not None:
-            return value
-        for symbol in (market.symbol for market in self.markets.values()):
-            between = symbol.quote if symbol.base == into else symbol.base if symbol.quote == into else None
-            if between is not None:
-                half = self._convert_directly(units, asset, between)
-                whole = None if half is None else self._convert_directly(half, between, into)
-                if whole is not None:
-                    return whole
-        return None
-
-    def _convert_directly(self, units: int, asset: str, into: str) -> int | None:
-        bought = self.markets.get(into + asset)
-        if bought is not None and bought.last:
-            return units * SCALE // bought.last
-        sold = self.markets.get(asset + into)
-        if sold is not None and sold.last:
-            return units * sold.last // SCALE
-        return None
+        return convert(self.markets, units, asset, into)
 
 
 def _some(names: Iterable[str]) -> str:
