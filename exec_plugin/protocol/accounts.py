@@ -74,7 +74,6 @@ def standard_rates(fees: FeeModel) -> Rates:
 
 def order_counts(context: Context, params: dict[str, Any]) -> list[dict[str, Any]]:  # noqa: ARG001
     """How much of the unfilled-order limits is used."""
-    context.gateway.limits.settle(context.account, context.now)
     return context.gateway.limits.order_counts(context.account.name, context.now)
 
 

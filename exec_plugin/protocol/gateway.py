@@ -169,9 +169,11 @@ class Gateway:
         params = _SPECS[endpoint.name].read(sent, self._symbol)
         handler = _HANDLERS[endpoint.name]
         context = Context(self, account)
-        if account is None or not endpoint.orders:
+        if account is None:
             return handler(context, params)
         self.limits.settle(account, now)
+        if not endpoint.orders:
+            return handler(context, params)
         try:
             if endpoint.name in _COUNTING:
                 return handler(context, params)
