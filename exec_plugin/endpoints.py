@@ -263,11 +263,17 @@ _ROWS = (
         "POST", "/api/v3/order/test", "order.test", _test_order, SIGNED,
         {**_NEW_ORDER, "computeCommissionRates": "bool"},
     ),
+    Endpoint("POST", "/api/v3/sor/order", "sor.order.place", 1, SIGNED, _SOR_ORDER, 1),
+    Endpoint(
+        "POST", "/api/v3/sor/order/test", "sor.order.test", _test_order, SIGNED,
+        {**_SOR_ORDER, "computeCommissionRates": "bool"},
+    ),
     Endpoint("GET", "/api/v3/order", "order.status", 4, SIGNED, _WHICH),
     Endpoint(
         "DELETE", "/api/v3/order", "order.cancel", 1, SIGNED,
         {**_WHICH, "newClientOrderId": "client_id", "cancelRestrictions": "text"},
     ),
+    Endpoint("POST", "/api/v3/order/cancelReplace", "order.cancelReplace", 1, SIGNED, _REPLACE, 1),
     Endpoint(
         "PUT", "/api/v3/order/amend/keepPriority", "order.amend.keepPriority", 4, SIGNED,
         {**_WHICH, "newClientOrderId": "client_id", "newQty": "quantity!"},
@@ -282,6 +288,17 @@ _ROWS = (
     Endpoint(
         "GET", "/api/v3/myTrades", "myTrades", _my_trades, SIGNED,
         {**_SYMBOL, "orderId": "long", "fromId": "long", **_WINDOW},
+    ),
+    Endpoint(
+        "GET", "/api/v3/myAllocations", "myAllocations", 20, SIGNED,
+        {**_SYMBOL, **_WINDOW, "fromAllocationId": "int", "orderId": "long"},
+    ),
+    Endpoint(
+        "GET", "/api/v3/myPreventedMatches", "myPreventedMatches", _prevented, SIGNED,
+        {
+            **_SYMBOL, "preventedMatchId": "long", "orderId": "long", "fromPreventedMatchId": "long",
+            "limit": "int",
+        },
     ),
     Endpoint("GET", "/api/v3/account", "account.status", 20, SIGNED, {"omitZeroBalances": "bool"}),
     Endpoint("GET", "/api/v3/account/commission", "account.commission", 20, SIGNED, _SYMBOL),
@@ -319,23 +336,6 @@ _ROWS = (
 
 # what Binance has and the paper exchange does not answer
 _FURTHER = (
-    Endpoint("POST", "/api/v3/order/cancelReplace", "order.cancelReplace", 1, SIGNED, _REPLACE, 1),
-    Endpoint("POST", "/api/v3/sor/order", "sor.order.place", 1, SIGNED, _SOR_ORDER, 1),
-    Endpoint(
-        "POST", "/api/v3/sor/order/test", "sor.order.test", _test_order, SIGNED,
-        {**_SOR_ORDER, "computeCommissionRates": "bool"},
-    ),
-    Endpoint(
-        "GET", "/api/v3/myPreventedMatches", "myPreventedMatches", _prevented, SIGNED,
-        {
-            **_SYMBOL, "preventedMatchId": "long", "orderId": "long", "fromPreventedMatchId": "long",
-            "limit": "int",
-        },
-    ),
-    Endpoint(
-        "GET", "/api/v3/myAllocations", "myAllocations", 20, SIGNED,
-        {**_SYMBOL, **_WINDOW, "fromAllocationId": "int", "orderId": "long"},
-    ),
     # gone from Binance since 2026-02-20, but older bots still ask
     Endpoint("POST", "/api/v3/userDataStream", "userDataStream.start", 2, KEYED, {}),
     Endpoint("PUT", "/api/v3/userDataStream", "userDataStream.ping", 2, KEYED, {"listenKey": "text!"}),

@@ -14,10 +14,10 @@ from urllib.parse import urlsplit
 from exec_plugin.core.clock import SECOND
 from exec_plugin.core.errors import RequestRejected, VenueError
 from exec_plugin.endpoints import ENDPOINTS, RATE_LIMITS, SIGNED
-from exec_plugin.protocol import accounts, market_data, order_lists, orders
+from exec_plugin.protocol import accounts, market_data, order_lists, orders, prevented, replacing, sor
 from exec_plugin.protocol.candles import CandleStore
 from exec_plugin.protocol.context import Context
-from exec_plugin.protocol.limits import Limits, TooMany
+from exec_plugin.protocol.limits import Limits
 from exec_plugin.protocol.params import Spec, parse_form
 from exec_plugin.protocol.render import to_json
 from exec_plugin.protocol.security import Key, check_signature, check_timing, find_key
@@ -35,8 +35,13 @@ _HANDLERS: dict[str, Callable[[Context, dict[str, Any]], Any]] = {
     **orders.HANDLERS,
     **order_lists.HANDLERS,
     **accounts.HANDLERS,
+    **prevented.HANDLERS,
+    **replacing.HANDLERS,
+    **sor.HANDLERS,
 }
 _KEY_ERRORS = (-2014, -2015)
+#: Handlers that see to the order count themselves, because it decides what they do.
+_COUNTING = frozenset(("order.cancelReplace",))
 _SPECS = {endpoint.name: Spec(endpoint.params) for endpoint in ENDPOINTS.values()}
 _CANDLES = ("klines", "uiKlines")
 _SECURITY_PARAMS = frozenset(("timestamp", "recvWindow", "signature"))
@@ -138,12 +143,11 @@ class Gateway:
         try:
             micros = _time_unit(headers)
             value = self._answer(asked, extra)
-        except TooMany as error:
-            extra["Retry-After"] = str(error.retry_after)
-            return self._reply(HTTPStatus.TOO_MANY_REQUESTS, _error(error), caller, extra)
         except VenueError as error:
-            status = HTTPStatus.UNAUTHORIZED if error.code in _KEY_ERRORS else HTTPStatus.BAD_REQUEST
-            return self._reply(status, _error(error), caller, extra)
+            if error.retry_after is not None:
+                extra["Retry-After"] = str(error.retry_after)
+            usual = HTTPStatus.UNAUTHORIZED if error.code in _KEY_ERRORS else HTTPStatus.BAD_REQUEST
+            return self._reply(HTTPStatus(error.status or usual), _error(error), caller, extra)
         if micros:
             value = _candles_in_micros(value) if endpoint.name in _CANDLES else _in_micros(value)
         return self._reply(HTTPStatus.OK, value, caller, extra)
@@ -162,13 +166,21 @@ class Gateway:
             sent = {name: value for name, value in sent.items() if name not in _SECURITY_PARAMS}
         params = _SPECS[endpoint.name].read(sent, self._symbol)
         handler = _HANDLERS[endpoint.name]
-        if account is None or not endpoint.orders:
-            return handler(Context(self, account), params)
-        self.limits.check_orders(account.name, endpoint.orders, now)
-        value = handler(Context(self, account), params)
-        self.limits.add_orders(account.name, endpoint.orders, now)
-        extra.update(self.limits.order_headers(account.name, now))
-        return value
+        context = Context(self, account)
+        if account is None:
+            return handler(context, params)
+        self.limits.settle(account, now)
+        if not endpoint.orders:
+            return handler(context, params)
+        try:
+            if endpoint.name in _COUNTING:
+                return handler(context, params)
+            self.limits.check_orders(account.name, endpoint.orders, now)
+            value = handler(context, params)
+            self.limits.add_orders(account.name, endpoint.orders, now)
+            return value
+        finally:
+            extra.update(self.limits.order_headers(account.name, now))
 
     def _authenticate(self, asked: _Asked, sent: Mapping[str, str]) -> Account:
         name = asked.headers.get("x-mbx-apikey")
@@ -202,7 +214,10 @@ class Gateway:
 
 
 def _error(error: VenueError) -> dict[str, Any]:
-    return {"code": error.code, "msg": error.msg}
+    found: dict[str, Any] = {"code": error.code, "msg": error.msg}
+    if error.data is not None:
+        found["data"] = error.data
+    return found
 
 
 def _time_unit(headers: Mapping[str, str]) -> bool:

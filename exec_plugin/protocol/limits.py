@@ -10,11 +10,19 @@ from exec_plugin.core.errors import VenueError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from exec_plugin.core.ledger import Account
+
 _LENGTHS = {"SECOND": SECOND, "MINUTE": MINUTE, "HOUR": HOUR, "DAY": DAY}
+
+
+#: By how much the first fill of an order lowers the count (faqs/order_count_decrement.md, the examples).
+TAKER_CREDIT, MAKER_CREDIT = 1, 5
 
 
 class TooMany(VenueError):
     """A limit is used up; ``retry_after`` is in whole seconds."""
+
+    status = 429
 
     def __init__(self, code: int, msg: str, retry_after: int) -> None:
         super().__init__(code, msg, f"wait {retry_after} s")
@@ -62,6 +70,7 @@ class Limits:
         self.weights = [window for window in windows if window.entry["rateLimitType"] == "REQUEST_WEIGHT"]
         self.requests = [window for window in windows if window.entry["rateLimitType"] == "RAW_REQUESTS"]
         self.orders = [window for window in windows if window.entry["rateLimitType"] == "ORDERS"]
+        self._seen: dict[str, tuple[int, int]] = {}
 
     def spend(self, caller: str, weight: int, now: int) -> None:
         """
@@ -92,6 +101,21 @@ class Limits:
         """Count accepted orders."""
         for window in self.orders:
             window.add(account, count, now)
+
+    def settle(self, account: Account, now: int) -> None:
+        """
+        Take back what orders that began to fill had added (faqs/order_count_decrement.md).
+
+        Counted when somebody looks or places: nothing can have been added since, so later is as good as at once.
+        """
+        seen = self._seen.get(account.name, (0, 0))
+        begun = (account.first_takes, account.first_makes)
+        if begun == seen:
+            return
+        self._seen[account.name] = begun
+        credit = (begun[0] - seen[0]) * TAKER_CREDIT + (begun[1] - seen[1]) * MAKER_CREDIT
+        for window in self.orders:
+            window.add(account.name, -credit, now)
 
     def order_counts(self, account: str, now: int) -> list[dict[str, Any]]:
         """The order limits with their counts."""

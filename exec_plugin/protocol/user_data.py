@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 from exec_plugin.core.events import BalanceChange, Execution, ListChange
 from exec_plugin.core.orders import ALL_DONE, EXECUTING
-from exec_plugin.core.units import to_text
-from exec_plugin.protocol.render import list_id, pegged
+from exec_plugin.core.units import SCALE, to_text
+from exec_plugin.protocol.render import NO_TRADE_GROUP, list_id, pegged
 
 if TYPE_CHECKING:
     from exec_plugin.core.events import Event
     from exec_plugin.core.ledger import Account
 
 _ZERO = to_text(0)
+#: What an order remembers of its request, and under which names reports show it.
+_REMEMBERED = (("strategyId", "j"), ("strategyType", "J"), ("workingFloor", "k"), ("usedSor", "uS"))
 #: How many events are kept for those who read them later.
 KEPT_EVENTS = 100_000
 
@@ -66,13 +68,15 @@ def execution_report(event: Execution) -> dict[str, Any]:
     if event.working:
         report["W"] = order.working_since
     report["V"] = order.stp
-    for name, key in (("strategyId", "j"), ("strategyType", "J")):
+    for name, key in _REMEMBERED:
         if order.extra and name in order.extra:
             report[key] = order.extra[name]
     if order.trail is not None:
         report["d"], report["D"] = order.trail.delta, order.trail.since
     if order.peg is not None:
         report.update({_PEGGED[name]: value for name, value in pegged(order.peg).items()})
+    if event.prevented:
+        report.update(_prevention(event))
     if event.reason:
         report["eR"] = event.reason
     return report
@@ -99,6 +103,25 @@ def list_status(event: ListChange) -> dict[str, Any]:
         "T": event.time,
         "O": [{"s": name, "i": order_id, "c": client_id} for order_id, client_id in event.legs],
     }
+
+
+def _prevention(event: Execution) -> dict[str, Any]:
+    """What self-trade prevention has taken from an order and, where it is reported, the match that it kept from it."""
+    match = event.match
+    fields: dict[str, Any] = {"A": to_text(event.prevented)}
+    if match is not None:
+        is_taker = event.order.id == match.taker_id
+        fields |= {
+            "v": match.id,
+            "B": to_text(match.taker_qty if is_taker else match.maker_qty),
+            "u": NO_TRADE_GROUP,
+            "U": match.maker_id if is_taker else match.taker_id,
+            "Cs": match.symbol,
+            "pl": to_text(match.qty),
+            "pL": to_text(match.price),
+            "pY": to_text(match.price * match.qty // SCALE),
+        }
+    return fields
 
 
 def account_position(event: BalanceChange) -> dict[str, Any]:
