@@ -52,6 +52,7 @@ class PaperExchange:
         start = self.feed.opens if isinstance(self.feed, SyntheticFeed) else self.feed.start
         self.pump = Pump(self.venue, self.feed, factor, start, clock)
         self.gateway = Gateway(self.venue, rate_limits=settings.rate_limits())
+        self.pump.streams = self.gateway.streams
         # a second between signing and asking is many of a fast clock's
         self.gateway.timing_slack = int(1000 * max(factor - 1, 0))
         self.on_move: Callable[[], None] | None = None

@@ -67,18 +67,38 @@ class ScriptedExchange:
         """
         Apply market events in order; all that follows from them has happened when this returns.
 
+        Trades that follow one another with the same ``group`` are of one taker's order, others each of its own.
+
         Raises:
             RequestRejected: -1121 for an unknown symbol, -1130 for an event that cannot be read.
         """
+        streams = self.gateway.streams
+        group: tuple[str, Any] | None = None
         for event in events:
             symbol = str(event.get("symbol"))
-            self.venue.market(symbol)
+            tape = self.venue.market(symbol).tape
+            taker = None if event.get("group") is None else (symbol, event["group"])
+            if taker is None or taker != group:
+                self._end_group(group)
+                tape.cut()
+            group = taker
             try:
                 if event.get("time") is not None:
-                    self.venue.advance(int(event["time"]))
+                    streams.advance(int(event["time"]))
                 self._apply(event, symbol)
             except (KeyError, TypeError, ValueError) as error:
                 raise RequestRejected(-1130, f"Market event {dict(event)!r} cannot be read: {error!r}") from error
+            if taker is None:
+                tape.cut()
+            streams.flush()
+        if group is not None:
+            self._end_group(group)
+            streams.flush()
+
+    def _end_group(self, group: tuple[str, Any] | None) -> None:
+        """The trades of one taker are over."""
+        if group is not None:
+            self.venue.market(group[0]).tape.cut()
 
     def _apply(self, event: Mapping[str, Any], symbol: str) -> None:
         kind = event["type"]
@@ -94,7 +114,8 @@ class ScriptedExchange:
 
     def clock(self, *, advance: int | None = None, now: int | None = None) -> int:
         """Move the clock by or to some milliseconds; answers the new time."""
-        self.venue.advance(self.venue.now + (advance or 0) if now is None else now)
+        self.gateway.streams.advance(self.venue.now + (advance or 0) if now is None else now)
+        self.gateway.streams.flush()
         return self.venue.now
 
     def events(self, after: int = 0) -> tuple[list[tuple[int, dict[str, Any]]], int]:

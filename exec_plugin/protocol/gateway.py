@@ -21,6 +21,7 @@ from exec_plugin.protocol.limits import Limits, TooMany
 from exec_plugin.protocol.params import Spec, parse_form
 from exec_plugin.protocol.render import to_json
 from exec_plugin.protocol.security import Key, check_signature, check_timing, find_key
+from exec_plugin.protocol.streams import StreamHub
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -89,6 +90,7 @@ class Gateway:
         #: ms that a timestamp may be older than its window allows: where the clock runs faster than the caller
         self.timing_slack = 0
         self._candles = {name: CandleStore(market.tape) for name, market in venue.markets.items()}
+        self.streams = StreamHub(self)
         self._client_ids = 0
         self._date = (-1, "")
 
@@ -184,6 +186,8 @@ class Gateway:
         return self.venue.market(name).symbol
 
     def _reply(self, status: HTTPStatus, value: Any, caller: str, headers: dict[str, str]) -> Reply:
+        if self.streams.busy:
+            self.streams.flush()
         now = self.venue.now
         headers["Content-Type"] = "application/json;charset=UTF-8"
         headers["Date"] = self._http_date(now)

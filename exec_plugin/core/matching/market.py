@@ -451,6 +451,7 @@ class Market:
         """Execute a plan that was just made."""
         is_buy, fill, now = order.is_buy, self._sink.fill, self._sink.now
         opposite = self.sells if is_buy else self.buys
+        self.tape.cut()
         for price, qty, maker in offers:
             trade_id = self._print(price, qty, not is_buy, 0, now)
             if maker is None:
@@ -462,6 +463,7 @@ class Market:
                     opposite.remove(maker)
                 fill(maker, price, qty, trade_id, True)
             fill(order, price, qty, trade_id, False)
+        self.tape.cut()
 
     def _take_from_book(self, is_buy: bool, price: int, qty: int) -> None:
         if is_buy:
