@@ -53,7 +53,13 @@ class VenueError(ExecPluginError):
         code: Binance's error code, for example -2010.
         msg: Binance's message for it.
         hint: what would be accepted; shown to people, never sent over the wire.
+
+    ``status`` is the HTTP status where it follows not from the code, ``data`` what the reply carries beside code and
+    message.
     """
+
+    status: int | None = None
+    data: Any | None = None
 
     def __init__(self, code: int, msg: str, hint: str = "") -> None:
         super().__init__(code, msg, hint)

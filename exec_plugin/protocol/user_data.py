@@ -9,7 +9,10 @@ from exec_plugin.core.events import BalanceChange, Execution
 from exec_plugin.core.units import to_text
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from exec_plugin.core.events import Event
+    from exec_plugin.core.venue import Venue
 
 _ZERO = to_text(0)
 #: How many events are kept for those who read them later.
@@ -81,6 +84,46 @@ def account_position(event: BalanceChange) -> dict[str, Any]:
     }
 
 
+def account_of(event: Event) -> str:
+    """Whose event it is."""
+    account = event.account if isinstance(event, BalanceChange) else event.order.desk.account
+    name: str = account.name
+    return name
+
+
+class UserDataHub:
+    """Hands a venue's events to those who listen to their account; costs nothing while nobody does."""
+
+    def __init__(self, venue: Venue) -> None:
+        self._venue = venue
+        self._sinks: dict[str, list[Callable[[dict[str, Any]], None]]] = {}
+
+    def subscribe(self, account: str, sink: Callable[[dict[str, Any]], None]) -> None:
+        """Send an account's payloads to ``sink`` from now on."""
+        if not self._sinks:
+            self._venue.listeners.append(self._on_event)
+        self._sinks.setdefault(account, []).append(sink)
+
+    def unsubscribe(self, account: str, sink: Callable[[dict[str, Any]], None]) -> None:
+        """Send nothing to ``sink`` any more; may be called again."""
+        sinks = self._sinks.get(account, [])
+        if sink not in sinks:
+            return
+        sinks.remove(sink)
+        if not sinks:
+            del self._sinks[account]
+        if not self._sinks:
+            self._venue.listeners.remove(self._on_event)
+
+    def _on_event(self, event: Event) -> None:
+        sinks = self._sinks.get(account_of(event))
+        if sinks:
+            told = payload(event)
+            # a sink may end its own subscription
+            for sink in tuple(sinks):
+                sink(told)
+
+
 class UserDataLog:
     """Listens to a venue and keeps each account's latest payloads, numbered from 1."""
 
@@ -90,7 +133,7 @@ class UserDataLog:
 
     def __call__(self, event: Event) -> None:
         """Take one event of the venue."""
-        name = (event.account if isinstance(event, BalanceChange) else event.order.desk.account).name
+        name = account_of(event)
         number = self._last[name] = self._last.get(name, 0) + 1
         self._events.setdefault(name, deque(maxlen=KEPT_EVENTS)).append((number, payload(event)))
 
