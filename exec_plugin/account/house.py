@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from exec_plugin.account.links import Link, is_known
 from exec_plugin.account.pump import Pump, wall_clock
 from exec_plugin.account.settings import Settings
 from exec_plugin.core.clock import DAY
@@ -15,12 +16,15 @@ from exec_plugin.core.units import FAR, to_units
 from exec_plugin.core.venue import Venue
 from exec_plugin.feeds import PushFeed, SyntheticFeed, open_recording
 from exec_plugin.protocol import Gateway, Key, Reply
+from exec_plugin.protocol.ws_api import ApiSession
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from exec_plugin.core.ledger import Account
     from exec_plugin.feeds import Feed
+
+_T = TypeVar("_T")
 
 #: In a replay at full speed a request takes this long, so that a bot that only polls makes progress.
 REQUEST_MS = 1
@@ -79,6 +83,24 @@ class PaperExchange:
             if self.pump.ended and not ended and self.on_end is not None:
                 self.on_end()
 
+    @property
+    def is_replay(self) -> bool:
+        """Whether the market moves only while somebody waits for it: it has no clock, and nobody pushes."""
+        return not self.pump.is_paced and not isinstance(self.feed, PushFeed)
+
+    def next_moment(self) -> int:
+        """The venue's time at which the next thing happens or is due for those who listen; FAR for none in sight."""
+        streams = self.gateway.streams
+        return min(self.pump.upcoming, streams.due) if streams.busy else self.pump.upcoming
+
+    def step(self) -> bool:
+        """Let a replay go on to the next thing that happens; False when its recording is over."""
+        with self.lock:
+            if self.pump.ended:
+                return False
+            self.move_to(self.next_moment())
+            return True
+
     def catch_up(self) -> None:
         """Let the market go on until now."""
         if self.pump.is_paced or isinstance(self.feed, PushFeed):
@@ -108,15 +130,35 @@ class PaperAccount:
         exchange = self.exchange
         text = body.decode(errors="replace") if isinstance(body, bytes) else body or ""
         lowered = {name.lower(): str(value) for name, value in headers.items()}
+        return self.converse(
+            lambda: exchange.gateway.handle(method, url, lowered, text, caller=self.account.name, key=self._key)
+        )
+
+    def converse(self, ask: Callable[[], _T]) -> _T:
+        """Ask the exchange something, with the time on the way that a replay at full speed gives it."""
+        exchange = self.exchange
         with exchange.lock:
             exchange.catch_up()
-            replayed = not exchange.pump.is_paced and not isinstance(exchange.feed, PushFeed)
-            if replayed:
+            if exchange.is_replay:
                 exchange.move_to(exchange.venue.now + self._leg())
-            reply = exchange.gateway.handle(method, url, lowered, text, caller=self.account.name, key=self._key)
-            if replayed:
+            answer = ask()
+            if exchange.is_replay:
                 exchange.move_to(exchange.venue.now + max(self._leg(), REQUEST_MS))
-        return reply
+        return answer
+
+    def open_api(self, push: Callable[[str], None], *, micros: bool = False) -> ApiSession:
+        """A session of the WebSocket API; used under the exchange's lock."""
+        gateway = self.exchange.gateway
+        return ApiSession(gateway, push, caller=self.account.name, key=self._key, micros=micros)
+
+    @staticmethod
+    def answers(url: str) -> bool:
+        """Whether ``connect`` finds anything under a URL."""
+        return is_known(url)
+
+    def connect(self, url: str, push: Callable[[str], None]) -> Link:
+        """A stream connection: ``/ws/...``, ``/stream`` or ``/ws-api/v3`` by the URL's path."""
+        return Link(self, url, push)
 
     def legs(self) -> tuple[float, float]:
         """

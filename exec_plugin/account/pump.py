@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from exec_plugin.core.units import FAR
 from exec_plugin.feeds import PushFeed
 
 if TYPE_CHECKING:
@@ -60,6 +61,15 @@ class Pump:
     def is_paced(self) -> bool:
         """Whether a clock drives the venue."""
         return self.factor > 0
+
+    @property
+    def upcoming(self) -> int:
+        """The time of the next row; FAR where none is in sight, as in a feed that others push."""
+        return FAR if self._next is None else self._next[1]
+
+    def seconds_until(self, moment: int) -> float:
+        """How long the wall clock goes on until a moment of the venue."""
+        return (moment - self.now()) / 1000 / self.factor
 
     def now(self) -> int:
         """The venue's time; with a wall clock it goes on by itself."""
