@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from exec_plugin.core.errors import RequestRejected, VenueError
 from exec_plugin.endpoints import ENDPOINTS
 from exec_plugin.protocol.gateway import Call, error_body, http_status, in_micros
-from exec_plugin.protocol.limits import Banned, TooMany
+from exec_plugin.protocol.limits import TooMany
 from exec_plugin.protocol.params import Spec, illegal
 from exec_plugin.protocol.public_keys import ED25519
 from exec_plugin.protocol.render import to_json
@@ -286,4 +286,4 @@ def _shown(text: str | None, *, default: bool) -> bool:
     return text == "true"
 
 
-__all__ = ["CONNECT_WEIGHT", "ApiSession", "Banned"]
+
