@@ -75,7 +75,7 @@ class ScriptedExchange:
         self.catch_up()
         self.gateway = Gateway(
             self.venue,
-            rate_limits=setup.get("rateLimits") or RATE_LIMITS,
+            rate_limits=RATE_LIMITS if setup.get("rateLimits") is None else setup["rateLimits"],
             exchange_filters=setup.get("exchangeFilters", ()),
         )
         balances = {asset: _balance(asset, text) for asset, text in setup.get("balances", {}).items()}

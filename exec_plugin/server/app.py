@@ -15,7 +15,7 @@ from exec_plugin.server import control
 from exec_plugin.server.control import Asked, Control, Refused
 from exec_plugin.server.doors import Doors
 from exec_plugin.server.sockets import Sockets
-from exec_plugin.server.wire import TooLarge, form_response, json_response, read_body
+from exec_plugin.server.wire import TooLarge, cut, form_response, json_response, read_body
 
 if TYPE_CHECKING:
     from exec_plugin.account import PaperExchange
@@ -131,14 +131,15 @@ class PaperServer:
             return json_response(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, control.failure(str(error)))
         stage, headers = self.stage, request.headers
         known = {name.lower(): headers[name] for name in ("X-MBX-APIKEY", "X-MBX-TIME-UNIT") if name in headers}
-        there = stage.leg()
-        if there:
-            await asyncio.sleep(there)
+        way = await stage.travel(lambda faults: faults.way_of_request(request.method, target))
+        if way.cut and not way.executed:
+            return cut(request)
         with stage.lock:
             stage.exchange.catch_up()
             reply = stage.gateway.handle(request.method, target, known, body, caller=request.remote or "")
-        if there:
-            await asyncio.sleep(stage.leg())
+        if way.cut:
+            return cut(request)
+        await stage.travel_back()
         return form_response(reply)
 
     async def _answer_control(self, request: web.BaseRequest, target: str) -> web.StreamResponse:

@@ -134,12 +134,20 @@ class Doors:
     ) -> web.StreamResponse:
         """Serve a connection to its end."""
 
-        def receive(text: str) -> None:
-            with exchange.lock:
-                exchange.catch_up()
-                session.receive(text)
+        stage = self.stage
+
+        async def receive(text: str) -> None:
+            way = await stage.travel(lambda faults: faults.way_of_frame(text))
+            if way.cut:
+                # before the request is carried out or after: the client sees nothing of it either way
+                socket.cut()
+            if not way.cut or way.executed:
+                with exchange.lock:
+                    exchange.catch_up()
+                    session.receive(text)
 
         self.sockets.add(socket)
+        socket.breaks = self._breaks(exchange, socket.path)
         try:
             await socket.listen(receive)
         finally:
@@ -147,6 +155,13 @@ class Doors:
             with exchange.lock:
                 session.close()
         return response
+
+
+    @staticmethod
+    def _breaks(exchange: PaperExchange | ScriptedExchange, path: str) -> Callable[[], bool] | None:
+        """What tells when a connection shall break; None while nothing is rehearsed."""
+        faults = exchange.gateway.faults
+        return None if faults is None else lambda: faults.disconnects(path)
 
 
 def _options(query: str) -> dict[str, str]:

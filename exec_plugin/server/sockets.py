@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import WSCloseCode, WSMsgType, web
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from exec_plugin.server.settings import ServerSettings
 
@@ -72,9 +72,12 @@ class Socket:
         self._transport: Any = None
         self._since = self._last_pong = self._loop.time()
         self._pings = 0
+        self._is_cut = False
         self._closing: asyncio.Task[None] | None = None
         #: tells the client that the server is about to end
         self.farewell: Callable[[], None] = lambda: None
+        #: whether the connection breaks instead of carrying one more frame, where faults are rehearsed
+        self.breaks: Callable[[], bool] | None = None
 
     async def open(self) -> web.WebSocketResponse:
         """Shake hands."""
@@ -85,7 +88,10 @@ class Socket:
     def push(self, text: str) -> None:
         """Send a text."""
         transport = self._transport
-        if transport is None or self._closing is not None or transport.is_closing():
+        if transport is None or self._is_cut or self._closing is not None or transport.is_closing():
+            return
+        if self.breaks is not None and self.breaks():
+            self.cut()
             return
         if transport.get_write_buffer_size() > self._settings.max_unsent:
             _log.warning("%s %s reads too slowly and was cut off", self.peer, self.path)
@@ -95,6 +101,7 @@ class Socket:
 
     def cut(self) -> None:
         """End the connection at once, without a word."""
+        self._is_cut = True
         if self._transport is not None:
             self._transport.abort()
 
@@ -112,14 +119,14 @@ class Socket:
     async def _close(self, code: int, reason: str) -> None:
         await self._web.close(code=code, message=reason.encode())
 
-    async def listen(self, receive: Callable[[str], None]) -> None:
+    async def listen(self, receive: Callable[[str], Awaitable[None]]) -> None:
         """Hand each text to ``receive`` until the connection ends."""
         while True:
             message = await self._web.receive()
             if message.type is WSMsgType.TEXT:
                 if self._is_too_fast():
                     return
-                receive(message.data)
+                await receive(message.data)
             elif message.type is WSMsgType.PING:
                 if self._is_too_fast():
                     return

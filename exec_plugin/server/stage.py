@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any, Protocol
 
 from exec_plugin.account import PaperExchange
 from exec_plugin.account.pump import wall_clock
 from exec_plugin.protocol.control import ScriptedExchange
+from exec_plugin.protocol.faults import CLEAR
 
 if TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Mapping, Sequence
 
     from exec_plugin.protocol import Gateway
+    from exec_plugin.protocol.faults import Faults, Way
 
 
 class Session(Protocol):
@@ -81,6 +84,18 @@ class Stage:
         self.exchange = ScriptedExchange(setup, wall_clock)
         self.on_change()
 
-    def leg(self) -> float:
-        """Seconds that a request, or its answer, is on its way."""
-        return self.exchange.leg() / 1000 if isinstance(self.exchange, PaperExchange) else 0.0
+    async def travel(self, faults_of: Callable[[Faults], Way]) -> Way:
+        """Let a request take its way to the exchange; answers what happens to it there."""
+        exchange = self.exchange
+        faults = exchange.gateway.faults
+        way = CLEAR if faults is None else faults_of(faults)
+        delay = way.delay + (exchange.leg() if isinstance(exchange, PaperExchange) else 0)
+        if delay:
+            await asyncio.sleep(delay / 1000)
+        return way
+
+    async def travel_back(self) -> None:
+        """Let an answer take its way to the client."""
+        delay = self.exchange.leg() if isinstance(self.exchange, PaperExchange) else 0
+        if delay:
+            await asyncio.sleep(delay / 1000)

@@ -52,3 +52,10 @@ def json_response(status: HTTPStatus, text: str) -> web.Response:
     return web.Response(
         status=status.value, reason=status.phrase, headers={"Content-Type": _JSON}, body=text.encode()
     )
+
+
+def cut(request: web.BaseRequest) -> web.Response:
+    """End a request's connection without an answer; the response is for nobody."""
+    if request.transport is not None:
+        request.transport.abort()
+    return web.Response()
