@@ -57,6 +57,7 @@ class PaperExchange:
         self.pump = Pump(self.venue, self.feed, factor, start, clock)
         self.gateway = Gateway(self.venue, rate_limits=settings.rate_limits())
         self.pump.streams = self.gateway.streams
+        self.gateway.free_orders = settings.free_orders
         # a second between signing and asking is many of a fast clock's
         self.gateway.timing_slack = int(1000 * max(factor - 1, 0))
         self.on_move: Callable[[], None] | None = None
@@ -106,6 +107,14 @@ class PaperExchange:
         if self.pump.is_paced or isinstance(self.feed, PushFeed):
             self.move_to(self.pump.now())
 
+    def leg(self) -> int:
+        """How many ms a request, or its answer, is on its way this time."""
+        latency = self.settings.latency
+        if not latency.max_ms:
+            return 0
+        with self.lock:
+            return latency.leg(self.venue.rng)
+
     def open_account(self, name: str, balances: Mapping[str, str]) -> Account:
         """The account of that name; a new one starts with ``balances``."""
         with self.lock:
@@ -140,10 +149,10 @@ class PaperAccount:
         with exchange.lock:
             exchange.catch_up()
             if exchange.is_replay:
-                exchange.move_to(exchange.venue.now + self._leg())
+                exchange.move_to(exchange.venue.now + exchange.leg())
             answer = ask()
             if exchange.is_replay:
-                exchange.move_to(exchange.venue.now + max(self._leg(), REQUEST_MS))
+                exchange.move_to(exchange.venue.now + max(exchange.leg(), REQUEST_MS))
         return answer
 
     def open_api(self, push: Callable[[str], None], *, micros: bool = False) -> ApiSession:
@@ -167,15 +176,7 @@ class PaperAccount:
         A replay at full speed answers zeros: there ``request`` itself moves the market by these times.
         """
         exchange = self.exchange
-        if not exchange.settings.latency.max_ms or not exchange.pump.is_paced:
-            return 0.0, 0.0
-        with exchange.lock:
-            return self._leg() / 1000, self._leg() / 1000
-
-    def _leg(self) -> int:
-        exchange = self.exchange
-        latency = exchange.settings.latency
-        return latency.leg(exchange.venue.rng) if latency.max_ms else 0
+        return (exchange.leg() / 1000, exchange.leg() / 1000) if exchange.pump.is_paced else (0.0, 0.0)
 
     def milliseconds(self) -> int:
         """The venue's time."""

@@ -98,11 +98,15 @@ class PaperConnection:
         """As for a ping."""
 
     async def close(self, **_: Any) -> bool:
-        """End the connection; ccxt reads its end."""
+        """End the connection."""
         if not self.closed:
             self._inbox.clear()
             self._drop()
-            self._wake()
+            if self._reader is not None and not self._reader.done():
+                self._reader.set_exception(ConnectionError("closed by the user"))
+            # the reading task ends now rather than some time after the exchange is said to be closed
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
         return True
 
     def __repr__(self) -> str:

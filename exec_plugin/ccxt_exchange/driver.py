@@ -133,7 +133,9 @@ class Driver:
     def _go_on(self) -> None:
         for _ in range(STEPS):
             if not self._exchange.step():
-                self._tell(ExchangeClosedByUser, f"the recording is over, at {self._exchange.venue.now}; nothing follows")
+                self._tell(
+                    ExchangeClosedByUser, f"the recording is over, at {self._exchange.venue.now}; nothing follows"
+                )
                 return
             if any(connection.has_mail for connection in self._connections):
                 return

@@ -6,6 +6,7 @@ A gateway is given its venue and is used under its owner's lock. It does no I/O 
 
 from __future__ import annotations
 
+import contextlib
 from email.utils import formatdate
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from exec_plugin.core.symbols import Symbol
     from exec_plugin.core.venue import Venue
     from exec_plugin.endpoints import Endpoint
+    from exec_plugin.protocol.faults import Faults
 
 _HANDLERS: dict[str, Callable[[Context, dict[str, Any]], Any]] = {
     **market_data.HANDLERS,
@@ -106,6 +108,7 @@ class Gateway:
         #: whether calls that place or cancel orders weigh nothing when they succeed (CHANGELOG.md, 2026-03-27)
         self.free_orders = True
         self.user_data = UserDataHub(venue)
+        self.faults: Faults | None = None
         self._candles = {name: CandleStore(market.tape) for name, market in venue.markets.items()}
         self.streams = StreamHub(self)
         self._client_ids = 0
@@ -115,6 +118,11 @@ class Gateway:
         """Let an API key act for an account; without a secret its signatures are not checked."""
         key = self.keys[name] = Key(account, secret)
         return key
+
+    def inject(self, faults: Faults | None) -> None:
+        """Let things go wrong from now on, or no longer."""
+        self.faults = faults
+        self.user_data.copies = faults.copies if faults is not None else None
 
     def candles(self, symbol: str) -> CandleStore:
         """The candles of a listed symbol."""
@@ -199,11 +207,21 @@ class Gateway:
             VenueError: what to answer instead; ``http_status`` and ``error_body`` tell how.
         """
         try:
-            return self._answer(call)
+            return self._answer_or_fail(call)
         finally:
             # what failed may have done its first half
             if self.streams.busy:
                 self.streams.flush()
+
+    def _answer_or_fail(self, call: Call) -> Any:
+        fault = self.faults.answer(call.endpoint, self.venue.now) if self.faults is not None else None
+        if fault is None:
+            return self._answer(call)
+        if fault.executed:
+            # whatever came of it: the client is not to know
+            with contextlib.suppress(VenueError):
+                self._answer(call)
+        raise fault.error or self.limits.bans.ban(call.caller, self.venue.now)
 
     def _answer(self, call: Call) -> Any:
         limits, now = self.limits, self.venue.now

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from exec_plugin.core.units import FAR
-from exec_plugin.protocol.render import to_json
 from exec_plugin.protocol.streams.books import Book
 from exec_plugin.protocol.streams.names import make_topic
 from exec_plugin.protocol.streams.session import StreamSession
@@ -39,7 +38,6 @@ class StreamHub:
         self.listed: dict[str, Market] = {name.lower(): market for name, market in self.venue.markets.items()}
         self._books: dict[str, Book] = {}
         self._topics: dict[str, Topic] = {}
-        self._sessions: dict[StreamSession, None] = {}
         self._flushing = self._moved = False
 
     @property
@@ -69,9 +67,7 @@ class StreamHub:
         Raises:
             RequestRejected: -1101 for more names than a connection may listen to.
         """
-        session = StreamSession(self, push, names, combined=combined, micros=micros)
-        self._sessions[session] = None
-        return session
+        return StreamSession(self, push, names, combined=combined, micros=micros)
 
     def join(self, name: str, session: StreamSession) -> None:
         """Let a session listen to a stream; a name that means nothing is as silent as on Binance."""
@@ -88,10 +84,6 @@ class StreamHub:
             topic.leave(session)
             if not topic.sessions:
                 del self._topics[name]
-
-    def forget(self, session: StreamSession) -> None:
-        """A session is closed."""
-        self._sessions.pop(session, None)
 
     def flush(self) -> None:
         """Push what is due; called by whoever moved the market."""
@@ -124,12 +116,5 @@ class StreamHub:
             stops -= 1
         self.venue.advance(moment)
 
-    def shut_down(self) -> None:
-        """Tell everybody that the server is about to go (web-socket-streams.md, Server Shutdown)."""
-        now = self.venue.now
-        for session in tuple(self._sessions):
-            shown = {"e": "serverShutdown", "E": now * 1000 if session.micros else now}
-            session.push(to_json({"stream": "!serverShutdown", "data": shown} if session.combined else shown))
-
     def __repr__(self) -> str:
-        return f"<StreamHub {len(self._topics)} streams, {len(self._sessions)} connections>"
+        return f"<StreamHub {len(self._topics)} streams>"

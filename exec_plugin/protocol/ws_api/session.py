@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from exec_plugin.core.errors import RequestRejected, VenueError
 from exec_plugin.endpoints import ENDPOINTS
 from exec_plugin.protocol.gateway import Call, error_body, http_status, in_micros
-from exec_plugin.protocol.limits import Banned, TooMany
+from exec_plugin.protocol.limits import TooMany
 from exec_plugin.protocol.params import Spec, illegal
 from exec_plugin.protocol.public_keys import ED25519
 from exec_plugin.protocol.render import to_json
@@ -114,7 +114,7 @@ class ApiSession:
             return
         shown = self._return_rate_limits
         try:
-            shown = _shown(request.params.pop("returnRateLimits", None), default=shown)
+            shown = _shown(request.params.get("returnRateLimits"), default=shown)
             done = self._answer(request)
         except VenueError as error:
             done = self._failed(self._charged(error))
@@ -138,9 +138,7 @@ class ApiSession:
         endpoint = _ENDPOINTS.get(request.method)
         if endpoint is None:
             return self._answer_about_session(request)
-        params = request.params
-        name = params.pop("apiKey", None)
-        call = Call(endpoint, params, self._caller, lambda: self._prove(name, params))
+        call = Call(endpoint, _without(request.params, "apiKey"), self._caller, lambda: self._prove(request.params))
         account = None
         try:
             value = self._gateway.answer(call)
@@ -159,14 +157,15 @@ class ApiSession:
             raise RequestRejected(-1020, "This operation is not supported.", f"no method {request.method!r}")
         try:
             self._gateway.limits.spend(self._caller, SESSION_WEIGHT, self._gateway.venue.now)
-            _SPECS[request.method].read(request.params, self._no_symbol)
+            _SPECS[request.method].read(_without(request.params), self._no_symbol)
             value = method(request.params)
         except VenueError as error:
             return self._failed(error)
         return _Done(HTTPStatus.OK, {"result": self._timed(value)})
 
-    def _prove(self, name: str | None, params: dict[str, str]) -> Key:
+    def _prove(self, params: dict[str, str]) -> Key:
         """Whose request it is: that of the key it names and is signed with, else of the key that is logged on."""
+        name = params.get("apiKey")
         if name is None and self._logon is not None and "signature" not in params:
             # a key may have been taken away since
             return find_key(self._logon.name, self._gateway.keys) if self._key is None else self._logon.key
@@ -181,10 +180,9 @@ class ApiSession:
 
     def _prove_now(self, params: dict[str, str]) -> Key:
         """The same for a request about the session itself, which must be signed."""
-        rest = {name: value for name, value in params.items() if name != "apiKey"}
-        key = self._prove(params["apiKey"], rest)
+        key = self._prove(params)
         if key.timed:
-            check_timing(rest, self._gateway.venue.now, self._gateway.timing_slack)
+            check_timing(params, self._gateway.venue.now, self._gateway.timing_slack)
         return key
 
     @staticmethod
@@ -225,7 +223,7 @@ class ApiSession:
             error = RequestRejected(-1002, "You are not authorized to execute this request.", "session.logon first")
             error.status = HTTPStatus.UNAUTHORIZED
             raise error
-        return {"subscriptionId": self._subscriptions.start(self._prove(None, {}).account.name, by_logon=True)}
+        return {"subscriptionId": self._subscriptions.start(self._prove({}).account.name, by_logon=True)}
 
     def _subscribe_signed(self, params: dict[str, str]) -> dict[str, int]:
         return {"subscriptionId": self._subscriptions.start(self._prove_now(params).account.name)}
@@ -279,6 +277,11 @@ def _event_in_micros(event: Any) -> Any:
     }
 
 
+def _without(params: dict[str, str], *names: str) -> dict[str, str]:
+    """Parameters for what a request asks; how it is answered belongs to all alike, and is signed with the rest."""
+    return {name: value for name, value in params.items() if name not in ("returnRateLimits", *names)}
+
+
 def _shown(text: str | None, *, default: bool) -> bool:
     """Whether to tell the limits (web-socket-api.md, How to show/hide rate limit information)."""
     if text is None:
@@ -286,6 +289,3 @@ def _shown(text: str | None, *, default: bool) -> bool:
     if text not in ("true", "false"):
         raise illegal("returnRateLimits", "^(true|false)$")
     return text == "true"
-
-
-__all__ = ["CONNECT_WEIGHT", "ApiSession", "Banned"]
