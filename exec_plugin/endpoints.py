@@ -67,6 +67,11 @@ class Endpoint:
             return Priority.ACCOUNT
         return Priority.CANCEL if self.method == "DELETE" else Priority.ORDER
 
+    @property
+    def is_trading(self) -> bool:
+        """Whether it places, changes or cancels orders: such calls weigh nothing when they succeed (2026-03-27)."""
+        return self.priority in (Priority.CANCEL, Priority.ORDER)
+
 
 def _count(params: Mapping[str, str]) -> int:
     """How many symbols a call names; 0 when it names none."""
@@ -355,5 +360,5 @@ RATE_LIMITS: tuple[Mapping[str, object], ...] = (
     {"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1, "limit": 6000},
     {"rateLimitType": "ORDERS", "interval": "SECOND", "intervalNum": 10, "limit": 100},
     {"rateLimitType": "ORDERS", "interval": "DAY", "intervalNum": 1, "limit": 200_000},
-    {"rateLimitType": "RAW_REQUESTS", "interval": "MINUTE", "intervalNum": 5, "limit": 61_000},
+    {"rateLimitType": "RAW_REQUESTS", "interval": "MINUTE", "intervalNum": 5, "limit": 300_000},
 )

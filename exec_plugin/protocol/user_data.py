@@ -11,8 +11,10 @@ from exec_plugin.core.units import SCALE, to_text
 from exec_plugin.protocol.render import NO_TRADE_GROUP, list_id, pegged
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from exec_plugin.core.events import Event
-    from exec_plugin.core.ledger import Account
+    from exec_plugin.core.venue import Venue
 
 _ZERO = to_text(0)
 #: What an order remembers of its request, and under which names reports show it.
@@ -136,13 +138,50 @@ def account_position(event: BalanceChange) -> dict[str, Any]:
     }
 
 
-def owner(event: Event) -> Account:
+def account_of(event: Event) -> str:
     """Whose event it is."""
     if isinstance(event, BalanceChange):
-        account: Account = event.account
+        account = event.account
     else:
         account = (event.order if isinstance(event, Execution) else event.group).desk.account
-    return account
+    name: str = account.name
+    return name
+
+
+class UserDataHub:
+    """Hands a venue's events to those who listen to their account; costs nothing while nobody does."""
+
+    def __init__(self, venue: Venue) -> None:
+        self._venue = venue
+        self._sinks: dict[str, list[Callable[[dict[str, Any]], None]]] = {}
+        #: how often an event is told by its name, where faults are rehearsed
+        self.copies: Callable[[str], int] | None = None
+
+    def subscribe(self, account: str, sink: Callable[[dict[str, Any]], None]) -> None:
+        """Send an account's payloads to ``sink`` from now on."""
+        if not self._sinks:
+            self._venue.listeners.append(self._on_event)
+        self._sinks.setdefault(account, []).append(sink)
+
+    def unsubscribe(self, account: str, sink: Callable[[dict[str, Any]], None]) -> None:
+        """Send nothing to ``sink`` any more; may be called again."""
+        sinks = self._sinks.get(account, [])
+        if sink not in sinks:
+            return
+        sinks.remove(sink)
+        if not sinks:
+            del self._sinks[account]
+        if not self._sinks:
+            self._venue.listeners.remove(self._on_event)
+
+    def _on_event(self, event: Event) -> None:
+        sinks = self._sinks.get(account_of(event))
+        if sinks:
+            told = payload(event)
+            copies = self.copies(told["e"]) if self.copies is not None else 1
+            # a sink may end its own subscription
+            for sink in tuple(sinks) * copies:
+                sink(told)
 
 
 class UserDataLog:
@@ -154,7 +193,7 @@ class UserDataLog:
 
     def __call__(self, event: Event) -> None:
         """Take one event of the venue."""
-        name = owner(event).name
+        name = account_of(event)
         number = self._last[name] = self._last.get(name, 0) + 1
         self._events.setdefault(name, deque(maxlen=KEPT_EVENTS)).append((number, payload(event)))
 

@@ -511,6 +511,7 @@ class Market:
         """Execute a plan that was just made."""
         is_buy, fill, now = order.is_buy, self._sink.fill, self._sink.now
         opposite = self.sells if is_buy else self.buys
+        self.tape.cut()
         for price, qty, maker in offers:
             trade_id = self._print(price, qty, not is_buy, 0, now)
             if maker is None:
@@ -525,6 +526,7 @@ class Market:
                 if shown and maker.level is not None:
                     self._requeue(maker, maker.level)
             fill(order, price, qty, trade_id, False)
+        self.tape.cut()
 
     def _take_from_book(self, is_buy: bool, price: int, qty: int) -> None:
         if is_buy:
