@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from exec_plugin.core.clock import SECOND
 from exec_plugin.core.errors import RequestRejected, VenueError
-from exec_plugin.endpoints import ENDPOINTS, RATE_LIMITS, SIGNED
+from exec_plugin.endpoints import DOCUMENTED, ENDPOINTS, KEYED, RATE_LIMITS, SIGNED
 from exec_plugin.protocol import accounts, market_data, orders, prevented, replacing, sor
 from exec_plugin.protocol.candles import CandleStore
 from exec_plugin.protocol.context import Context
@@ -206,6 +206,10 @@ class Gateway:
         known = any(path == row.path for row in ENDPOINTS.values())
         status = HTTPStatus.METHOD_NOT_ALLOWED if known else HTTPStatus.NOT_FOUND
         text = f"{method} {path} is not an endpoint of this paper exchange"
+        row = DOCUMENTED.get((method, path))
+        if row is not None and row.security == KEYED:
+            status = HTTPStatus.GONE
+            text = f"{method} {path} has left Binance; use userDataStream.subscribe.signature of the WebSocket API"
         return self._reply(status, {"code": -1, "msg": text}, "", {})
 
     def _http_date(self, now: int) -> str:
