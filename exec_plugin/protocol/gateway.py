@@ -142,6 +142,7 @@ class Gateway:
             return self._not_found(method, parts.path)
         asked = _Asked(endpoint, parts.query, body, headers, caller, key)
         extra: dict[str, str] = {}
+        micros = False
         try:
             micros = _time_unit(headers)
             value = self._answer(asked, extra)
@@ -149,7 +150,8 @@ class Gateway:
             if error.retry_after is not None:
                 extra["Retry-After"] = str(error.retry_after)
             usual = HTTPStatus.UNAUTHORIZED if error.code in _KEY_ERRORS else HTTPStatus.BAD_REQUEST
-            return self._reply(HTTPStatus(error.status or usual), _error(error), caller, extra)
+            value = _in_micros(_error(error)) if micros else _error(error)
+            return self._reply(HTTPStatus(error.status or usual), value, caller, extra)
         if micros:
             value = _candles_in_micros(value) if endpoint.name in _CANDLES else _in_micros(value)
         return self._reply(HTTPStatus.OK, value, caller, extra)
