@@ -271,7 +271,6 @@ class Venue:
             check_rules(market, desk, order)
         else:
             self._admit(market, desk, order)
-            market.forget_prevention()
 
     @staticmethod
     def _admit(market: Market, desk: Desk, order: LiveOrder) -> list[Offer]:
