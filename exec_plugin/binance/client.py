@@ -116,7 +116,12 @@ class BinanceClient:
             await self.exchange.close()
 
     async def __aenter__(self) -> Self:
-        await self.start_session()
+        try:
+            await self.start_session()
+        except BaseException:
+            # nobody else can: the block is not entered
+            await self.close_session()
+            raise
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -439,13 +444,7 @@ async def create_binance_client(
     if api_key is None and api_secret is None and exchange is None:
         api_key, api_secret = credentials(testnet=testnet)
     config = BinanceConfig(api_key=api_key or "", api_secret=api_secret or "", testnet=testnet, **settings)
-    client = BinanceClient(config, rate_limiter, exchange=exchange)
-    try:
-        await client.start_session()
-    except BaseException:
-        await client.close_session()
-        raise
-    return client
+    return await BinanceClient(config, rate_limiter, exchange=exchange).__aenter__()
 
 
 _SENT_AS = {
