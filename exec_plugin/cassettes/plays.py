@@ -40,7 +40,7 @@ _ORDER, _TIME = "/api/v3/order", "/api/v3/time"
 #: What an order is worth, in quote; small, and above every exchange's least.
 _WORTH = Decimal(25)
 _FAR_BELOW = Decimal("0.7")
-_MISSING_ID, _MISSING_NAME = 999_999_999_999, "exec-plugin-no-such-order"
+_MISSING_ID, _MISSING = 999_999_999_999, "missing"
 _SHORT_WINDOW = 1_000
 
 
@@ -324,24 +324,31 @@ async def get_order_history_failure(scene: Scene) -> Any:
 async def cancel_order_failure(scene: Scene) -> Any:
     """An order that does not exist."""
     async with scene.open() as client:
-        await client.cancel_order(SYMBOL, client_order_id=_MISSING_NAME)
+        await client.cancel_order(SYMBOL, client_order_id=_own(_MISSING))
 
 
 @_play("resolve_order", ACCOUNT, repeats=True)
 async def resolve_order_failure(scene: Scene) -> Any:
     """An order that was never sent: certain once it can no longer come."""
     async with scene.open(recv_window=_SHORT_WINDOW) as client:
-        return await client.resolve_order(SYMBOL, _MISSING_NAME)
+        return await client.resolve_order(SYMBOL, _own(_MISSING))
 
 
 # ---------------------------------------------------------------------- trading
 
 
-async def _resting(client: BinanceClient, **more: Any) -> Any:
+async def _resting(client: BinanceClient, name: str = "first") -> Any:
     """A small order to buy, far below the market."""
     ticker = await client.get_ticker(SYMBOL)
     price = Decimal(ticker["lastPrice"]) * _FAR_BELOW
-    return await client.place_order(SYMBOL, "BUY", "LIMIT", _affordable(price), price, round="down", **more)
+    return await client.place_order(
+        SYMBOL, "BUY", "LIMIT", _affordable(price), price, round="down", client_order_id=_own(name)
+    )
+
+
+def _own(name: str) -> str:
+    """A client order id; told, so that the answers of a cassette are about the orders that are placed in its replay."""
+    return f"exec-plugin-{name}"
 
 
 def _affordable(price: Decimal) -> Decimal:
@@ -360,7 +367,9 @@ async def place_order(scene: Scene) -> Any:
 async def place_order_market(scene: Scene) -> Any:
     """A market order trades, and what it bought is sold."""
     async with scene.open() as client:
-        bought = await client.place_order(SYMBOL, "BUY", "MARKET", quote_quantity=_WORTH)
+        bought = await client.place_order(
+            SYMBOL, "BUY", "MARKET", quote_quantity=_WORTH, client_order_id=_own("bought")
+        )
         sold = await client.place_order(SYMBOL, "SELL", "MARKET", bought.filled_quantity, round="down")
         return bought, sold
 
@@ -422,10 +431,10 @@ async def place_order_lost_failure(scene: Scene) -> Any:
 async def cancel_order(scene: Scene) -> Any:
     """By the exchange's id, and by one's own."""
     async with scene.open() as client:
-        first, second = await _resting(client), await _resting(client, client_order_id="exec-plugin-second")
+        first, second = await _resting(client), await _resting(client, "second")
         return (
             await client.cancel_order(SYMBOL, first.id),
-            await client.cancel_order(SYMBOL, client_order_id="exec-plugin-second"),
+            await client.cancel_order(SYMBOL, client_order_id=_own("second")),
             second,
         )
 
@@ -442,8 +451,8 @@ async def cancel_order_lost_answer(scene: Scene) -> Any:
 async def get_order(scene: Scene) -> Any:
     """By either id, while it rests and afterwards."""
     async with scene.open() as client:
-        order = await _resting(client, client_order_id="exec-plugin-shown")
-        resting = await client.get_order(SYMBOL, client_order_id="exec-plugin-shown")
+        order = await _resting(client)
+        resting = await client.get_order(SYMBOL, client_order_id=_own("first"))
         await client.cancel_order(SYMBOL, order.id)
         return order, resting, await client.get_order(SYMBOL, order.id)
 
@@ -464,7 +473,7 @@ async def get_order_history(scene: Scene) -> Any:
     async with scene.open() as client:
         first = await _resting(client)
         await client.cancel_order(SYMBOL, first.id)
-        second = await _resting(client)
+        second = await _resting(client, "second")
         await client.cancel_order(SYMBOL, second.id)
         last = await client.get_order_history(SYMBOL, 2)
         return first, second, last, await client.get_order_history(SYMBOL, from_id=int(second.id))
@@ -474,7 +483,7 @@ async def get_order_history(scene: Scene) -> Any:
 async def resolve_order(scene: Scene) -> Any:
     """An order that was placed."""
     async with scene.open() as client:
-        order = await _resting(client, client_order_id="exec-plugin-resolved")
-        found = await client.resolve_order(SYMBOL, "exec-plugin-resolved")
+        order = await _resting(client)
+        found = await client.resolve_order(SYMBOL, _own("first"))
         await client.cancel_order(SYMBOL, order.id)
         return order, found

@@ -16,13 +16,17 @@ if TYPE_CHECKING:
 
 #: Every cassette speaks of this host, wherever it was recorded.
 HOST = "https://api.binance.com"
-#: What differs each time, or is nobody's business: signed time, signatures, streams of an account, ids made by chance.
-VOLATILE = frozenset((
-    "apikey", "cancelorigclientorderid", "listclientorderid", "listenkey", "newclientorderid", "origclientorderid",
-    "recvwindow", "signature", "timestamp",
+#: What differs each time, or is nobody's business.
+DROPPED = frozenset(("apikey", "recvwindow", "signature", "timestamp"))
+#: What must be there, whatever its value: streams of an account, and ids that chance or the caller makes.
+MASKED = frozenset((
+    "cancelnewclientorderid", "cancelorigclientorderid", "listclientorderid", "listenkey", "newclientorderid",
+    "origclientorderid",
 ))  # fmt: skip
-#: Headers that tell a client something; an address, a session or a server's name is none of them.
-KEPT_HEADERS = frozenset(("content-type", "date", "retry-after"))
+MASK = "ANY"
+#: Headers that tell a client something; an address, a session or a server's name is none of them. Nor is a ``Date``:
+#: it would set the client's idea of the server's clock back with every answer that is replayed.
+KEPT_HEADERS = frozenset(("content-type", "retry-after"))
 _KEPT_PREFIXES = ("x-mbx-used-weight", "x-mbx-order-count")
 _JSON = "application/json"
 
@@ -65,7 +69,8 @@ def _pairs(body: Any) -> list[tuple[str, str]]:
 
 
 def _sorted(pairs: Iterable[tuple[str, str]]) -> str:
-    return urlencode(sorted(pair for pair in pairs if pair[0].lower() not in VOLATILE))
+    kept = [(name, value) for name, value in pairs if name.lower() not in DROPPED]
+    return urlencode(sorted((name, MASK if name.lower() in MASKED else value) for name, value in kept))
 
 
 def scrub_response(response: Mapping[str, Any]) -> dict[str, Any]:
