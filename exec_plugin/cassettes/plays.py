@@ -55,7 +55,7 @@ class Play:
         needs: ``public``, ``account`` for a key that may read, or ``trading`` for one that places orders.
         fails: the error in which it ends.
         faults: what the exchange must be told to do wrong; then only one of our own will do.
-        repeats: how often it asks depends on the time that passes.
+        repeats: how often it asks depends on how fast the answers come.
     """
 
     run: Callable[[Scene], Awaitable[Any]]
@@ -411,7 +411,6 @@ async def place_order_lost_answer(scene: Scene) -> Any:
     "place_order",
     TRADING,
     faults=(_fault("server_error", "POST", _ORDER, count=1),),
-    repeats=True,
 )
 async def place_order_lost_request(scene: Scene) -> Any:
     """The order did not arrive: placed again once it is certain that the first can no longer come."""
@@ -420,7 +419,7 @@ async def place_order_lost_request(scene: Scene) -> Any:
         return order, await client.get_open_orders(SYMBOL)
 
 
-@_play("place_order", TRADING, fails=BinanceTimeoutError, faults=(_fault("timeout", "POST", _ORDER),), repeats=True)
+@_play("place_order", TRADING, fails=BinanceTimeoutError, faults=(_fault("timeout", "POST", _ORDER),))
 async def place_order_lost_failure(scene: Scene) -> Any:
     """It never arrives, and that is what is told, for certain."""
     async with scene.open(recv_window=_SHORT_WINDOW, retry_delay=0.05, max_retries=0) as client:
