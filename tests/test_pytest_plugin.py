@@ -21,6 +21,9 @@ async def test_price(binance_cassette):
         async with BinanceClient(config) as client:
             book = await client.get_order_book("BTCUSDT", 5)
             account = await client.get_account_info()
+            order = await client.place_order("BTCUSDT", "BUY", "MARKET", quote_quantity="25")
+            again = await client.get_order("BTCUSDT", client_order_id=order.client_order_id)
+    assert again.client_order_id == order.client_order_id
     assert len(book["bids"]) == 5
     assert account["uid"] == 0 or URL
 
@@ -63,7 +66,7 @@ def test_record_and_replay(user, server, tmp_path):
     path = tmp_path / "cassettes" / "test_price.yaml"
     text = path.read_text(encoding="utf-8")
     assert "aKeyOfMine" not in text
-    assert len(yaml.safe_load(text)["interactions"]) == 3
+    assert len(yaml.safe_load(text)["interactions"]) == 6
     replayed = user(None)
     assert replayed.returncode == 0, replayed.stdout
     assert path.read_text(encoding="utf-8") == text

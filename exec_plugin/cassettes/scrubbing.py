@@ -53,12 +53,12 @@ def scrub_request(request: Any) -> Any:
         return None
     query = _sorted(parse_qsl(parts.query, keep_blank_values=True))
     request.uri = f"{HOST}{parts.path}" + (f"?{query}" if query else "")
-    request.body = _sorted(_pairs(request.body)) or None
+    request.body = _sorted(pairs_of(request.body)) or None
     request.headers = {}
     return request
 
 
-def _pairs(body: Any) -> list[tuple[str, str]]:
+def pairs_of(body: Any) -> list[tuple[str, str]]:
     """The parameters of a body, in whatever form a client handed it to its HTTP library."""
     if not body:
         return []

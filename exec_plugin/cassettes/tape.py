@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from exec_plugin.cassettes import scrubbing
+from exec_plugin.cassettes.player import Player
 from exec_plugin.core.errors import ExecPluginError
 
 if TYPE_CHECKING:
@@ -85,6 +86,25 @@ class _Persister:
             raise SecretLeak(msg)
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         Path(path).write_text(text, encoding="utf-8")
+
+
+@contextmanager
+def replaying(path: Path, book: vcr.VCR | None = None, *, repeats: bool = False) -> Iterator[Any]:
+    """
+    Answer every request from a cassette, and let none through.
+
+    Args:
+        path: of the cassette.
+        book: vcrpy, where it is configured otherwise than here.
+        repeats: when a request is made more often than it was recorded, give its last answer again.
+
+    Yields:
+        vcrpy's cassette, which knows what was played.
+    """
+    book = book or binance_vcr()
+    with book.use_cassette(str(path)) as cassette, offline():
+        Player(cassette, repeats=repeats)
+        yield cassette
 
 
 @contextmanager

@@ -142,6 +142,7 @@ async def _scene(play: Play, config: BinanceConfig | None) -> AsyncIterator[Scen
         yield Scene(config, own_budget=config.base_url is not None)
         return
     from exec_plugin.binance import BinanceConfig
+    from exec_plugin.cassettes.plays import SYMBOL
     from exec_plugin.server import PaperServer
     from exec_plugin.server.config import FUNDS, AccountPlan, Plan, new_secret
     from exec_plugin.server.settings import ServerSettings
@@ -149,7 +150,7 @@ async def _scene(play: Play, config: BinanceConfig | None) -> AsyncIterator[Scen
     key, secret = new_secret(), new_secret()
     plan = Plan(
         ServerSettings(port=0),
-        {"seed": SEED},
+        {"seed": SEED, "symbols": SYMBOL},
         (AccountPlan("default", FUNDS, key, secret),),
         _faults(play),
     )

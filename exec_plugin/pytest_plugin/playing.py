@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from exec_plugin.binance.config import credentials
-from exec_plugin.cassettes.tape import binance_vcr, offline
+from exec_plugin.cassettes.tape import binance_vcr, replaying
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -29,22 +29,21 @@ def cassette_of(folder: Path, test: str, mode: str) -> Callable[..., AbstractCon
             name: of the file, or its path.
             secrets: further values that must not be written. Keys, signatures and account ids never are, nor what the
                 environment has as key and secret.
-            repeats: answer the same request more often than it was recorded.
+            repeats: when a request is made more often than it was recorded, give its last answer again.
         """
         path = folder / (name or f"{_ODD.sub('_', test)}.yaml")
         if mode == "all":
             path.unlink(missing_ok=True)
-        kind = "once" if mode == "all" else mode
-        if kind == "none" and not path.is_file():
+        if mode == "none" and not path.is_file():
             msg = f"there is no cassette {path}: run pytest with --binance-record=once, which asks the exchange"
             raise FileNotFoundError(msg)
+        if path.is_file():
+            with replaying(path, repeats=repeats) as cassette:
+                yield cassette
+            return
         known = (*credentials(), *credentials(testnet=True), *secrets)
-        book = binance_vcr(kind, told=f"Recorded by {test}.", secrets=known)
-        with book.use_cassette(str(path), allow_playback_repeats=repeats) as cassette:
-            if kind != "none":
-                yield cassette
-                return
-            with offline():
-                yield cassette
+        book = binance_vcr("once", told=f"Recorded by {test}.", secrets=known)
+        with book.use_cassette(str(path)) as cassette:
+            yield cassette
 
     return use

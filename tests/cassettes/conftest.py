@@ -9,7 +9,7 @@ import yaml
 
 from exec_plugin.cassettes.plays import PLAYS
 from exec_plugin.cassettes.scene import Replay
-from exec_plugin.cassettes.tape import binance_vcr, offline
+from exec_plugin.cassettes.tape import replaying
 
 
 class Kept:
@@ -46,7 +46,7 @@ def replay(root, kept):
         play = PLAYS[name]
         path = root / "cassettes" / f"{name}.yaml"
         scene = Replay(kept(name).began, **settings)
-        with binance_vcr().use_cassette(str(path), allow_playback_repeats=play.repeats) as cassette, offline():
+        with replaying(path, repeats=play.repeats) as cassette:
             try:
                 return await play.run(scene)
             finally:

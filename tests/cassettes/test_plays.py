@@ -152,6 +152,27 @@ async def test_order_book(replay, kept):
     assert len(book["bids"]) == len(book["asks"]) == 5
 
 
+async def test_trades(replay, kept):
+    """The market's last trades are Decimals, oldest first."""
+    rows = kept("get_trades").replies("GET", "/trades")[0]
+    trades = await replay("get_trades")
+    assert [(trade.id, trade.price, trade.quantity) for trade in trades] == [
+        (str(row["id"]), Decimal(row["price"]), Decimal(row["qty"])) for row in rows
+    ]
+
+
+async def test_iter_klines(replay):
+    """Both ends of the span are given, and what lies between."""
+    known, found = await replay("iter_klines")
+    assert list(found) == list(known[1:8])
+
+
+async def test_iter_trades(replay):
+    """Each trade from the first on, up to the last one's time."""
+    known, found = await replay("iter_trades")
+    assert [trade.id for trade in found][: len(known)] == [str(row["a"]) for row in known]
+
+
 async def test_health(replay):
     """Healthy or not, it is an answer."""
     assert await replay("health_check") is True
@@ -164,6 +185,12 @@ async def test_health(replay):
         ("get_exchange_info_failure", BinanceRequestError, -1121),
         ("get_klines_failure", BinanceRequestError, -1120),
         ("get_24hr_ticker_failure", BinanceRequestError, -1121),
+        ("get_trades_failure", BinanceRequestError, -1121),
+        ("iter_klines_failure", BinanceRequestError, -1120),
+        ("iter_trades_failure", BinanceRequestError, -1121),
+        ("get_my_trades_failure", BinanceRequestError, -1121),
+        ("iter_my_trades_failure", BinanceRequestError, -1121),
+        ("iter_order_history_failure", BinanceRequestError, -1121),
         ("get_account_info_failure", BinanceAuthError, -1022),
         ("get_account_info_late_failure", BinanceTimestampError, -1021),
         ("get_order_failure", BinanceOrderNotFoundError, -2013),
@@ -299,6 +326,27 @@ async def test_history(replay):
     first, second, last, since = await replay("get_order_history")
     assert [order.id for order in last] == [first.id, second.id]
     assert [order.id for order in since] == [second.id]
+
+
+async def test_iter_history(replay):
+    """Orders from an id on, and how far it has come."""
+    first, second, found, told = await replay("iter_order_history")
+    assert [order.id for order in found] == [first.id, second.id]
+    assert [(progress.rows, progress.pages, progress.next_id) for progress in told] == [(2, 1, int(second.id) + 1)]
+
+
+async def test_my_trades(replay):
+    """The executions of an order add up to it."""
+    order, fills = await replay("get_my_trades")
+    assert sum(fill.quantity for fill in fills) == order.filled_quantity
+    assert sum(fill.quantity * fill.price for fill in fills) == order.filled_quote
+
+
+async def test_iter_my_trades(replay):
+    """From an execution on."""
+    order, known, found = await replay("iter_my_trades")
+    assert [fill.id for fill in found][: len(known)] == [fill.id for fill in known]
+    assert {fill.order_id for fill in known} == {order.id}
 
 
 async def test_resolve(replay):
