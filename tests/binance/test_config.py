@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import pickle
 import traceback
-from pathlib import Path
 
 import pytest
 from attrs import evolve
@@ -150,7 +149,7 @@ def test_traceback():
     except TypeError as error:
         told = "".join(traceback.TracebackException.from_exception(error, capture_locals=True).format())
     assert "config = <BinanceConfig live key=vmPU...Eh8A>" in told
-    assert SECRET not in told.replace(Path(__file__).read_text(encoding="utf-8"), "")
+    assert SECRET not in told
 
 
 @pytest.mark.parametrize(
