@@ -99,7 +99,8 @@ class Execution(NamedTuple):
     """
     Something happened to an order: an execution report.
 
-    ``order`` is the live order; what may change later stands in the event itself.
+    ``order`` is the live order; what may change later stands in the event itself: ``since`` is when it began to work (-1:
+    not yet), ``former_id`` the client id that a cancel or an amendment named.
     """
 
     seq: int
@@ -113,6 +114,8 @@ class Execution(NamedTuple):
     fill: Fill | None
     reason: str
     cancel_id: str
+    since: int
+    former_id: str
 
 
 class Amendment(NamedTuple):

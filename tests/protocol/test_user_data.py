@@ -67,6 +67,7 @@ def test_maker(client):
     report = reports(client)[-1]
     assert (report["X"], report["m"], report["L"]) == ("FILLED", True, "95.00000000")
     assert (report["E"], report["T"], report["O"]) == (NOW + 9, NOW + 9, NOW)
+    assert (report["w"], report["W"]) == (False, NOW)
 
 
 def test_cancelled(client):
@@ -74,10 +75,9 @@ def test_cancelled(client):
     client.place(newClientOrderId="mine")
     client.ask("DELETE", "order", symbol="BTCUSDT", orderId=1, newClientOrderId="gone")
     report = reports(client)[-1]
-    assert (report["x"], report["X"], report["c"], report["C"], report["w"]) == (
-        "CANCELED", "CANCELED", "gone", "mine", False,
+    assert (report["x"], report["X"], report["c"], report["C"], report["w"], report["W"]) == (
+        "CANCELED", "CANCELED", "gone", "mine", False, NOW,
     )  # fmt: skip
-    assert "W" not in report
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,9 @@ def test_amended(client):
     client.place(newClientOrderId="old")
     client.ask("PUT", "order/amend/keepPriority", symbol="BTCUSDT", orderId=1, newQty="0.5", newClientOrderId="new")
     report = reports(client)[-1]
-    assert (report["x"], report["X"], report["q"], report["c"]) == ("REPLACED", "NEW", "0.50000000", "new")
+    assert (report["x"], report["X"], report["q"], report["c"], report["C"]) == (
+        "REPLACED", "NEW", "0.50000000", "new", "old",
+    )  # fmt: skip
 
 
 def test_strategy(client):
