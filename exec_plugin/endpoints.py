@@ -67,6 +67,11 @@ class Endpoint:
             return Priority.ACCOUNT
         return Priority.CANCEL if self.method == "DELETE" else Priority.ORDER
 
+    @property
+    def is_trading(self) -> bool:
+        """Whether it places, changes or cancels orders: such calls weigh nothing when they succeed (2026-03-27)."""
+        return self.priority in (Priority.CANCEL, Priority.ORDER)
+
 
 def _count(params: Mapping[str, str]) -> int:
     """How many symbols a call names; 0 when it names none."""
@@ -264,11 +269,17 @@ _ROWS = (
         "POST", "/api/v3/order/test", "order.test", _test_order, SIGNED,
         {**_NEW_ORDER, "computeCommissionRates": "bool"},
     ),
+    Endpoint("POST", "/api/v3/sor/order", "sor.order.place", 1, SIGNED, _SOR_ORDER, 1),
+    Endpoint(
+        "POST", "/api/v3/sor/order/test", "sor.order.test", _test_order, SIGNED,
+        {**_SOR_ORDER, "computeCommissionRates": "bool"},
+    ),
     Endpoint("GET", "/api/v3/order", "order.status", 4, SIGNED, _WHICH),
     Endpoint(
         "DELETE", "/api/v3/order", "order.cancel", 1, SIGNED,
         {**_WHICH, "newClientOrderId": "client_id", "cancelRestrictions": "text"},
     ),
+    Endpoint("POST", "/api/v3/order/cancelReplace", "order.cancelReplace", 1, SIGNED, _REPLACE, 1),
     Endpoint(
         "PUT", "/api/v3/order/amend/keepPriority", "order.amend.keepPriority", 4, SIGNED,
         {**_WHICH, "newClientOrderId": "client_id", "newQty": "quantity!"},
@@ -283,6 +294,17 @@ _ROWS = (
     Endpoint(
         "GET", "/api/v3/myTrades", "myTrades", _my_trades, SIGNED,
         {**_SYMBOL, "orderId": "long", "fromId": "long", **_WINDOW},
+    ),
+    Endpoint(
+        "GET", "/api/v3/myAllocations", "myAllocations", 20, SIGNED,
+        {**_SYMBOL, **_WINDOW, "fromAllocationId": "int", "orderId": "long"},
+    ),
+    Endpoint(
+        "GET", "/api/v3/myPreventedMatches", "myPreventedMatches", _prevented, SIGNED,
+        {
+            **_SYMBOL, "preventedMatchId": "long", "orderId": "long", "fromPreventedMatchId": "long",
+            "limit": "int",
+        },
     ),
     Endpoint("GET", "/api/v3/account", "account.status", 20, SIGNED, {"omitZeroBalances": "bool"}),
     Endpoint("GET", "/api/v3/account/commission", "account.commission", 20, SIGNED, _SYMBOL),
@@ -320,23 +342,6 @@ _ROWS = (
 
 # what Binance has and the paper exchange does not answer
 _FURTHER = (
-    Endpoint("POST", "/api/v3/order/cancelReplace", "order.cancelReplace", 1, SIGNED, _REPLACE, 1),
-    Endpoint("POST", "/api/v3/sor/order", "sor.order.place", 1, SIGNED, _SOR_ORDER, 1),
-    Endpoint(
-        "POST", "/api/v3/sor/order/test", "sor.order.test", _test_order, SIGNED,
-        {**_SOR_ORDER, "computeCommissionRates": "bool"},
-    ),
-    Endpoint(
-        "GET", "/api/v3/myPreventedMatches", "myPreventedMatches", _prevented, SIGNED,
-        {
-            **_SYMBOL, "preventedMatchId": "long", "orderId": "long", "fromPreventedMatchId": "long",
-            "limit": "int",
-        },
-    ),
-    Endpoint(
-        "GET", "/api/v3/myAllocations", "myAllocations", 20, SIGNED,
-        {**_SYMBOL, **_WINDOW, "fromAllocationId": "int", "orderId": "long"},
-    ),
     # gone from Binance since 2026-02-20, but older bots still ask
     Endpoint("POST", "/api/v3/userDataStream", "userDataStream.start", 2, KEYED, {}),
     Endpoint("PUT", "/api/v3/userDataStream", "userDataStream.ping", 2, KEYED, {"listenKey": "text!"}),
@@ -356,5 +361,5 @@ RATE_LIMITS: tuple[Mapping[str, object], ...] = (
     {"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1, "limit": 6000},
     {"rateLimitType": "ORDERS", "interval": "SECOND", "intervalNum": 10, "limit": 100},
     {"rateLimitType": "ORDERS", "interval": "DAY", "intervalNum": 1, "limit": 200_000},
-    {"rateLimitType": "RAW_REQUESTS", "interval": "MINUTE", "intervalNum": 5, "limit": 61_000},
+    {"rateLimitType": "RAW_REQUESTS", "interval": "MINUTE", "intervalNum": 5, "limit": 300_000},
 )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from exec_plugin.account.links import Link, is_known
 from exec_plugin.account.pump import Pump, wall_clock
 from exec_plugin.account.settings import Settings
 from exec_plugin.core.clock import DAY
@@ -15,12 +16,15 @@ from exec_plugin.core.units import FAR, to_units
 from exec_plugin.core.venue import Venue
 from exec_plugin.feeds import PushFeed, SyntheticFeed, open_recording
 from exec_plugin.protocol import Gateway, Key, Reply
+from exec_plugin.protocol.ws_api import ApiSession
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from exec_plugin.core.ledger import Account
     from exec_plugin.feeds import Feed
+
+_T = TypeVar("_T")
 
 #: In a replay at full speed a request takes this long, so that a bot that only polls makes progress.
 REQUEST_MS = 1
@@ -52,6 +56,8 @@ class PaperExchange:
         start = self.feed.opens if isinstance(self.feed, SyntheticFeed) else self.feed.start
         self.pump = Pump(self.venue, self.feed, factor, start, clock)
         self.gateway = Gateway(self.venue, rate_limits=settings.rate_limits())
+        self.pump.streams = self.gateway.streams
+        self.gateway.free_orders = settings.free_orders
         # a second between signing and asking is many of a fast clock's
         self.gateway.timing_slack = int(1000 * max(factor - 1, 0))
         self.on_move: Callable[[], None] | None = None
@@ -78,10 +84,36 @@ class PaperExchange:
             if self.pump.ended and not ended and self.on_end is not None:
                 self.on_end()
 
+    @property
+    def is_replay(self) -> bool:
+        """Whether the market moves only while somebody waits for it: it has no clock, and nobody pushes."""
+        return not self.pump.is_paced and not isinstance(self.feed, PushFeed)
+
+    def next_moment(self) -> int:
+        """The venue's time at which the next thing happens or is due for those who listen; FAR for none in sight."""
+        streams = self.gateway.streams
+        return min(self.pump.upcoming, streams.due) if streams.busy else self.pump.upcoming
+
+    def step(self) -> bool:
+        """Let a replay go on to the next thing that happens; False when its recording is over."""
+        with self.lock:
+            if self.pump.ended:
+                return False
+            self.move_to(self.next_moment())
+            return True
+
     def catch_up(self) -> None:
         """Let the market go on until now."""
         if self.pump.is_paced or isinstance(self.feed, PushFeed):
             self.move_to(self.pump.now())
+
+    def leg(self) -> int:
+        """How many ms a request, or its answer, is on its way this time."""
+        latency = self.settings.latency
+        if not latency.max_ms:
+            return 0
+        with self.lock:
+            return latency.leg(self.venue.rng)
 
     def open_account(self, name: str, balances: Mapping[str, str]) -> Account:
         """The account of that name; a new one starts with ``balances``."""
@@ -107,15 +139,35 @@ class PaperAccount:
         exchange = self.exchange
         text = body.decode(errors="replace") if isinstance(body, bytes) else body or ""
         lowered = {name.lower(): str(value) for name, value in headers.items()}
+        return self.converse(
+            lambda: exchange.gateway.handle(method, url, lowered, text, caller=self.account.name, key=self._key)
+        )
+
+    def converse(self, ask: Callable[[], _T]) -> _T:
+        """Ask the exchange something, with the time on the way that a replay at full speed gives it."""
+        exchange = self.exchange
         with exchange.lock:
             exchange.catch_up()
-            replayed = not exchange.pump.is_paced and not isinstance(exchange.feed, PushFeed)
-            if replayed:
-                exchange.move_to(exchange.venue.now + self._leg())
-            reply = exchange.gateway.handle(method, url, lowered, text, caller=self.account.name, key=self._key)
-            if replayed:
-                exchange.move_to(exchange.venue.now + max(self._leg(), REQUEST_MS))
-        return reply
+            if exchange.is_replay:
+                exchange.move_to(exchange.venue.now + exchange.leg())
+            answer = ask()
+            if exchange.is_replay:
+                exchange.move_to(exchange.venue.now + max(exchange.leg(), REQUEST_MS))
+        return answer
+
+    def open_api(self, push: Callable[[str], None], *, micros: bool = False) -> ApiSession:
+        """A session of the WebSocket API; used under the exchange's lock."""
+        gateway = self.exchange.gateway
+        return ApiSession(gateway, push, caller=self.account.name, key=self._key, micros=micros)
+
+    @staticmethod
+    def answers(url: str) -> bool:
+        """Whether ``connect`` finds anything under a URL."""
+        return is_known(url)
+
+    def connect(self, url: str, push: Callable[[str], None]) -> Link:
+        """A stream connection: ``/ws/...``, ``/stream`` or ``/ws-api/v3`` by the URL's path."""
+        return Link(self, url, push)
 
     def legs(self) -> tuple[float, float]:
         """
@@ -124,15 +176,7 @@ class PaperAccount:
         A replay at full speed answers zeros: there ``request`` itself moves the market by these times.
         """
         exchange = self.exchange
-        if not exchange.settings.latency.max_ms or not exchange.pump.is_paced:
-            return 0.0, 0.0
-        with exchange.lock:
-            return self._leg() / 1000, self._leg() / 1000
-
-    def _leg(self) -> int:
-        exchange = self.exchange
-        latency = exchange.settings.latency
-        return latency.leg(exchange.venue.rng) if latency.max_ms else 0
+        return (exchange.leg() / 1000, exchange.leg() / 1000) if exchange.pump.is_paced else (0.0, 0.0)
 
     def milliseconds(self) -> int:
         """The venue's time."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from exec_plugin.core.units import FAR
 from exec_plugin.feeds import PushFeed
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from exec_plugin.core.events import Row
     from exec_plugin.core.venue import Venue
     from exec_plugin.feeds import Feed
+    from exec_plugin.protocol import StreamHub
 
 
 def wall_clock() -> int:
@@ -35,6 +37,8 @@ class Pump:
         factor: venue milliseconds per millisecond of the wall clock; 0 for full speed.
         start: the venue's time now; what the feed tells from before is its past.
         clock: the wall clock, in ms.
+
+    ``streams`` are told of every step as long as somebody listens to them.
     """
 
     def __init__(
@@ -45,6 +49,7 @@ class Pump:
         self.factor = factor
         self.ended = False
         self.rows_applied = 0
+        self.streams: StreamHub | None = None
         self._clock = clock
         self._pushed = isinstance(feed, PushFeed)
         self._rows = feed.rows()
@@ -56,6 +61,15 @@ class Pump:
     def is_paced(self) -> bool:
         """Whether a clock drives the venue."""
         return self.factor > 0
+
+    @property
+    def upcoming(self) -> int:
+        """The time of the next row; FAR where none is in sight, as in a feed that others push."""
+        return FAR if self._next is None else self._next[1]
+
+    def seconds_until(self, moment: int) -> float:
+        """How long the wall clock goes on until a moment of the venue."""
+        return (moment - self.now()) / 1000 / self.factor
 
     def now(self) -> int:
         """The venue's time; with a wall clock it goes on by itself."""
@@ -70,14 +84,29 @@ class Pump:
 
     def move_to(self, moment: int) -> None:
         """Apply all rows up to a moment and set the clock to it."""
-        if self._pushed:
+        if self.streams is not None and self.streams.busy:
+            self._step_to(moment, self.streams)
+        elif self._pushed:
             self.venue.advance(moment)
             self.rows_applied += self.venue.apply(self.feed.rows())
-            return
-        if self._next is not None and self._next[1] <= moment:
-            self.rows_applied += self.venue.apply(self._due(moment))
-            self.ended = self._next is None
-        self.venue.advance(moment)
+        else:
+            if self._next is not None and self._next[1] <= moment:
+                self.rows_applied += self.venue.apply(self._due(moment))
+                self.ended = self._next is None
+            self.venue.advance(moment)
+
+    def _step_to(self, moment: int, streams: StreamHub) -> None:
+        """The same row by row, so that nothing is passed over that a stream would tell."""
+        if self._pushed:
+            streams.advance(moment)
+        for row in self.feed.rows() if self._pushed else self._due(moment):
+            if row[1] > streams.due:
+                streams.advance(row[1])
+            self.rows_applied += self.venue.apply((row,))
+            streams.flush()
+        self.ended = self._next is None and not self._pushed
+        streams.advance(moment)
+        streams.flush()
 
     def _due(self, moment: int) -> Iterator[Row]:
         row, rows = self._next, self._rows

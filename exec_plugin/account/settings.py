@@ -198,6 +198,8 @@ class Settings:
         latency: ms for each way, a number or ``min_ms`` and ``max_ms``.
         limits: whether Binance's request and order limits are enforced; by default where a clock drives the venue,
             not in a replay at full speed, whose requests take no time.
+        free_orders: whether calls that place or cancel orders cost no request weight when they succeed, as on Binance
+            since 2026-04-02.
         on_bad: ``raise`` or ``skip`` for a recording's malformed lines.
     """
 
@@ -214,6 +216,7 @@ class Settings:
     slippage: Mapping[str, Any] = field(factory=dict, converter=_slippage)
     latency: UniformLatency = field(default=UniformLatency(), converter=_latency)
     limits: bool | None = field(default=None, validator=_switch)
+    free_orders: bool = field(default=True, validator=_switch)
     on_bad: str = field(default="raise", validator=_one_of("raise", "skip"))
 
     @classmethod
@@ -247,7 +250,7 @@ class Settings:
             self.feed, recording, self.symbols, self.seed, self.speed, self.fill_model, self.queue,
             {name: str(value) for name, value in self.fees.items()},
             {name: str(value) for name, value in self.slippage.items()},
-            self.latency.min_ms, self.latency.max_ms, self.limits, self.on_bad,
+            self.latency.min_ms, self.latency.max_ms, self.limits, self.free_orders, self.on_bad,
         )  # fmt: skip
         return json.dumps(parts, sort_keys=True)
 

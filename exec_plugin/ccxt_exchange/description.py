@@ -43,6 +43,16 @@ fetchBalance fetchL2OrderBook fetchMyTrades fetchOHLCV fetchOpenOrders fetchOrde
 fetchTicker fetchTickers fetchTime fetchTrades fetchTradingFee
 """)
 
+# What of ccxt's streams and WebSocket requests there is on a spot market.
+_STREAMS = _words("""
+ws watchBalance watchBidsAsks watchMyTrades watchOHLCV watchOHLCVForSymbols watchOrderBook watchOrderBookForSymbols
+watchOrders watchOrdersForSymbols watchTicker watchTickers watchTrades watchTradesForSymbols
+unWatchBidsAsks unWatchOHLCV unWatchOHLCVForSymbols unWatchOrderBook unWatchOrderBookForSymbols
+unWatchTicker unWatchTickers unWatchTrades unWatchTradesForSymbols
+cancelAllOrdersWs cancelOrderWs createLimitOrderWs createMarketOrderWs createOrderWs editOrderWs
+fetchBalanceWs fetchMyTradesWs fetchOHLCVWs fetchOpenOrdersWs fetchOrderWs fetchOrdersWs fetchTradesWs
+""")
+
 _CREDENTIALS = _words("apiKey secret uid login password twofa privateKey walletAddress token")
 
 
@@ -75,6 +85,11 @@ def _options(parent: dict[str, Any]) -> dict[str, Any]:
         "warnOnFetchOpenOrdersWithoutSymbol": False,
         "fetchOpenOrders": {"warnWithoutSymbol": False},
     }
+
+
+def spot_streams(has: dict[str, Any]) -> dict[str, bool]:
+    """What the pro class can do over a WebSocket: as much of a spot market as this version of ccxt has."""
+    return {**no_streams(has), **{name: True for name in _STREAMS if has.get(name)}}
 
 
 def no_streams(has: dict[str, Any]) -> dict[str, bool]:

@@ -7,16 +7,27 @@ from typing import Any
 from ccxt.pro import binance
 
 from exec_plugin.ccxt_exchange import aio, registry
-from exec_plugin.ccxt_exchange.description import no_streams
+from exec_plugin.ccxt_exchange.description import spot_streams
 
 
 class binancepaper(binance, aio.binancepaper):  # noqa: N801  ccxt finds a class by its id
-    """Binance's spot market on paper, for asyncio and hosts that prefer ccxt.pro; streams are refused."""
+    """Binance's spot market on paper, for asyncio, with ccxt's streams; no socket is opened for them."""
 
     def describe(self) -> Any:
-        """Binance as ccxt describes it, narrowed to a spot account on paper without streams."""
+        """Binance as ccxt describes it, narrowed to a spot account on paper and its streams."""
         parent = super().describe()
-        return self.deep_extend(parent, {"has": no_streams(parent["has"])})
+        return self.deep_extend(parent, {"has": spot_streams(parent["has"])})
+
+    async def authenticate(self, params: Any = None) -> None:
+        """Subscribe to the account's events, in the way that this version of ccxt knows."""
+        if hasattr(super(), "ensure_user_data_stream_ws_subscribe_signature"):
+            await super().authenticate(params or {})
+            return
+        # ccxt 4.4 would ask for a listen key, which Binance gives no more
+        from exec_plugin.account.links import LISTEN_KEY
+
+        given = {"listenKey": LISTEN_KEY, "lastAuthenticatedTime": self.milliseconds()}
+        self.options["spot"] = self.extend(self.options.get("spot") or {}, given)
 
 
 registry.settle("ccxt.pro", binancepaper)

@@ -31,7 +31,7 @@ _NOT_FOUND = 404
 _FIRST_ERROR = 400
 
 # What belongs to a running process: never pickled, never copied, found again on the next request.
-_TRANSIENT = ("_opened", "asyncio_loop", "asyncioLoop", "markets_loading", "marketsLoading")
+_TRANSIENT = ("_opened", "asyncio_loop", "asyncioLoop", "clients", "markets_loading", "marketsLoading")
 
 
 def _open(options: Mapping[str, Any], api_key: str | None, secret: str | None) -> PaperAccount:
@@ -231,9 +231,25 @@ class AsyncTransport(PaperTransport):
             self.asyncio_loop = asyncio.get_running_loop()
 
     def client(self, url: str) -> Any:
-        """Every stream of ccxt starts here."""
-        msg = f"{self.id} has no streams yet, {url} was not opened: poll with the fetch methods instead"
-        raise NotSupported(msg)
+        """ccxt's WebSocket client for a URL, with the paper account for its far end."""
+        from exec_plugin.ccxt_exchange.connection import adopt
+        from exec_plugin.ccxt_exchange.driver import Driver
+
+        if "://" in url and not self._paper().answers(url):
+            # ccxt would call this a network error, which bots retry for ever
+            msg = f"{self.id} has no stream under {url}; a paper account is a spot account"
+            raise NotSupported(msg)
+        self.open()
+        known = (self.clients or {}).get(url)
+        if known is not None and known.asyncio_loop is not self.asyncio_loop:
+            # the client of a loop that is gone, one asyncio.run earlier
+            del self.clients[url]
+            known = None
+        client = super().client(url)
+        if client is not known:
+            adopt(client, self._paper, self.throttle)
+        Driver.wake_all(self.asyncio_loop)
+        return client
 
     def init_rest_rate_limiter(self) -> None:
         """The throttler of ccxt belongs to the first event loop it meets; ``throttle`` above takes its place."""

@@ -53,7 +53,14 @@ class VenueError(ExecPluginError):
         code: Binance's error code, for example -2010.
         msg: Binance's message for it.
         hint: what would be accepted; shown to people, never sent over the wire.
+
+    ``status`` is the HTTP status of an error that has one of its own, ``data`` what its reply carries beside code and
+    message, ``retry_after`` the seconds to wait where that is known.
     """
+
+    status: int | None = None
+    data: Any | None = None
+    retry_after: int | None = None
 
     def __init__(self, code: int, msg: str, hint: str = "") -> None:
         super().__init__(code, msg, hint)
@@ -110,7 +117,7 @@ class CancelRejected(VenueError):
 class UnknownOrder(VenueError):
     """A query named an order that does not exist."""
 
-    def __init__(self, msg: str = "Order does not exist.", hint: str = "") -> None:
+    def __init__(self, hint: str = "", msg: str = "Order does not exist.") -> None:
         super().__init__(-2013, msg, hint)
 
 

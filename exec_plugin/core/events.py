@@ -95,12 +95,28 @@ class Fill(NamedTuple):
     is_maker: bool
 
 
+class PreventedMatch(NamedTuple):
+    """Two orders that self-trade prevention kept from trading; a quantity is 0 for an order that lost nothing."""
+
+    id: int
+    symbol: str
+    time: int
+    taker_id: int
+    maker_id: int
+    mode: str
+    price: int
+    qty: int
+    taker_qty: int
+    maker_qty: int
+
+
 class Execution(NamedTuple):
     """
     Something happened to an order: an execution report.
 
     ``order`` is the live order; what may change later stands in the event itself: ``since`` is when it began to work (-1:
-    not yet), ``former_id`` the client id that a cancel or an amendment named.
+    not yet), ``former_id`` the client id that a cancel or an amendment named. ``prevented`` is all that self-trade
+    prevention has taken from it, ``match`` the prevented match that is reported.
     """
 
     seq: int
@@ -116,6 +132,8 @@ class Execution(NamedTuple):
     cancel_id: str
     since: int
     former_id: str
+    prevented: int = 0
+    match: PreventedMatch | None = None
 
 
 class Amendment(NamedTuple):

@@ -121,13 +121,14 @@ class BinanceFees:
     def _in_discount_asset(self, desk: Paying, received: int, is_maker: bool, is_buyer: bool) -> tuple[int, Any] | None:
         symbol = desk.symbol
         standard = received * self.standard.of[is_maker][is_buyer] * self.discount // SCALE
-        due = (standard + received * self._extra[is_maker][is_buyer]) // SCALE
+        # in units of 1e-16 until the end: what is rounded in a dear asset is a lot in a cheap one
+        due = standard + received * self._extra[is_maker][is_buyer]
         asset = symbol.base if is_buyer else symbol.quote
-        amount = self.convert(due, asset, self.discount_asset)
+        value = self.convert(due, asset, self.discount_asset)
         balance = desk.account.balance(self.discount_asset)
-        if amount is None or balance.free < amount:
+        if value is None or balance.free < value // SCALE:
             return None
-        return amount, balance
+        return value // SCALE, balance
 
 
 def _sum(*sets: Rates) -> tuple[tuple[int, ...], ...]:

@@ -18,7 +18,7 @@ from exec_plugin.core.units import SCALE, short_text
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from exec_plugin.core.events import Amendment
+    from exec_plugin.core.events import Amendment, PreventedMatch
     from exec_plugin.core.orders import LiveOrder, OrderList
     from exec_plugin.core.symbols import Symbol
 
@@ -48,7 +48,7 @@ class Desk:
 
     __slots__ = (
         "account", "algo_open", "amendments", "base", "by_client_id", "lists", "net_base", "net_quote", "open", "orders",
-        "quote", "records", "symbol",
+        "prevented_matches", "quote", "records", "symbol",
     )  # fmt: skip
 
     def __init__(self, account: Account, symbol: Symbol) -> None:
@@ -63,6 +63,7 @@ class Desk:
         self.records: list[tuple[Any, ...]] = []
         self.by_client_id: dict[str, LiveOrder] = {}
         self.amendments: dict[int, list[Amendment]] = {}
+        self.prevented_matches: list[PreventedMatch] = []
         self.algo_open = 0
         self.net_base = 0
         self.net_quote = 0
@@ -162,7 +163,7 @@ class Desk:
         """
         if order.status == PENDING_NEW:
             return 0
-        remaining = order.qty - order.filled
+        remaining = order.remaining
         return order.lock_price * remaining // SCALE if order.is_buy else remaining
 
     @property
@@ -173,7 +174,7 @@ class Desk:
     @property
     def position(self) -> int:
         """The base held and to be bought (filters.md, MAX_POSITION)."""
-        bought = sum(order.qty - order.filled for order in self.open.values() if order.is_buy)
+        bought = sum(order.remaining for order in self.open.values() if order.is_buy)
         return self.base.free + self.base.locked + bought
 
 
@@ -186,10 +187,13 @@ class Account:
     One paper account.
 
     ``desks`` hold its orders per symbol, ``lists`` all its order lists, oldest first; ``touched`` collects the balances
-    that changed since the last balance event.
+    that changed since the last balance event. ``first_takes`` and ``first_makes`` count the orders whose first fill was
+    as taker or as maker.
     """
 
-    __slots__ = ("balances", "desks", "lists", "lists_by_client_id", "name", "touched", "updated")
+    __slots__ = (
+        "balances", "desks", "first_makes", "first_takes", "lists", "lists_by_client_id", "name", "touched", "updated",
+    )  # fmt: skip
 
     def __init__(self, name: str, balances: Mapping[str, int] | None = None) -> None:
         self.name = name
@@ -199,6 +203,7 @@ class Account:
         self.lists_by_client_id: dict[str, OrderList] = {}
         self.touched: dict[str, Balance] = {}
         self.updated = 0
+        self.first_takes = self.first_makes = 0
         for asset, units in (balances or {}).items():
             self.balance(asset).free = units
 

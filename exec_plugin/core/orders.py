@@ -148,15 +148,16 @@ class LiveOrder:
     """
     One paper order.
 
-    ``remaining`` is ``qty - filled``. ``locked`` is what the order still keeps from being spent. ``level`` is set
-    while the order rests on the book, ``armed`` while it waits for its stop price. ``ahead`` is its queue position.
-    ``iceberg`` is the most that the book shows of it, None where everything shows. ``group`` is its order list.
+    ``locked`` is what the order still keeps from being spent. ``level`` is set while the order rests on the book,
+    ``armed`` while it waits for its stop price. ``ahead`` is its queue position. ``iceberg`` is the most that the book
+    shows of it, None where everything shows. ``group`` is its order list. ``prevented`` is the quantity that
+    self-trade prevention took, the last time in the prevented match of the id ``prevented_match``.
     """
 
     __slots__ = (
         "ahead", "armed", "desk", "extra", "filled", "given_id", "group", "iceberg", "id", "is_buy", "kind", "level",
-        "locked", "peg", "price", "qty", "quote_filled", "quote_qty", "reason", "status", "stop", "stp", "symbol",
-        "tif", "time", "trail", "updated", "working_since",
+        "locked", "peg", "prevented", "prevented_match", "price", "qty", "quote_filled", "quote_qty", "reason",
+        "status", "stop", "stp", "symbol", "tif", "time", "trail", "updated", "working_since",
     )  # fmt: skip
 
     def __init__(
@@ -177,6 +178,8 @@ class LiveOrder:
         self.working_since = time
         self.filled = 0
         self.quote_filled = 0
+        self.prevented = 0
+        self.prevented_match = -1
         self.quote_qty = 0
         self.stop = 0
         self.stp = "NONE"
@@ -199,13 +202,13 @@ class LiveOrder:
 
     @property
     def remaining(self) -> int:
-        """What is still to be filled, in base units."""
-        return self.qty - self.filled
+        """What can still be filled, in base units."""
+        return self.qty - self.filled - self.prevented
 
     @property
     def visible(self) -> int:
         """What the book shows of it: all that is left, of an iceberg the rest of the slice that it has come to."""
-        left, slice_ = self.qty - self.filled, self.iceberg
+        left, slice_ = self.remaining, self.iceberg
         return min(slice_ - self.filled % slice_, left) if slice_ else left
 
     @property

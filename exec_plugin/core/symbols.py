@@ -28,6 +28,9 @@ ORDER_TYPES = (
     "LIMIT", "LIMIT_MAKER", "MARKET", "STOP_LOSS", "STOP_LOSS_LIMIT", "TAKE_PROFIT", "TAKE_PROFIT_LIMIT",
 )  # fmt: skip
 
+#: Self-trade prevention modes (enums.md, STP Modes).
+STP_MODES = ("NONE", "EXPIRE_TAKER", "EXPIRE_MAKER", "EXPIRE_BOTH", "DECREMENT", "TRANSFER")
+
 _NAME = re.compile(r"[A-Z0-9_.-]{2,20}")
 
 _DEFAULTS: dict[str, Any] = {
@@ -53,7 +56,7 @@ _DEFAULTS: dict[str, Any] = {
     "permissions": [],
     "permissionSets": [["SPOT"]],
     "defaultSelfTradePreventionMode": "NONE",
-    "allowedSelfTradePreventionModes": ["NONE", "EXPIRE_TAKER", "EXPIRE_MAKER", "EXPIRE_BOTH"],
+    "allowedSelfTradePreventionModes": list(STP_MODES),
 }
 
 

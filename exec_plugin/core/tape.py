@@ -18,7 +18,7 @@ class Tape:
 
     ``records`` holds the fields of the newest ``limit`` to ``2 * limit`` of them: plain tuples of numbers are cheap
     to keep. ``lowest`` and ``highest`` bound every price there was, and so every average. ``trimmed`` counts those that left; ``on_trim`` is called before some do, so that candles can be complete
-    although the list is not.
+    although the list is not. ``cuts`` are the places between trades that are known to be of different takers.
     """
 
     __slots__ = (
@@ -27,6 +27,7 @@ class Tape:
         "_first",
         "_volume",
         "_window",
+        "cuts",
         "highest",
         "limit",
         "lowest",
@@ -41,6 +42,7 @@ class Tape:
         self.lowest = FAR
         self.highest = 0
         self.trimmed = 0
+        self.cuts: list[int] = []
         self.on_trim: Callable[[], None] | None = None
         self._window = 0
         self._restart()
@@ -60,7 +62,19 @@ class Tape:
             self.on_trim()
         del self.records[: self.limit]
         self.trimmed += self.limit
+        self.cuts = [cut for cut in self.cuts if cut >= self.trimmed]
         self._restart()
+
+    @property
+    def end(self) -> int:
+        """How many trades there have been."""
+        return self.trimmed + len(self.records)
+
+    def cut(self) -> None:
+        """The next trade is of another taker than the last."""
+        end = self.trimmed + len(self.records)
+        if not self.cuts or self.cuts[-1] != end:
+            self.cuts.append(end)
 
     def window(self, minutes: int, now: int) -> tuple[int, int]:
         """

@@ -6,7 +6,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from exec_plugin.core.events import Row
     from exec_plugin.core.symbols import Symbol
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 class PushFeed:
     """
     Rows pushed by the caller, from any thread; ``rows()`` drains what is there and ends.
+
+    ``listeners`` are called after each push, by the thread that pushed.
 
     Args:
         symbols: what rows will be pushed for.
@@ -26,6 +28,7 @@ class PushFeed:
         self.start = start
         # A deque's append and popleft are atomic, so no lock is needed.
         self._rows: deque[Row] = deque()
+        self.listeners: list[Callable[[], None]] = []
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -33,6 +36,8 @@ class PushFeed:
     def push(self, *rows: Row) -> None:
         """Append rows; several in one call stay together."""
         self._rows.extend(rows)
+        for listener in tuple(self.listeners):
+            listener()
 
     def rows(self) -> Iterator[Row]:
         """Take out what was pushed, oldest first, until nothing is left."""

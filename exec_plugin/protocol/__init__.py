@@ -4,5 +4,6 @@ from __future__ import annotations
 
 from exec_plugin.protocol.gateway import Gateway, Reply
 from exec_plugin.protocol.security import Key, sign
+from exec_plugin.protocol.streams import StreamHub, StreamSession
 
-__all__ = ["Gateway", "Key", "Reply", "sign"]
+__all__ = ["Gateway", "Key", "Reply", "StreamHub", "StreamSession", "sign"]

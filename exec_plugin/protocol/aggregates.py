@@ -29,8 +29,8 @@ class Aggregates:
     """
     The aggregate trades of one market, as far back as its tape, numbered from 1.
 
-    A tape does not say whose order took: neighbours with the same time, price and side count as one taker's. Only
-    where each aggregate begins is remembered, as the number of trades before it.
+    A feed does not say whose order took: neighbours with the same time, price and side count as one taker's, unless
+    the tape is cut between them. Only where each aggregate begins is remembered, as the number of trades before it.
     """
 
     def __init__(self, tape: Tape) -> None:
@@ -43,13 +43,33 @@ class Aggregates:
         tape, position = self._tape, self._position
         # one trade back, which the first new one may continue
         index = position - tape.trimmed
+        if position == tape.end:
+            return
         before = tape.records[index - 1] if index else None
+        cuts = frozenset(tape.cuts)
         for record in tape.records[index:]:
-            if before is None or record[1] != before[1] or record[2] != before[2] or record[5] is not before[5]:
+            if (
+                before is None
+                or record[1] != before[1]
+                or record[2] != before[2]
+                or record[5] is not before[5]
+                or position in cuts
+            ):
                 self._begins.append(position)
             before = record
             position += 1
         self._position = position
+        tape.cuts = [cut for cut in tape.cuts if cut >= position]
+
+    def total(self) -> int:
+        """How many there have been, the one included that may still grow."""
+        self._refresh()
+        return self._dropped + len(self._begins)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the newest one can grow no more."""
+        return self._tape.end in self._tape.cuts
 
     def trim(self) -> None:
         """Let those go of which the older half of the tape, about to be trimmed, holds the beginning."""

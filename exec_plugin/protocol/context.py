@@ -54,6 +54,10 @@ class Context:
         """The candles of a symbol."""
         return self.gateway.candles(symbol)
 
+    def book_id(self, symbol: str) -> int:
+        """The id of a symbol's book as it is now."""
+        return self.gateway.streams.book(symbol).update_id()
+
     def new_client_id(self) -> str:
         """An id for a request that came without one."""
         return self.gateway.new_client_id()

@@ -6,6 +6,7 @@ A gateway is given its venue and is used under its owner's lock. It does no I/O 
 
 from __future__ import annotations
 
+import contextlib
 from email.utils import formatdate
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -13,14 +14,17 @@ from urllib.parse import urlsplit
 
 from exec_plugin.core.clock import SECOND
 from exec_plugin.core.errors import RequestRejected, VenueError
+from exec_plugin.core.orders import EXPIRED
 from exec_plugin.endpoints import ENDPOINTS, RATE_LIMITS, SIGNED
-from exec_plugin.protocol import accounts, market_data, order_lists, orders
+from exec_plugin.protocol import accounts, market_data, order_lists, orders, prevented, replacing, sor
 from exec_plugin.protocol.candles import CandleStore
 from exec_plugin.protocol.context import Context
-from exec_plugin.protocol.limits import Limits, TooMany
+from exec_plugin.protocol.limits import Limits
 from exec_plugin.protocol.params import Spec, parse_form
 from exec_plugin.protocol.render import to_json
 from exec_plugin.protocol.security import Key, check_signature, check_timing, find_key
+from exec_plugin.protocol.streams import StreamHub
+from exec_plugin.protocol.user_data import UserDataHub
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -29,14 +33,20 @@ if TYPE_CHECKING:
     from exec_plugin.core.symbols import Symbol
     from exec_plugin.core.venue import Venue
     from exec_plugin.endpoints import Endpoint
+    from exec_plugin.protocol.faults import Faults
 
 _HANDLERS: dict[str, Callable[[Context, dict[str, Any]], Any]] = {
     **market_data.HANDLERS,
     **orders.HANDLERS,
     **order_lists.HANDLERS,
     **accounts.HANDLERS,
+    **prevented.HANDLERS,
+    **replacing.HANDLERS,
+    **sor.HANDLERS,
 }
 _KEY_ERRORS = (-2014, -2015)
+#: Handlers that see to the order count themselves, because it decides what they do.
+_COUNTING = frozenset(("order.cancelReplace",))
 _SPECS = {endpoint.name: Spec(endpoint.params) for endpoint in ENDPOINTS.values()}
 _CANDLES = ("klines", "uiKlines")
 _SECURITY_PARAMS = frozenset(("timestamp", "recvWindow", "signature"))
@@ -46,15 +56,27 @@ _MOMENTS = frozenset((
 ))  # fmt: skip
 
 
-class _Asked(NamedTuple):
-    """A request whose endpoint is known."""
+class Call:
+    """
+    A request whose endpoint is known, on its way to its handler, whatever brought it.
 
-    endpoint: Endpoint
-    query: str
-    body: str
-    headers: Mapping[str, str]
-    caller: str
-    key: Key | None
+    Args:
+        endpoint: what is asked.
+        sent: the texts of its parameters.
+        caller: whom request weight is counted for.
+        prove: finds who asks and checks the signature; called for signed endpoints only.
+
+    ``account`` is known once the caller has proved who it is.
+    """
+
+    __slots__ = ("account", "caller", "endpoint", "prove", "sent")
+
+    def __init__(self, endpoint: Endpoint, sent: Mapping[str, str], caller: str, prove: Callable[[], Key]) -> None:
+        self.endpoint = endpoint
+        self.sent = sent
+        self.caller = caller
+        self.prove = prove
+        self.account: Account | None = None
 
 
 class Reply(NamedTuple):
@@ -86,7 +108,12 @@ class Gateway:
         self.keys: dict[str, Key] = {}
         #: ms that a timestamp may be older than its window allows: where the clock runs faster than the caller
         self.timing_slack = 0
+        #: whether calls that place or cancel orders weigh nothing when they succeed (CHANGELOG.md, 2026-03-27)
+        self.free_orders = True
+        self.user_data = UserDataHub(venue)
+        self.faults: Faults | None = None
         self._candles = {name: CandleStore(market.tape) for name, market in venue.markets.items()}
+        self.streams = StreamHub(self)
         self._client_ids = 0
         self._date = (-1, "")
 
@@ -94,6 +121,11 @@ class Gateway:
         """Let an API key act for an account; without a secret its signatures are not checked."""
         key = self.keys[name] = Key(account, secret)
         return key
+
+    def inject(self, faults: Faults | None) -> None:
+        """Let things go wrong from now on, or no longer."""
+        self.faults = faults
+        self.user_data.copies = faults.copies if faults is not None else None
 
     def candles(self, symbol: str) -> CandleStore:
         """The candles of a listed symbol."""
@@ -133,50 +165,104 @@ class Gateway:
         endpoint = ENDPOINTS.get((method, parts.path))
         if endpoint is None:
             return self._not_found(method, parts.path)
-        asked = _Asked(endpoint, parts.query, body, headers, caller, key)
         extra: dict[str, str] = {}
         try:
-            micros = _time_unit(headers)
-            value = self._answer(asked, extra)
-        except TooMany as error:
-            extra["Retry-After"] = str(error.retry_after)
-            return self._reply(HTTPStatus.TOO_MANY_REQUESTS, _error(error), caller, extra)
+            sent, micros = self._read(endpoint, parts.query, body, headers, caller)
+
+            def prove() -> Key:
+                name = headers.get("x-mbx-apikey")
+                found = key if key is not None and name else find_key(name, self.keys)
+                check_signature(found, sent, parts.query, body)
+                return found
+
+            call = Call(endpoint, sent, caller, prove)
+            value = self.answer(call)
         except VenueError as error:
-            status = HTTPStatus.UNAUTHORIZED if error.code in _KEY_ERRORS else HTTPStatus.BAD_REQUEST
-            return self._reply(status, _error(error), caller, extra)
+            if error.retry_after is not None:
+                extra["Retry-After"] = str(error.retry_after)
+            return self._reply(http_status(error), error_body(error), caller, extra)
+        if endpoint.orders and call.account is not None:
+            extra.update(self.limits.order_headers(call.account.name, self.venue.now))
         if micros:
-            value = _candles_in_micros(value) if endpoint.name in _CANDLES else _in_micros(value)
+            value = in_micros(endpoint, value)
         return self._reply(HTTPStatus.OK, value, caller, extra)
 
-    def _answer(self, asked: _Asked, extra: dict[str, str]) -> Any:
-        """The value to answer with; headers beyond the usual ones go into ``extra``."""
-        endpoint, now = asked.endpoint, self.venue.now
-        sent = parse_form(asked.query)
-        if asked.body:
-            # the query string wins where both name a parameter (rest-api.md, General Information on Endpoints)
-            sent = {**parse_form(asked.body), **sent}
-        self.limits.spend(asked.caller, endpoint.cost(sent), now)
-        account = None
+    def _read(
+        self, endpoint: Endpoint, query: str, body: str, headers: Mapping[str, str], caller: str
+    ) -> tuple[dict[str, str], bool]:
+        """The parameters of a request, and whether its moments are told in microseconds."""
+        try:
+            sent = parse_form(query)
+            if body:
+                # the query string wins where both name a parameter (rest-api.md, General Information on Endpoints)
+                sent = {**parse_form(body), **sent}
+            return sent, read_time_unit(headers.get("x-mbx-time-unit", "MILLISECOND"))
+        except RequestRejected:
+            # what cannot be read is a request all the same
+            self.limits.spend(caller, endpoint.cost({}), self.venue.now)
+            raise
+
+    def answer(self, call: Call) -> Any:
+        """
+        The value to answer a call with: limits, authentication, parameters, handler.
+
+        Raises:
+            VenueError: what to answer instead; ``http_status`` and ``error_body`` tell how.
+        """
+        try:
+            return self._answer_or_fail(call)
+        finally:
+            # what failed may have done its first half
+            if self.streams.busy:
+                self.streams.flush()
+
+    def _answer_or_fail(self, call: Call) -> Any:
+        fault = self.faults.answer(call.endpoint, self.venue.now) if self.faults is not None else None
+        if fault is None:
+            return self._answer(call)
+        if fault.executed:
+            # whatever came of it: the client is not to know
+            with contextlib.suppress(VenueError):
+                self._answer(call)
+        raise fault.error or self.limits.bans.ban(call.caller, self.venue.now)
+
+    def _answer(self, call: Call) -> Any:
+        limits, now = self.limits, self.venue.now
+        cost = call.endpoint.cost(call.sent)
+        if not (self.free_orders and call.endpoint.is_trading):
+            limits.spend(call.caller, cost, now)
+            return self._perform(call, now)
+        limits.spend(call.caller, 0, now)
+        try:
+            value = self._perform(call, now)
+        except VenueError:
+            limits.charge(call.caller, cost, now)
+            raise
+        # an amendment is free only where the order expired of it (CHANGELOG.md, 2026-04-02)
+        if call.endpoint.name == "order.amend.keepPriority" and value["amendedOrder"]["status"] != EXPIRED:
+            limits.charge(call.caller, cost, now)
+        return value
+
+    def _perform(self, call: Call, now: int) -> Any:
+        endpoint, sent, account = call.endpoint, call.sent, None
         if endpoint.security == SIGNED:
-            account = self._authenticate(asked, sent)
+            key = call.prove()
+            if key.timed:
+                check_timing(sent, now, self.timing_slack)
+            account = call.account = key.account
             sent = {name: value for name, value in sent.items() if name not in _SECURITY_PARAMS}
         params = _SPECS[endpoint.name].read(sent, self._symbol)
         handler = _HANDLERS[endpoint.name]
-        if account is None or not endpoint.orders:
-            return handler(Context(self, account), params)
+        context = Context(self, account)
+        if account is None:
+            return handler(context, params)
+        self.limits.settle(account, now)
+        if not endpoint.orders or endpoint.name in _COUNTING:
+            return handler(context, params)
         self.limits.check_orders(account.name, endpoint.orders, now)
-        value = handler(Context(self, account), params)
+        value = handler(context, params)
         self.limits.add_orders(account.name, endpoint.orders, now)
-        extra.update(self.limits.order_headers(account.name, now))
         return value
-
-    def _authenticate(self, asked: _Asked, sent: Mapping[str, str]) -> Account:
-        name = asked.headers.get("x-mbx-apikey")
-        key = asked.key if asked.key is not None and name else find_key(name, self.keys)
-        check_signature(key, sent, asked.query, asked.body)
-        if key.timed:
-            check_timing(sent, self.venue.now, self.timing_slack)
-        return key.account
 
     def _symbol(self, name: str) -> Symbol:
         return self.venue.market(name).symbol
@@ -201,15 +287,35 @@ class Gateway:
         return self._date[1]
 
 
-def _error(error: VenueError) -> dict[str, Any]:
-    return {"code": error.code, "msg": error.msg}
+def http_status(error: VenueError) -> HTTPStatus:
+    """The HTTP status of an error (rest-api.md, HTTP Return Codes)."""
+    if error.status is not None:
+        return HTTPStatus(error.status)
+    return HTTPStatus.UNAUTHORIZED if error.code in _KEY_ERRORS else HTTPStatus.BAD_REQUEST
 
 
-def _time_unit(headers: Mapping[str, str]) -> bool:
-    unit = headers.get("x-mbx-time-unit", "MILLISECOND").upper()
+def error_body(error: VenueError) -> dict[str, Any]:
+    """The JSON of an error."""
+    body = {"code": error.code, "msg": error.msg}
+    return body if error.data is None else {**body, "data": error.data}
+
+
+def read_time_unit(text: str) -> bool:
+    """
+    Whether a client wants microseconds.
+
+    Raises:
+        RequestRejected: -1194 for another unit than the two.
+    """
+    unit = text.upper()
     if unit not in ("MICROSECOND", "MILLISECOND"):
         raise RequestRejected(-1194, "Invalid value for time unit; expected either MICROSECOND or MILLISECOND.")
     return unit == "MICROSECOND"
+
+
+def in_micros(endpoint: Endpoint, value: Any) -> Any:
+    """An endpoint's reply with its moments in microseconds."""
+    return _candles_in_micros(value) if endpoint.name in _CANDLES else _in_micros(value)
 
 
 def _candles_in_micros(rows: list[list[Any]]) -> list[list[Any]]:

@@ -19,11 +19,12 @@ from exec_plugin.protocol.periods import Period, parse_size, parse_zone
 from exec_plugin.protocol.statistics import Statistics, rounded
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from exec_plugin.core.matching import Market
     from exec_plugin.core.symbols import Symbol
     from exec_plugin.core.venue import Venue
+    from exec_plugin.protocol.aggregates import Aggregate
     from exec_plugin.protocol.candles import CandleStore
 
     Params = Mapping[str, Any]
@@ -57,6 +58,9 @@ class Context(Protocol):
 
     def candles(self, name: str, /) -> CandleStore:
         """The candles of a symbol that is listed."""
+
+    def book_id(self, name: str, /) -> int:
+        """The id of the book of a symbol that is listed."""
 
 
 # ---------------------------------------------------------------------- general
@@ -116,13 +120,18 @@ def depth(context: Context, params: Params) -> dict[str, Any]:
     market = _one(context, params)
     bids, asks = market.depth_view(_limit(params, 100, 5000))
     return {
-        "lastUpdateId": market.update_id,
-        "bids": [[to_text(price), _shown_qty(market, qty)] for price, qty in bids],
-        "asks": [[to_text(price), _shown_qty(market, qty)] for price, qty in asks],
+        "lastUpdateId": context.book_id(market.symbol.name),
+        "bids": shown_levels(market, bids),
+        "asks": shown_levels(market, asks),
     }
 
 
-def _shown_qty(market: Market, qty: int) -> str:
+def shown_levels(market: Market, levels: Iterable[tuple[int, int]]) -> list[list[str]]:
+    """Levels of the book as pairs of texts."""
+    return [[to_text(price), shown_qty(market, qty)] for price, qty in levels]
+
+
+def shown_qty(market: Market, qty: int) -> str:
     """
     A quantity in the book; where the feed tells none, the smallest order.
 
@@ -173,19 +182,21 @@ def trades_aggregate(context: Context, params: Params) -> list[dict[str, Any]]:
         rows = aggregates.from_id(params["fromId"], limit)
     else:
         rows = aggregates.within(start, end, limit)
-    return [
-        {
-            "a": row.id,
-            "p": to_text(row.price),
-            "q": to_text(row.qty),
-            "f": row.first_id,
-            "l": row.last_id,
-            "T": row.time,
-            "m": row.taker_is_seller,
-            "M": True,
-        }
-        for row in rows
-    ]
+    return [aggregate_row(row) for row in rows]
+
+
+def aggregate_row(row: Aggregate) -> dict[str, Any]:
+    """An aggregate trade as it is listed and streamed."""
+    return {
+        "a": row.id,
+        "p": to_text(row.price),
+        "q": to_text(row.qty),
+        "f": row.first_id,
+        "l": row.last_id,
+        "T": row.time,
+        "m": row.taker_is_seller,
+        "M": True,
+    }
 
 
 # ---------------------------------------------------------------------- candles and averages
@@ -281,9 +292,9 @@ def _touch(market: Market) -> dict[str, str]:
     (bid, bid_qty), (ask, ask_qty) = market.top()
     return {
         "bidPrice": to_text(bid),
-        "bidQty": _shown_qty(market, bid_qty),
+        "bidQty": shown_qty(market, bid_qty),
         "askPrice": to_text(ask),
-        "askQty": _shown_qty(market, ask_qty),
+        "askQty": shown_qty(market, ask_qty),
     }
 
 

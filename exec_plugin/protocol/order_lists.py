@@ -251,7 +251,7 @@ def status(context: Context, params: dict[str, Any]) -> dict[str, Any]:
     named = params.get("origClientOrderId", "")
     group = context.account.find_list(None if named else params["orderListId"], named)
     if group is None:
-        raise UnknownOrder("Order list does not exist.")
+        raise UnknownOrder(msg="Order list does not exist.")
     return render.list_status(group)
 
 

@@ -71,29 +71,33 @@ _PEGGING = ("pegPriceType", "pegOffsetType", "pegOffsetValue")
 _PEGGABLE = (LIMIT, LIMIT_MAKER, "STOP_LOSS_LIMIT", "TAKE_PROFIT_LIMIT")
 _DEEPEST_PEG = 100
 _LOWEST_STRATEGY_TYPE = 1_000_000
+#: What is kept with an order and shown again; the last two are set by the handlers of SOR orders.
+_REMEMBERED = ("strategyId", "strategyType", "workingFloor", "usedSor")
 _MOST_ROWS = 1000
 
 
 def place(context: Context, params: dict[str, Any]) -> dict[str, Any]:
     """New order."""
     desk = context.desk(params["symbol"])
-    before = len(desk.records)
+    before, matched = len(desk.records), len(desk.prevented_matches)
     options = order_options(desk.symbol, params)
-    order = context.venue.place(context.account, *_basics(params), **options)
+    order = context.venue.place(context.account, *order_basics(params), **options)
+    # stops that it triggered may have filled or been prevented as well
+    matches = [match for match in desk.prevented_matches[matched:] if match.taker_id == order.id]
     kind = params.get("newOrderRespType") or ("FULL" if order.kind in (MARKET, LIMIT) else "ACK")
     if kind == "ACK":
         return render.acknowledged(order)
     if kind == "RESULT":
-        return render.placed(order)
+        return render.placed(order, matches)
     mine = [fill for fill in desk.fills_since(before) if fill.order_id == order.id]
-    return render.placed_full(order, mine)
+    return render.placed_full(order, mine, matches)
 
 
 def test(context: Context, params: dict[str, Any]) -> dict[str, Any]:
     """Check a new order without sending it to the matching engine."""
     desk = context.desk(params["symbol"])
     options = order_options(desk.symbol, params)
-    context.venue.check(context.account, *_basics(params), **options)
+    context.venue.check(context.account, *order_basics(params), **options)
     if not params.get("computeCommissionRates"):
         return {}
     fees = _fees(context)
@@ -106,7 +110,8 @@ def test(context: Context, params: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _basics(params: Mapping[str, Any]) -> tuple[str, bool, str, int, int]:
+def order_basics(params: Mapping[str, Any]) -> tuple[str, bool, str, int, int]:
+    """What every order has: symbol, side, type, quantity and price."""
     quantity, price = params.get("quantity", 0), params.get("price", 0)
     return params["symbol"], params["side"] == "BUY", params["type"], quantity, price
 
@@ -130,7 +135,7 @@ def order_options(symbol: Symbol, params: Mapping[str, Any], name: Callable[[str
     """
     check_combination(params, name)
     _check_features(symbol, params)
-    extra: dict[str, Any] = {key: params[key] for key in ("strategyId", "strategyType") if key in params}
+    extra: dict[str, Any] = {key: params[key] for key in _REMEMBERED if key in params}
     if extra.get("strategyType", _LOWEST_STRATEGY_TYPE) < _LOWEST_STRATEGY_TYPE:
         raise RequestRejected(-1134, "`strategyType` was less than 1000000.")
     if params.get("trailingDelta") == 0:
@@ -235,13 +240,26 @@ def _peg(symbol: Symbol, params: Mapping[str, Any]) -> Peg:
     return Peg(peg, offset)
 
 
+def restriction(params: Mapping[str, Any]) -> str | None:
+    """
+    The only status that ``cancelRestrictions`` lets a cancel end, None for any.
+
+    Raises:
+        RequestRejected: -1145 for another value than the documented ones.
+    """
+    named = params.get("cancelRestrictions")
+    if named is None:
+        return None
+    wanted = {"ONLY_NEW": NEW, "ONLY_PARTIALLY_FILLED": PARTIALLY_FILLED}.get(named)
+    if wanted is None:
+        raise RequestRejected(-1145, "Invalid cancelRestrictions")
+    return wanted
+
+
 def cancel(context: Context, params: dict[str, Any]) -> dict[str, Any]:
     """Cancel an order."""
-    restriction = params.get("cancelRestrictions")
-    if restriction not in (None, "ONLY_NEW", "ONLY_PARTIALLY_FILLED"):
-        raise RequestRejected(-1145, "Invalid cancelRestrictions")
+    wanted = restriction(params)
     order = _find(context.desk(params["symbol"]), params, CancelRejected())
-    wanted = {"ONLY_NEW": NEW, "ONLY_PARTIALLY_FILLED": PARTIALLY_FILLED}.get(restriction or "")
     if order.is_open and wanted is not None and order.status != wanted:
         raise CancelRejected("Order was not canceled due to cancel restrictions.", f"the order is {order.status}")
     cancel_id = params.get("newClientOrderId") or context.new_client_id()

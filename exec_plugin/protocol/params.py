@@ -9,7 +9,7 @@ from urllib.parse import unquote_plus
 
 from exec_plugin.core.errors import RequestRejected
 from exec_plugin.core.orders import FOK, GTC, IOC
-from exec_plugin.core.symbols import ORDER_TYPES
+from exec_plugin.core.symbols import ORDER_TYPES, STP_MODES
 from exec_plugin.core.units import DECIMALS, parse_units
 
 if TYPE_CHECKING:
@@ -206,8 +206,6 @@ def _one_of(code: int, message: str, legal: tuple[str, ...]) -> Callable[[str, s
 
     return parse
 
-
-STP_MODES = ("NONE", "EXPIRE_TAKER", "EXPIRE_MAKER", "EXPIRE_BOTH", "DECREMENT", "TRANSFER")
 
 _PARSERS: Mapping[str, Callable[[str, str], Any]] = {
     "symbol": _symbol,

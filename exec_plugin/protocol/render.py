@@ -10,9 +10,9 @@ from exec_plugin.core.orders import ALL_DONE, EXECUTING, STOP_KINDS
 from exec_plugin.core.units import to_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
-    from exec_plugin.core.events import Amendment, Fill
+    from exec_plugin.core.events import Amendment, Fill, PreventedMatch
     from exec_plugin.core.orders import LiveOrder, OrderList, Peg
 
 # A library that comes with ccxt on most machines; it writes the same JSON ten times faster.
@@ -22,6 +22,8 @@ except ImportError:  # pragma: no cover - where there is no orjson
     _dumps = None
 _encode = JSONEncoder(separators=(",", ":")).encode
 _ZERO = to_text(0)
+#: The ``tradeGroupId`` of an account that shares its orders' prevention with no other (faqs/stp_faq.md).
+NO_TRADE_GROUP = -1
 
 
 def to_json(value: Any) -> str:
@@ -57,6 +59,7 @@ def order_status(order: LiveOrder) -> dict[str, Any]:
         "workingTime": order.working_since,
         "origQuoteOrderQty": to_text(order.quote_qty),
         "selfTradePreventionMode": order.stp,
+        **_prevented(order),
         **_conditional(order),
     }
 
@@ -72,21 +75,25 @@ def acknowledged(order: LiveOrder) -> dict[str, Any]:
     }
 
 
-def placed(order: LiveOrder) -> dict[str, Any]:
-    """The RESULT form of a new order."""
+def placed(order: LiveOrder, matches: Sequence[PreventedMatch] = ()) -> dict[str, Any]:
+    """The RESULT form of a new order: with the matches that self-trade prevention kept from happening."""
     reply = acknowledged(order)
     reply.update(_amounts(order))
     reply.update(_stop_and_iceberg(order))
     reply["origQuoteOrderQty"] = to_text(order.quote_qty)
     reply["workingTime"] = order.working_since
+    if matches:
+        reply["preventedMatches"] = [_prevented_in_reply(match) for match in matches]
     reply["selfTradePreventionMode"] = order.stp
+    if order.prevented:
+        reply["preventedQuantity"] = to_text(order.prevented)
     reply.update(_conditional(order))
     return reply
 
 
-def placed_full(order: LiveOrder, fills: Iterable[Fill]) -> dict[str, Any]:
+def placed_full(order: LiveOrder, fills: Iterable[Fill], matches: Sequence[PreventedMatch] = ()) -> dict[str, Any]:
     """The FULL form of a new order: with what it traded at once."""
-    reply = placed(order)
+    reply = placed(order, matches)
     reply["fills"] = [
         {
             "price": to_text(fill.price),
@@ -113,6 +120,7 @@ def cancelled(order: LiveOrder, cancel_id: str) -> dict[str, Any]:
         **_stop_and_iceberg(order),
         "origQuoteOrderQty": to_text(order.quote_qty),
         "selfTradePreventionMode": order.stp,
+        **_prevented(order),
         **_conditional(order),
     }
 
@@ -132,7 +140,7 @@ def amended(order: LiveOrder, change: Amendment) -> dict[str, Any]:
             "price": amounts["price"],
             "qty": amounts["origQty"],
             "executedQty": amounts["executedQty"],
-            "preventedQty": _ZERO,
+            "preventedQty": to_text(order.prevented),
             "quoteOrderQty": to_text(order.quote_qty),
             "cumulativeQuoteQty": amounts["cummulativeQuoteQty"],
             "status": order.status,
@@ -178,6 +186,45 @@ def my_trade(fill: Fill, order: LiveOrder | None) -> dict[str, Any]:
         "isMaker": fill.is_maker,
         "isBestMatch": True,
     }
+
+
+def prevented_match(match: PreventedMatch) -> dict[str, Any]:
+    """One prevented match as queries show it (rest-api.md, Query Prevented Matches); -1 is no trade group."""
+    return {
+        "symbol": match.symbol,
+        "preventedMatchId": match.id,
+        "takerOrderId": match.taker_id,
+        "makerSymbol": match.symbol,
+        "makerOrderId": match.maker_id,
+        "tradeGroupId": NO_TRADE_GROUP,
+        "selfTradePreventionMode": match.mode,
+        "price": to_text(match.price),
+        **_lost(match),
+        "transactTime": match.time,
+    }
+
+
+def _prevented_in_reply(match: PreventedMatch) -> dict[str, Any]:
+    return {
+        "preventedMatchId": match.id,
+        "makerSymbol": match.symbol,
+        "makerOrderId": match.maker_id,
+        "price": to_text(match.price),
+        **_lost(match),
+    }
+
+
+def _lost(match: PreventedMatch) -> dict[str, str]:
+    """What the orders of a prevented match lost; a quantity shows only for one that lost some."""
+    lost = {"takerPreventedQuantity": match.taker_qty, "makerPreventedQuantity": match.maker_qty}
+    return {name: to_text(qty) for name, qty in lost.items() if qty}
+
+
+def _prevented(order: LiveOrder) -> dict[str, Any]:
+    """What self-trade prevention took from an order, where it did."""
+    if not order.prevented:
+        return {}
+    return {"preventedMatchId": order.prevented_match, "preventedQuantity": to_text(order.prevented)}
 
 
 def _amounts(order: LiveOrder) -> dict[str, Any]:

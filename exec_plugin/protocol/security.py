@@ -10,6 +10,7 @@ from attrs import field, frozen
 
 from exec_plugin.core.errors import RequestRejected
 from exec_plugin.protocol.params import MICROSECONDS, illegal, missing
+from exec_plugin.protocol.public_keys import HMAC, PEM, PublicKey
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,14 +27,47 @@ _AHEAD = 1_000
 @frozen
 class Key:
     """
-    An API key: whose it is, and the secret its signatures are checked with (None: not checked).
+    An API key: whose it is, and what its signatures are checked with.
 
-    ``timed`` is whether requests may be too late; not where the clock jumps between signing and sending.
+    Args:
+        account: for whom it acts.
+        secret: of an HMAC key, or the PEM text of an Ed25519 or RSA key's public half; None: nothing is checked.
+        timed: whether requests may be too late; not where the clock jumps between signing and sending.
     """
 
     account: Account
     secret: str | None = field(default=None, repr=False)
     timed: bool = True
+    _public: PublicKey | None = field(init=False, repr=False)
+
+    @_public.default
+    def _read_public(self) -> PublicKey | None:
+        return PublicKey(self.secret) if self.secret and self.secret.lstrip().startswith(PEM) else None
+
+    @property
+    def kind(self) -> str:
+        """HMAC, ED25519, RSA, or nothing where any signature will do."""
+        if self.secret is None:
+            return ""
+        return self._public.kind if self._public is not None else HMAC
+
+    def check(self, payload: str, signature: str) -> None:
+        """
+        Whether a signature is the payload's; only HMAC does not mind capitals (Signature Case Sensitivity).
+
+        Raises:
+            RequestRejected: -1022 when it is not.
+        """
+        if self.secret is None:
+            return
+        if self._public is not None:
+            good = self._public.verify(payload.encode(errors="surrogatepass"), signature)
+        else:
+            # as bytes: texts are compared only when they are ASCII
+            expected = sign(self.secret, payload).encode()
+            good = hmac.compare_digest(expected, signature.lower().encode(errors="surrogatepass"))
+        if not good:
+            raise RequestRejected(-1022, "Signature for this request is not valid.")
 
 
 def sign(secret: str, payload: str) -> str:
@@ -66,12 +100,7 @@ def check_signature(key: Key, sent: Mapping[str, str], query: str, body: str) ->
     signature = sent.get("signature")
     if not signature:
         raise missing("signature")
-    if key.secret is None:
-        return
-    expected = sign(key.secret, _unsigned(query) + _unsigned(body))
-    # as bytes: texts are compared only when they are ASCII
-    if not hmac.compare_digest(expected.encode(), signature.lower().encode(errors="surrogatepass")):
-        raise RequestRejected(-1022, "Signature for this request is not valid.")
+    key.check(_unsigned(query) + _unsigned(body), signature)
 
 
 def _unsigned(text: str) -> str:

@@ -7,14 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 from exec_plugin.core.events import BalanceChange, Execution, ListChange
 from exec_plugin.core.orders import ALL_DONE, EXECUTING
-from exec_plugin.core.units import to_text
-from exec_plugin.protocol.render import list_id, pegged
+from exec_plugin.core.units import SCALE, to_text
+from exec_plugin.protocol.render import NO_TRADE_GROUP, list_id, pegged
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from exec_plugin.core.events import Event
-    from exec_plugin.core.ledger import Account
+    from exec_plugin.core.venue import Venue
 
 _ZERO = to_text(0)
+#: What an order remembers of its request, and under which names reports show it.
+_REMEMBERED = (("strategyId", "j"), ("strategyType", "J"), ("workingFloor", "k"), ("usedSor", "uS"))
 #: How many events are kept for those who read them later.
 KEPT_EVENTS = 100_000
 
@@ -66,13 +70,15 @@ def execution_report(event: Execution) -> dict[str, Any]:
     if event.since >= 0:
         report["W"] = event.since
     report["V"] = order.stp
-    for name, key in (("strategyId", "j"), ("strategyType", "J")):
+    for name, key in _REMEMBERED:
         if order.extra and name in order.extra:
             report[key] = order.extra[name]
     if order.trail is not None:
         report["d"], report["D"] = order.trail.delta, order.trail.since
     if order.peg is not None:
         report.update({_PEGGED[name]: value for name, value in pegged(order.peg).items()})
+    if event.prevented:
+        report.update(_prevention(event))
     if event.reason:
         report["eR"] = event.reason
     return report
@@ -101,6 +107,25 @@ def list_status(event: ListChange) -> dict[str, Any]:
     }
 
 
+def _prevention(event: Execution) -> dict[str, Any]:
+    """What self-trade prevention has taken from an order and, where it is reported, the match that it kept from it."""
+    match = event.match
+    fields: dict[str, Any] = {"A": to_text(event.prevented)}
+    if match is not None:
+        is_taker = event.order.id == match.taker_id
+        fields |= {
+            "v": match.id,
+            "B": to_text(match.taker_qty if is_taker else match.maker_qty),
+            "u": NO_TRADE_GROUP,
+            "U": match.maker_id if is_taker else match.taker_id,
+            "Cs": match.symbol,
+            "pl": to_text(match.qty),
+            "pL": to_text(match.price),
+            "pY": to_text(match.price * match.qty // SCALE),
+        }
+    return fields
+
+
 def account_position(event: BalanceChange) -> dict[str, Any]:
     """The balances that a command or a market event may have changed."""
     return {
@@ -113,13 +138,50 @@ def account_position(event: BalanceChange) -> dict[str, Any]:
     }
 
 
-def owner(event: Event) -> Account:
+def account_of(event: Event) -> str:
     """Whose event it is."""
     if isinstance(event, BalanceChange):
-        account: Account = event.account
+        account = event.account
     else:
         account = (event.order if isinstance(event, Execution) else event.group).desk.account
-    return account
+    name: str = account.name
+    return name
+
+
+class UserDataHub:
+    """Hands a venue's events to those who listen to their account; costs nothing while nobody does."""
+
+    def __init__(self, venue: Venue) -> None:
+        self._venue = venue
+        self._sinks: dict[str, list[Callable[[dict[str, Any]], None]]] = {}
+        #: how often an event is told by its name, where faults are rehearsed
+        self.copies: Callable[[str], int] | None = None
+
+    def subscribe(self, account: str, sink: Callable[[dict[str, Any]], None]) -> None:
+        """Send an account's payloads to ``sink`` from now on."""
+        if not self._sinks:
+            self._venue.listeners.append(self._on_event)
+        self._sinks.setdefault(account, []).append(sink)
+
+    def unsubscribe(self, account: str, sink: Callable[[dict[str, Any]], None]) -> None:
+        """Send nothing to ``sink`` any more; may be called again."""
+        sinks = self._sinks.get(account, [])
+        if sink not in sinks:
+            return
+        sinks.remove(sink)
+        if not sinks:
+            del self._sinks[account]
+        if not self._sinks:
+            self._venue.listeners.remove(self._on_event)
+
+    def _on_event(self, event: Event) -> None:
+        sinks = self._sinks.get(account_of(event))
+        if sinks:
+            told = payload(event)
+            copies = self.copies(told["e"]) if self.copies is not None else 1
+            # a sink may end its own subscription
+            for sink in tuple(sinks) * copies:
+                sink(told)
 
 
 class UserDataLog:
@@ -131,7 +193,7 @@ class UserDataLog:
 
     def __call__(self, event: Event) -> None:
         """Take one event of the venue."""
-        name = owner(event).name
+        name = account_of(event)
         number = self._last[name] = self._last.get(name, 0) + 1
         self._events.setdefault(name, deque(maxlen=KEPT_EVENTS)).append((number, payload(event)))
 

@@ -13,7 +13,9 @@ from exec_plugin.protocol.control import ScriptedExchange
 if TYPE_CHECKING:
     from pathlib import Path
 
-AREAS = ("balances", "general", "limit", "market-orders", "responses", "time-in-force")
+AREAS = (
+    "balances", "cancel-replace", "commission", "general", "limit", "market-orders", "responses", "stp", "time-in-force",
+)  # fmt: skip
 
 
 def load_runner(shared: Path) -> Any:

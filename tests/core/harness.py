@@ -197,8 +197,10 @@ class Run:
         for order in self.orders:
             waits = order.level is not None or order.armed or order.status == "PENDING_NEW"
             assert order.is_open == (order.id in order.desk.open) == waits
-            assert 0 <= order.filled <= order.qty
-            assert (order.filled == order.qty > 0) == (order.status == "FILLED")
+            assert 0 <= order.filled <= order.qty - order.prevented <= order.qty
+            if order.qty:
+                assert (order.remaining == 0) == (order.status in {"FILLED", "EXPIRED_IN_MATCH"})
+            assert (order.prevented_match >= 0) == (order.prevented > 0)
             assert order.locked == 0 or order.is_open
         limits = {order.id: order for order in self.orders}
         for fill in self.fills:

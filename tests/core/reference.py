@@ -336,24 +336,31 @@ class Reference:
 
     def allowed(self, order, limit):
         """
-        The offers that self-trade prevention leaves, the paper orders that it ends, and whether it ends this one.
+        What an order trades, what its own account's orders lose instead, and what it loses itself.
 
         It looks no further than the order would have gone.
         """
-        found, ended, left = [], [], order.left
+        found, lost, own, left = [], [], 0, order.left
         for price, qty, maker in self.offers(order.is_buy, limit):
             if not left:
                 break
+            part = min(qty, left)
             if maker is None or maker.account != order.account or order.stp == "NONE":
-                part = min(qty, left)
                 found.append((price, part, maker))
                 left -= part
                 continue
-            if order.stp != "EXPIRE_TAKER":
-                ended.append(maker)
-            if order.stp != "EXPIRE_MAKER":
-                return found, ended, True
-        return found, ended, False
+            theirs, ours = self.losses(order.stp, qty, left)
+            lost.append((maker, theirs))
+            own += ours
+            left -= ours
+        return found, lost, own
+
+    @staticmethod
+    def losses(stp, maker, taker):
+        """What each of two orders loses that must not meet."""
+        if stp in {"DECREMENT", "TRANSFER"}:
+            return min(maker, taker), min(maker, taker)
+        return (0 if stp == "EXPIRE_TAKER" else maker), (0 if stp == "EXPIRE_MAKER" else taker)
 
     def place(self, number, account, stp, is_buy, kind, qty=0, price=0, tif="GTC", stop=0, quote_qty=0):
         """A new order."""
@@ -378,9 +385,9 @@ class Reference:
     def execute(self, order):
         """Take what can be taken, then rest or expire."""
         street = self.asks if order.is_buy else self.bids
-        offers, ended, ends = self.allowed(order, order.price or (FAR if order.is_buy else 0))
+        offers, lost, own = self.allowed(order, order.price or (FAR if order.is_buy else 0))
         if order.tif == "FOK" and sum(qty for _, qty, _ in offers) < order.left:
-            offers, ended = [], []
+            offers, lost, own = [], [], 0
         display = dict(street.displayed())
         for price, part, maker in offers:
             self.print(price)
@@ -390,17 +397,39 @@ class Reference:
             else:
                 self.fill(maker, price, part, is_maker=True)
             self.fill(order, price, part, is_maker=False)
-        for maker in ended:
-            self.cancel(maker.number)
-        if order.left and order.price and order.tif == "GTC" and not ends:
+        for maker, qty in lost:
+            maker.left -= qty
+            if not maker.left:
+                self.cancel(maker.number)
+        order.left -= own
+        if order.left and order.price and order.tif == "GTC":
             self.join(order)
         else:
             order.state = "done"
 
     def lots(self, order, amount):
-        """The most lots whose exact value at the offers stays within an amount."""
-        order.left = FAR
-        offers, _, _ = self.allowed(order, FAR if order.is_buy else 0)
+        """
+        The most lots whose exact value at the offers stays within an amount.
+
+        An own order that would end it stands for all that could still be bought there; so does the last of those that
+        it ends when the book is at its end.
+        """
+        found, passed = [], None
+        for price, qty, maker in self.offers(order.is_buy, FAR if order.is_buy else 0):
+            own = maker is not None and maker.account == order.account and order.stp != "NONE"
+            if own and self.most([*found, (price, FAR, None)], amount) <= sum(qty for _, qty, _ in found):
+                return self.most(found, amount)
+            passed = price if own else passed
+            if not own or order.stp in {"DECREMENT", "TRANSFER"}:
+                found.append((price, qty, None))
+            elif order.stp != "EXPIRE_MAKER":
+                found.append((price, FAR, None))
+            if self.most(found, amount) < sum(qty for _, qty, _ in found):
+                return self.most(found, amount)
+        return self.most([*found, (passed, FAR, None)] if passed else found, amount)
+
+    def most(self, offers, amount):
+        """The most lots of some offers that an amount pays for."""
         total = sum(qty for _, qty, _ in offers)
         lots = 0
         while (lots + 1) * self.step <= total and _value(offers, (lots + 1) * self.step) <= amount:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from exec_plugin.core.symbols import Symbol
+from exec_plugin.core.symbols import STP_MODES, Symbol
 from exec_plugin.core.units import FAR
 
 # Odd numbers of units: every notional and commission has something to round.
@@ -78,7 +78,7 @@ _stop_limits = st.tuples(
     prices,
 )
 _orders = st.one_of(_limits, _limits, _limits, _makers, _markets, _values, _stops, _stop_limits)
-_stp = st.sampled_from(["NONE", "NONE", "EXPIRE_TAKER", "EXPIRE_MAKER", "EXPIRE_BOTH"])
+_stp = st.sampled_from(["NONE", "NONE", *STP_MODES])
 placements = st.tuples(st.just("place"), st.integers(0, 2), st.booleans(), _orders, _stp)
 
 # Orders that follow the market, hide a part, take their price from the book, or depend on each other.

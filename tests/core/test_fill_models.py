@@ -77,6 +77,19 @@ def test_bnb_discount():
     assert stage.purse(stage.alice) == {"USDT": "1500", "BNB": "3.99725"}
 
 
+def test_bnb_rounded_once():
+    """A commission that is less than a unit of a dear asset is still many units of BNB."""
+    symbol = default_symbol("ETHBTC", step="0.0001", min_notional="0")
+    fees = BinanceFees(Rates("0.001", "0.001"), enabled_for_account=True)
+    stage = Stage(symbol, {"ETH": "1", "BNB": "1"}, fees=fees)
+    stage.venue.list_symbol(default_symbol("BNBBTC"))
+    stage.venue.trade("BNBBTC", SCALE // 100, SCALE, taker_is_seller=True)
+    stage.quote("0.02", "9", "0.03", "9")
+    order = stage.place("SELL", "MARKET", "0.001")
+    # 0.00002 BTC x 0.1 % x 0.75 = 0.000000015 BTC, a hundred times that in BNB
+    assert order.desk.fills[0].commission == to_units("0.0000015")
+
+
 @pytest.mark.parametrize(("held", "asset"), [("0.00275", "BNB"), ("0.00274999", "USDT")])
 def test_bnb_enough(held, asset):
     """BNB pays when there is exactly enough of it, and not with a unit less."""

@@ -104,6 +104,7 @@ class Client:
 
     def state(self):
         """All that an error must leave alone, as comparable values."""
+        self.gateway.limits.settle(self.account, self.venue.now)
         return {
             "now": self.venue.now,
             "ids": (self.venue.order_id, self.venue.rng.getstate()),

@@ -155,3 +155,39 @@ def test_apart(client):
     assert '"code":-2011' in reply.text
     reply = client.send("POST", "order", LIMIT, headers)
     assert reply.headers["X-MBX-ORDER-COUNT-10S"] == "1"
+
+
+def test_order_count_falls():
+    """An order that fills is no longer counted: at once as taker, five as maker, and never again for the same order."""
+    client = Client()
+
+    def count():
+        return [one["count"] for one in client.ask("GET", "rateLimit/order")]
+
+    for _ in range(7):
+        client.place(quantity="0.5")
+    client.market(quantity="0.1")
+    assert count() == [7, 7]
+    client.trade("94", qty="0.2")
+    assert count() == [2, 2]
+    client.trade("94", qty="0.3")
+    assert count() == [2, 2]
+
+
+def test_order_count_headers():
+    """The reply to an order counts it; the next one knows that it was filled."""
+    client = Client()
+    order = {"symbol": "BTCUSDT", "side": "BUY", "type": "MARKET", "quantity": "0.1"}
+    headers = [client.send("POST", "order", order).headers["X-MBX-ORDER-COUNT-10S"] for _ in range(3)]
+    assert headers == ["1", "1", "1"]
+
+
+def test_order_count_frees():
+    """Who trades may go on: the limit counts unfilled orders only."""
+    limit = {"rateLimitType": "ORDERS", "interval": "SECOND", "intervalNum": 10, "limit": 2}
+    client = Client(rateLimits=[limit])
+    for _ in range(5):
+        client.market(quantity="0.1")
+    client.place()
+    client.place()
+    assert client.refused("POST", "order", **LIMIT)[0] == -1015

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from exec_plugin.core.clock import DAY, MINUTE
+from exec_plugin.core.ledger import Account
 from exec_plugin.endpoints import RATE_LIMITS
 from exec_plugin.protocol.limits import Limits, TooMany, Window
 
@@ -105,6 +106,51 @@ def test_order_counts():
         {**entry("ORDERS", 100, "SECOND", 10), "count": 2},
         {**entry("ORDERS", 200_000, "DAY"), "count": 2},
     ]
+
+
+@pytest.fixture
+def account():
+    """An account whose orders have not traded."""
+    return Account("a")
+
+
+def counts(limits, now=NOW):
+    """The counts of all order windows."""
+    return [one["count"] for one in limits.order_counts("a", now)]
+
+
+def test_settle(account):
+    """An order that begins to fill lowers every count: by one as taker, by five as maker, once."""
+    limits = Limits(RATE_LIMITS)
+    limits.add_orders("a", 9, NOW)
+    account.first_takes += 1
+    limits.settle(account, NOW)
+    assert counts(limits) == [8, 8]
+    account.first_makes += 1
+    limits.settle(account, NOW)
+    limits.settle(account, NOW)
+    assert counts(limits) == [3, 3]
+
+
+def test_settle_no_credit(account):
+    """Fills beyond what is counted are no credit for later orders."""
+    limits = Limits(RATE_LIMITS)
+    limits.add_orders("a", 2, NOW)
+    account.first_makes += 1
+    limits.settle(account, NOW)
+    limits.add_orders("a", 1, NOW)
+    limits.settle(account, NOW)
+    assert counts(limits) == [1, 1]
+
+
+def test_settle_next_window(account):
+    """A fill lowers the windows of its own time, whenever its order was placed."""
+    limits = Limits(RATE_LIMITS)
+    limits.add_orders("a", 3, NOW)
+    account.first_takes += 1
+    limits.settle(account, NOW + 10_000)
+    limits.add_orders("a", 1, NOW + 10_000)
+    assert counts(limits, NOW + 10_000) == [1, 3]
 
 
 def test_none():

@@ -48,6 +48,9 @@ class Desk:
     def candles(self, name):
         return self.stores[name]
 
+    def book_id(self, name):
+        return self.venue.market(name).update_id
+
     def ask(self, method, **params):
         answer = HANDLERS[method](self, params)
         assert json.loads(json.dumps(answer)) == answer

@@ -124,7 +124,6 @@ def test_missing(client, name):
         ({"type": "LIMIT_MAKER"}, -1106),
         ({"type": "STOP_LOSS_LIMIT"}, -1102),
         ({"strategyType": "999999"}, -1134),
-        ({"selfTradePreventionMode": "DECREMENT"}, -1013),
         ({"icebergQty": "1"}, -2010),
         ({"icebergQty": "1.1"}, -2010),
         ({"icebergQty": "0.000001"}, -1013),

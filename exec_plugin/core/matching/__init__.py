@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from exec_plugin.core.matching.market import Market, Sink
+from exec_plugin.core.matching.prevention import Prevention
 from exec_plugin.core.matching.views import Offer
 
-__all__ = ["Market", "Offer", "Sink"]
+__all__ = ["Market", "Offer", "Prevention", "Sink"]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from exec_plugin.core.events import plain_levels
 from exec_plugin.core.matching.depth import DepthSide
+from exec_plugin.core.matching.prevention import prevention, prevents
 from exec_plugin.core.matching.resting import RestingSide, StopSide
 from exec_plugin.core.matching.trailing import Trails
 from exec_plugin.core.matching.views import Offer, side_view, trimmed
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from exec_plugin.core.fill_models import QueueModel, SlippageModel
+    from exec_plugin.core.matching.prevention import Prevention
     from exec_plugin.core.matching.resting import Level
     from exec_plugin.core.orders import LiveOrder
     from exec_plugin.core.symbols import Symbol
@@ -54,9 +56,9 @@ class Market:
     """
 
     __slots__ = (
-        "_fall", "_fill_model", "_queue", "_rise", "_sink", "_slippage", "ask", "ask_qty", "asks", "bid", "bid_qty", "bids",
-        "buys", "last", "prevented", "quoted", "reached", "sells", "stops_above", "stops_below", "symbol", "taker_expires", "tape",
-        "trade_id", "trails", "update_id", "volume",
+        "_fall", "_fill_model", "_queue", "_rise", "_sink", "_slippage", "ask", "ask_qty", "asks", "bid", "bid_qty",
+        "bids", "buys", "last", "match_id", "prevented", "quoted", "reached", "sells", "stops_above", "stops_below",
+        "symbol", "tape", "trade_id", "trails", "unmet", "update_id", "volume",
     )  # fmt: skip
 
     def __init__(
@@ -70,8 +72,10 @@ class Market:
         self.bid = self.bid_qty = self.ask_qty = self.last = self.volume = 0
         self.ask = FAR
         self.quoted = False
-        self.prevented: list[LiveOrder] = []
-        self.taker_expires = False
+        #: what the plan that was just made would have prevented, in order
+        self.prevented: list[Prevention] = []
+        #: what a plan by value does not trade of the quantity it stands for, because of self-trade prevention
+        self.unmet = 0
         self.bids, self.asks = DepthSide(is_bid=True), DepthSide(is_bid=False)
         self.buys, self.sells = RestingSide(is_bid=True), RestingSide(is_bid=False)
         self.stops_above, self.stops_below = StopSide(above=True), StopSide(above=False)
@@ -81,6 +85,8 @@ class Market:
         self.reached: deque[LiveOrder] = deque()
         self.tape = Tape()
         self.trade_id = 0
+        #: of the last prevented match
+        self.match_id = -1
         self.update_id = 0
 
     # ------------------------------------------------------------------ what the feed shows
@@ -116,7 +122,7 @@ class Market:
 
     def execute(self, order: LiveOrder, price: int) -> None:
         """Fill all that is left of a resting order at a price, as its maker."""
-        qty = order.qty - order.filled
+        qty = order.remaining
         (self.buys if order.is_buy else self.sells).remove(order)
         self._sink.fill(order, price, qty, self._print(price, qty, order.is_buy, 0, self._sink.now), True)
         self.run_stops()
@@ -254,7 +260,7 @@ class Market:
 
     def _maker_fill(self, order: LiveOrder, qty: int) -> None:
         side = self.buys if order.is_buy else self.sells
-        if qty == order.qty - order.filled:
+        if qty == order.remaining:
             side.remove(order)
         trade_id = self._print(order.price, qty, order.is_buy, 0, self._sink.now)
         self._sink.fill(order, order.price, qty, trade_id, True)
@@ -284,9 +290,9 @@ class Market:
         alive = len(level.orders) - level.dead
         while qty and alive:
             order = level.first()
-            part = min(order.qty - order.filled, qty)
+            part = min(order.remaining, qty)
             qty -= part
-            alive -= part == order.qty - order.filled
+            alive -= part == order.remaining
             self._maker_fill(order, part)
         return qty
 
@@ -307,7 +313,7 @@ class Market:
                 break
             left -= part
             public -= part
-            alive -= part == order.qty - order.filled
+            alive -= part == order.remaining
             shown = part == order.visible
             self._maker_fill(order, part)
             if shown and order.level is level:
@@ -403,33 +409,16 @@ class Market:
             for order in level:
                 visible = order.visible
                 yield level.price, visible, order, level.gap(order)
-                if (rest := order.qty - order.filled - visible) > 0:
+                if (rest := order.remaining - visible) > 0:
                     hidden.append((rest, order))
             for rest, order in hidden:
                 # what an iceberg hides comes after all that is shown
                 yield level.price, rest, order, FAR
 
-    def _allowed(self, is_buy: bool, limit: int, account: object, stp: str) -> Iterator[Offer]:
-        """
-        The offers that self-trade prevention lets a taker have (faqs/stp_faq.md).
-
-        What it prevents is noted in ``prevented`` (makers that expire) and ``taker_expires``.
-        """
-        for offer in self.offers(is_buy, limit):
-            maker = offer[2]
-            if maker is None or stp == "NONE" or maker.desk.account is not account:
-                yield offer
-                continue
-            if stp != "EXPIRE_TAKER":
-                self.prevented.append(maker)
-            if stp != "EXPIRE_MAKER":
-                self.taker_expires = True
-                return
-
     def forget_prevention(self) -> None:
         """Drop what the last plan prevented: the order it was for does not trade."""
-        if self.prevented or self.taker_expires:
-            self.prevented, self.taker_expires = [], False
+        if self.prevented:
+            self.prevented, self.unmet = [], 0
 
     def plan(self, is_buy: bool, limit: int, qty: int, account: object = None, stp: str = "NONE") -> list[Offer]:
         """What a taker of ``qty`` would get now, within ``limit``; less than ``qty`` when the book is short."""
@@ -451,35 +440,63 @@ class Market:
     def _walk(self, is_buy: bool, limit: int, qty: int, account: object, stp: str) -> list[Offer]:
         found: list[Offer] = []
         left = qty
-        for price, available, maker in self._allowed(is_buy, limit, account, stp):
-            part = min(available, left)
-            at = self._slipped(is_buy, limit, part) if available == FAR else price
-            found.append((at, part, maker))
-            left -= part
+        for price, available, maker in self.offers(is_buy, limit):
+            if maker is not None and prevents(stp, maker, account):
+                if self._was_prevented(maker):
+                    continue
+                self.prevented.append(stop := prevention(stp, len(found), price, maker, left))
+                left -= stop.taker_qty
+            else:
+                part = min(available, left)
+                at = self._slipped(is_buy, limit, part) if available == FAR else price
+                found.append((at, part, maker))
+                left -= part
             if not left:
                 break
         return found
 
+    def _was_prevented(self, maker: LiveOrder) -> bool:
+        """Whether this is the hidden part of an iceberg that the plan has already met."""
+        return maker.iceberg is not None and any(stop.maker is maker for stop in self.prevented)
+
     def plan_quote(
         self, is_buy: bool, amount: int, step: int, account: object = None, stp: str = "NONE"
     ) -> list[Offer]:
-        """What a MARKET order by ``quoteOrderQty`` would get: the most lots whose value stays within ``amount``."""
+        """
+        What a MARKET order by ``quoteOrderQty`` would get: the most lots whose value stays within ``amount``.
+
+        What self-trade prevention takes of it counts at the price of the prevented match.
+        """
         self.forget_prevention()
         found: list[Offer] = []
         total, left = 0, amount * SCALE
-        for price, available, maker in self._allowed(is_buy, FAR if is_buy else 0, account, stp):
-            at = self._slipped(is_buy, FAR if is_buy else 0, left // price) if available == FAR else price
-            part = min(available, left // at)
-            if part < available:
-                # the last piece makes the whole a multiple of the lot step
-                part = (total + part) // step * step - total
-            if part <= 0:
-                break
-            found.append((at, part, maker))
+        limit = FAR if is_buy else 0
+        for price, available, maker in self.offers(is_buy, limit):
+            at = self._slipped(is_buy, limit, left // price) if available == FAR else price
+            # the last piece makes the whole a multiple of the lot step
+            reach = (total + left // at) // step * step - total
+            if maker is not None and prevents(stp, maker, account):
+                if self._was_prevented(maker):
+                    continue
+                if reach <= 0:
+                    break
+                self.prevented.append(stop := prevention(stp, len(found), price, maker, reach))
+                part = stop.taker_qty
+                self.unmet += part
+            else:
+                part = min(available, left // at)
+                if part < available:
+                    part = reach
+                if part <= 0:
+                    break
+                found.append((at, part, maker))
             total += part
             left -= part * at
-            if part < available:
+            if part == reach:
                 break
+        else:
+            if self.prevented:
+                self.unmet += max((total + left // self.prevented[-1].price) // step * step - total, 0)
         return trimmed(found, total % step)
 
     def _slipped(self, is_buy: bool, limit: int, qty: int) -> int:
@@ -494,6 +511,7 @@ class Market:
         """Execute a plan that was just made."""
         is_buy, fill, now = order.is_buy, self._sink.fill, self._sink.now
         opposite = self.sells if is_buy else self.buys
+        self.tape.cut()
         for price, qty, maker in offers:
             trade_id = self._print(price, qty, not is_buy, 0, now)
             if maker is None:
@@ -502,12 +520,13 @@ class Market:
                     opposite.levels[price].consumed += qty
             else:
                 shown = maker.iceberg is not None and qty >= maker.visible
-                if qty == maker.qty - maker.filled:
+                if qty == maker.remaining:
                     opposite.remove(maker)
                 fill(maker, price, qty, trade_id, True)
                 if shown and maker.level is not None:
                     self._requeue(maker, maker.level)
             fill(order, price, qty, trade_id, False)
+        self.tape.cut()
 
     def _take_from_book(self, is_buy: bool, price: int, qty: int) -> None:
         if is_buy:

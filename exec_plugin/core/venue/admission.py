@@ -248,9 +248,9 @@ def _plan_quote(market: Market, desk: Desk, order: LiveOrder) -> list[Offer]:
     symbol, is_buy = market.symbol, order.is_buy
     step = max(symbol.lot.step, symbol.market_lot.step)
     offers = market.plan_quote(is_buy, order.quote_qty, step, desk.account, order.stp)
-    total = sum(offer[1] for offer in offers)
-    if not offers or total < symbol.lot.minimum:
-        name = "symbol" if not offers else "LOT_SIZE filter"
+    total = sum(offer[1] for offer in offers) + market.unmet
+    if not total or total < symbol.lot.minimum:
+        name = "LOT_SIZE filter" if total else "symbol"
         raise OrderRejected(f"Order book liquidity is less than {name} minimum quantity.")
     if total < symbol.market_lot.minimum:
         raise OrderRejected("Order book liquidity is less than MARKET_LOT_SIZE filter minimum quantity.")
@@ -258,8 +258,8 @@ def _plan_quote(market: Market, desk: Desk, order: LiveOrder) -> list[Offer]:
     return offers
 
 
-def affordable(order: LiveOrder, offers: list[Offer]) -> list[Offer]:
-    """A triggered market order may cost more than it locked: it buys what its account can pay."""
+def affordable(market: Market, order: LiveOrder, offers: list[Offer]) -> list[Offer]:
+    """A triggered market order may cost more than it locked: it buys what its account can pay, and meets no more."""
     if not order.is_buy:
         return offers
     purse = order.desk.quote.free + order.locked
@@ -267,11 +267,12 @@ def affordable(order: LiveOrder, offers: list[Offer]) -> list[Offer]:
     found: list[Offer] = []
     for price, qty, maker in offers:
         part = min(qty, purse * SCALE // price // step * step)
-        if part <= 0:
-            break
-        found.append((price, part, maker))
-        purse -= price * part // SCALE
+        if part:
+            found.append((price, part, maker))
+            purse -= price * part // SCALE
         if part < qty:
+            reached = len(found) - bool(part)
+            market.prevented = [item for item in market.prevented if item.position <= reached]
             break
     return found
 

@@ -47,6 +47,7 @@ from exec_plugin.core.venue.admission import (
     plan,
     within_limit,
 )
+from exec_plugin.core.venue.conversion import convert
 from exec_plugin.core.venue.lists import Lists
 from exec_plugin.core.venue.outbox import Outbox
 from exec_plugin.core.venue.pegging import peg_to_book
@@ -54,9 +55,9 @@ from exec_plugin.core.venue.pegging import peg_to_book
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from exec_plugin.core.events import Row
+    from exec_plugin.core.events import PreventedMatch, Row
     from exec_plugin.core.fill_models import FeeModel, QueueModel, SlippageModel
-    from exec_plugin.core.matching import Offer
+    from exec_plugin.core.matching import Offer, Prevention
     from exec_plugin.core.symbols import ExchangeRules, Symbol
 
 NO_LIQUIDITY = "INSUFFICIENT_LIQUIDITY"
@@ -307,16 +308,32 @@ class Venue:
             self._work(market, desk, order, offers)
 
     def check(
-        self, account: Account, symbol: str, is_buy: bool, kind: str, qty: int = 0, price: int = 0, **options: Any
+        self,
+        account: Account,
+        symbol: str,
+        is_buy: bool,
+        kind: str,
+        qty: int = 0,
+        price: int = 0,
+        *,
+        rules_only: bool = False,
+        **options: Any,
     ) -> None:
         """
-        Check an order as ``place`` would, and change nothing.
+        Check an order as ``place`` would, or only the rules that do not depend on money, and change nothing.
 
         Raises:
             FilterFailure, OrderRejected: as ``place`` would.
         """
         order = self.draft(account, symbol, is_buy, kind, qty, price, **options)
-        self._admit(self.markets[symbol], order.desk, order)
+        market, desk = self.markets[symbol], order.desk
+        if rules_only:
+            if order.peg is not None and order.kind not in STOP_KINDS:
+                peg_to_book(market, order, order.peg)
+            check_rules(market, order)
+            check_room(self.rules, market, desk, (order,))
+        else:
+            self._admit(market, desk, order)
 
     def _admit(self, market: Market, desk: Desk, order: LiveOrder) -> list[Offer]:
         """Check an order and answer what it trades at once; a quantity by value is fixed here."""
@@ -331,7 +348,7 @@ class Venue:
             check_stop(market, order)
         offers = plan(market, desk, order)
         if order.quote_qty:
-            order.qty = sum(offer[1] for offer in offers)
+            order.qty = sum(offer[1] for offer in offers) + market.unmet
             check_room(self.rules, market, desk, (order,))
         return offers
 
@@ -347,21 +364,48 @@ class Venue:
         self.outbox.report(self.now, "NEW", order)
 
     def _work(self, market: Market, desk: Desk, order: LiveOrder, offers: list[Offer]) -> None:
-        """Execute a plan, expire what self-trade prevention stopped, and see to the rest."""
-        prevented, taker_expires = market.prevented, market.taker_expires
-        if order.locked or (offers and offers[0][1] != order.qty - order.filled):
+        """Execute a plan, with what self-trade prevention stops on its way, and see to the rest."""
+        if order.locked or (offers and offers[0][1] != order.remaining):
             desk.set_aside(order, cost(offers))
             self.outbox.touch(desk, self.now)
-        if offers:
+        if market.prevented:
+            self._take_and_prevent(market, order, offers)
+        elif offers:
             market.take(order, offers)
-        for maker in prevented:
-            self.close(maker, EXPIRED_IN_MATCH, "TRADE_PREVENTION")
-        if order.filled == order.qty:
-            return
-        if taker_expires:
-            self.close(order, EXPIRED_IN_MATCH, "TRADE_PREVENTION")
-        else:
+        if order.remaining:
             self._keep_rest(market, desk, order)
+
+    def _take_and_prevent(self, market: Market, order: LiveOrder, offers: list[Offer]) -> None:
+        stops, done = market.prevented, 0
+        market.forget_prevention()
+        for stop in stops:
+            market.take(order, offers[done : stop.position])
+            done = stop.position
+            self._prevent(market, order, stop)
+        market.take(order, offers[done:])
+
+    def _prevent(self, market: Market, taker: LiveOrder, stop: Prevention) -> None:
+        """Take from both orders what they lose instead of trading, and keep a record of it."""
+        market.match_id += 1
+        match = stop.recorded(market.match_id, taker, self.now)
+        taker.desk.prevented_matches.append(match)
+        for order, qty in ((stop.maker, stop.maker_qty), (taker, stop.taker_qty)):
+            if qty:
+                self._lose(order, qty, match)
+
+    def _lose(self, order: LiveOrder, qty: int, match: PreventedMatch) -> None:
+        order.prevented += qty
+        order.prevented_match = match.id
+        if not order.remaining:
+            self.close(order, EXPIRED_IN_MATCH, "TRADE_PREVENTION", match=match)
+            return
+        order.updated = self.now
+        if order.group is not None and (other := order.group.sibling(order)) is not None and other.is_open:
+            self.lists.lock_pair(order.group)
+        elif order.locked:
+            order.desk.set_aside(order, order.locked)
+            self.outbox.touch(order.desk, self.now)
+        self.outbox.report(self.now, "TRADE_PREVENTION", order, match=match)
 
     def _keep_rest(self, market: Market, desk: Desk, order: LiveOrder) -> None:
         """Rest or expire what could not be executed at once."""
@@ -395,7 +439,7 @@ class Venue:
         else:
             limit = FAR if order.is_buy else 0
             offers = market.plan(order.is_buy, limit, order.remaining, desk.account, order.stp)
-            offers = affordable(order, offers)
+            offers = affordable(market, order, offers)
         self.outbox.report(self.now, "NEW", order)
         self._work(market, desk, order, offers)
 
@@ -485,14 +529,23 @@ class Venue:
         self.lists.check_amend(order)
         if qty > order.qty:
             raise AmendRejected("Order amend (quantity increase) is not supported.")
-        if qty == order.qty or qty <= order.filled:
-            raise AmendRejected(_NO_CHANGE, f"{short_text(order.filled)} of {short_text(order.qty)} is filled")
+        if qty == order.qty or qty <= order.filled + order.prevented:
+            raise AmendRejected(_NO_CHANGE, f"{short_text(order.remaining)} of {short_text(order.qty)} is left")
         filters.check_lot(order.symbol, qty)
         market = self.markets[order.symbol.name]
         for each in changed:
             check_value(market, each, qty)
 
-    def close(self, order: LiveOrder, status: str, kind: str, *, reason: str = "", cancel_id: str = "") -> None:
+    def close(
+        self,
+        order: LiveOrder,
+        status: str,
+        kind: str,
+        *,
+        reason: str = "",
+        cancel_id: str = "",
+        match: PreventedMatch | None = None,
+    ) -> None:
         """Take an open order out of the market, and what it locked back to its account."""
         desk: Desk = order.desk
         if order.is_algo:
@@ -505,7 +558,7 @@ class Venue:
             desk.release(order)
             self.outbox.touch(desk, self.now)
         desk.open.pop(order.id, None)
-        self.outbox.report(self.now, kind, order, reason=reason, cancel_id=cancel_id)
+        self.outbox.report(self.now, kind, order, reason=reason, cancel_id=cancel_id, match=match)
         if order.group is not None:
             self.lists.left(order)
 
@@ -545,7 +598,12 @@ class Venue:
         record = (trade_id, order.id, symbol.name, self.now, price, qty, quote, fee, payer.asset, is_buy, is_maker)
         desk.records.append(record)
         desk.account.updated = self.now
-        if filled == order.qty:
+        if filled == qty:
+            if is_maker:
+                desk.account.first_makes += 1
+            else:
+                desk.account.first_takes += 1
+        if filled + order.prevented == order.qty:
             order.status = FILLED
             if order.id in desk.open:
                 del desk.open[order.id]
@@ -561,28 +619,7 @@ class Venue:
 
     def convert(self, units: int, asset: str, into: str) -> int | None:
         """The value of units of one asset in another at the last prices, by one market or two; None without any."""
-        if asset == into:
-            return units
-        value = self._convert_directly(units, asset, into)
-        if value is not None:
-            return value
-        for symbol in (market.symbol for market in self.markets.values()):
-            between = symbol.quote if symbol.base == into else symbol.base if symbol.quote == into else None
-            if between is not None:
-                half = self._convert_directly(units, asset, between)
-                whole = None if half is None else self._convert_directly(half, between, into)
-                if whole is not None:
-                    return whole
-        return None
-
-    def _convert_directly(self, units: int, asset: str, into: str) -> int | None:
-        bought = self.markets.get(into + asset)
-        if bought is not None and bought.last:
-            return units * SCALE // bought.last
-        sold = self.markets.get(asset + into)
-        if sold is not None and sold.last:
-            return units * sold.last // SCALE
-        return None
+        return convert(self.markets, units, asset, into)
 
 
 def _some(names: Iterable[str]) -> str:

@@ -9,7 +9,7 @@ from exec_plugin.core.events import BalanceChange, Execution, ListChange
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from exec_plugin.core.events import Event, Fill
+    from exec_plugin.core.events import Event, Fill, PreventedMatch
     from exec_plugin.core.ledger import Account, Desk
     from exec_plugin.core.orders import LiveOrder, OrderList
 
@@ -48,6 +48,7 @@ class Outbox:
         *,
         reason: str = "",
         cancel_id: str = "",
+        match: PreventedMatch | None = None,
     ) -> None:
         """Add an execution report about an order as it stands."""
         self.seq += 1
@@ -69,6 +70,8 @@ class Outbox:
                 cancel_id,
                 order.working_since,
                 order.client_id if cancel_id else "",
+                order.prevented,
+                match,
             )
         )
 

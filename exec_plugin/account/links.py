@@ -1,0 +1,102 @@
+"""Stream connections without a socket: a URL says what is spoken, texts go in, texts come out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+from urllib.parse import parse_qs, urlsplit
+
+from exec_plugin.protocol.render import to_json
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from exec_plugin.account.house import PaperAccount, PaperExchange
+    from exec_plugin.protocol import StreamHub
+
+#: What speaks the WebSocket API, as its version is part of the path (web-socket-api.md).
+API = "/ws-api/v3"
+#: The place of the user-data events that clients of old ask for with a listen key; no stream has such a name.
+LISTEN_KEY = "paper-user-data"
+
+
+class Session(Protocol):
+    """The far end of a connection, used under the exchange's lock."""
+
+    def receive(self, text: str) -> None:
+        """Take a frame of the client."""
+
+    def close(self) -> None:
+        """End it; nothing is pushed any more."""
+
+
+class _UserData:
+    """A connection that only tells what happens to an account."""
+
+    def __init__(self, account: PaperAccount, push: Callable[[str], None]) -> None:
+        self._user_data = account.exchange.gateway.user_data
+        self._name = account.account.name
+        self._sink = lambda event: push(to_json(event))
+        self._user_data.subscribe(self._name, self._sink)
+
+    def receive(self, text: str) -> None:
+        """There is nothing to ask for."""
+
+    def close(self) -> None:
+        """End it."""
+        self._user_data.unsubscribe(self._name, self._sink)
+
+
+def is_known(url: str) -> bool:
+    """Whether anything answers under a URL; its host plays no part."""
+    path = urlsplit(url).path
+    return path in (API, "/stream", "/ws") or path.startswith("/ws/")
+
+
+class Link:
+    """
+    One connection of an account to its exchange; safe to use from any thread.
+
+    ``push`` is called under the exchange's lock by whoever moves the market, and must not block.
+    """
+
+    def __init__(self, account: PaperAccount, url: str, push: Callable[[str], None]) -> None:
+        self.exchange: PaperExchange = account.exchange
+        self._account = account
+        self._is_api = urlsplit(url).path == API
+        with self.exchange.lock:
+            self.exchange.catch_up()
+            self._session = _open(account, url, push)
+
+    def send(self, text: str) -> None:
+        """Take a frame of the client; a request of the WebSocket API takes the time that one over HTTP does."""
+        if self._is_api:
+            self._account.converse(lambda: self._session.receive(text))
+            return
+        with self.exchange.lock:
+            self.exchange.catch_up()
+            self._session.receive(text)
+
+    def close(self) -> None:
+        """End the connection."""
+        with self.exchange.lock:
+            self._session.close()
+
+
+def _open(account: PaperAccount, url: str, push: Callable[[str], None]) -> Session:
+    parts = urlsplit(url)
+    query = parse_qs(parts.query)
+    micros = query.get("timeUnit", [""])[0].upper() == "MICROSECOND"
+    if parts.path == API:
+        return account.open_api(push, micros=micros)
+    if parts.path == f"/ws/{LISTEN_KEY}":
+        return _UserData(account, push)
+    hub: StreamHub = account.exchange.gateway.streams
+    if parts.path == "/stream":
+        # parse_qs would take the plus sign of a time zone for a space
+        listed = next((part[8:] for part in parts.query.split("&") if part.startswith("streams=")), "")
+        return hub.open(push, names=_names(listed), combined=True, micros=micros)
+    return hub.open(push, names=_names(parts.path[4:]), micros=micros)
+
+
+def _names(text: str) -> list[str]:
+    return [name for name in text.split("/") if name]

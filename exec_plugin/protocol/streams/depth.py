@@ -1,0 +1,119 @@
+"""The streams of the order book: its best level, its best levels, and its changes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from exec_plugin.core.units import to_text
+from exec_plugin.protocol.market_data import shown_levels, shown_qty
+from exec_plugin.protocol.streams.topics import Periodic, Snapshots, Topic
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from exec_plugin.core.matching import Market
+    from exec_plugin.protocol.streams.books import Book, Side
+    from exec_plugin.protocol.streams.hub import StreamHub
+
+
+class BookTickers(Topic):
+    """``<symbol>@bookTicker`` (Individual Symbol Book Ticker Streams): every change of the best bid or ask."""
+
+    def __init__(self, hub: StreamHub, name: str, markets: Iterable[Market]) -> None:
+        super().__init__(hub, name)
+        self._books = [hub.book(market.symbol.name) for market in markets]
+        self._seen = [(book.update_id(), book.market.top()) for book in self._books]
+
+    def poll(self) -> None:
+        """Send the touch where it is another than before."""
+        seen = self._seen
+        for place, book in enumerate(self._books):
+            number, touch = seen[place]
+            current = book.update_id()
+            if current != number:
+                top = book.market.top()
+                seen[place] = (current, top)
+                if top != touch:
+                    self.send(_touch(book.market, current, top))
+
+
+def _touch(market: Market, number: int, top: tuple[tuple[int, int], tuple[int, int]]) -> dict[str, Any]:
+    (bid, bid_qty), (ask, ask_qty) = top
+    return {
+        "u": number,
+        "s": market.symbol.name,
+        "b": to_text(bid),
+        "B": shown_qty(market, bid_qty),
+        "a": to_text(ask),
+        "A": shown_qty(market, ask_qty),
+    }
+
+
+class PartialDepth(Snapshots):
+    """``<symbol>@depth<levels>`` (Partial Book Depth Streams): the best levels."""
+
+    def __init__(self, hub: StreamHub, name: str, speed: int, market: Market, levels: int) -> None:
+        super().__init__(hub, name, speed)
+        self._book = hub.book(market.symbol.name)
+        self._levels = levels
+        self._seen = -1
+
+    def say(self) -> None:
+        """Look at the book where it may be another than before."""
+        number = self._book.update_id()
+        if number != self._seen or self._newcomers:
+            self._seen = number
+            super().say()
+
+    def show(self) -> dict[str, Any]:
+        """The levels now."""
+        market = self._book.market
+        bids, asks = market.depth_view(self._levels)
+        return {
+            "lastUpdateId": self._book.update_id(),
+            "bids": shown_levels(market, bids),
+            "asks": shown_levels(market, asks),
+        }
+
+
+class DepthDiffs(Periodic):
+    """
+    ``<symbol>@depth`` (Diff. Depth Stream): the levels that changed, paper orders included.
+
+    The ranges of ids join without a gap, and their ends are the ids that ``GET /api/v3/depth`` shows.
+    """
+
+    def __init__(self, hub: StreamHub, name: str, speed: int, market: Market) -> None:
+        super().__init__(hub, name, speed)
+        self._book: Book = hub.book(market.symbol.name)
+        self._last = self._seen = self._book.update_id()
+        self._sides = self._book.sides()
+
+    def say(self) -> None:
+        """Send what is different from the last time."""
+        book, market = self._book, self._book.market
+        number = book.update_id()
+        if number == self._seen:
+            return
+        self._seen = number
+        bids, asks = book.sides()
+        changed = _changes(self._sides[0], bids), _changes(self._sides[1], asks)
+        if not any(changed):
+            return
+        first, self._last, self._sides = self._last + 1, number, (bids, asks)
+        self.send({
+            "e": "depthUpdate",
+            "E": self.hub.venue.now,
+            "s": market.symbol.name,
+            "U": first,
+            "u": number,
+            "b": shown_levels(market, changed[0]),
+            "a": shown_levels(market, changed[1]),
+        })  # fmt: skip
+
+
+def _changes(before: Side, after: Side) -> list[tuple[int, int]]:
+    """The levels to set, those that are gone without a quantity."""
+    changed = dict.fromkeys(before.keys() - after.keys(), 0)
+    changed.update(after.items() - before.items())
+    return sorted(changed.items())

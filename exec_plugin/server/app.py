@@ -1,0 +1,162 @@
+"""The server: one raw handler over aiohttp's low-level server, so that a request costs little but itself."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from aiohttp import WSCloseCode, web
+
+from exec_plugin.core.errors import ConfigError
+from exec_plugin.server import control
+from exec_plugin.server.control import Asked, Control, Refused
+from exec_plugin.server.doors import Doors
+from exec_plugin.server.sockets import Sockets
+from exec_plugin.server.wire import TooLarge, cut, form_response, json_response, read_body
+
+if TYPE_CHECKING:
+    from exec_plugin.account import PaperExchange
+    from exec_plugin.protocol.control import ScriptedExchange
+    from exec_plugin.server.settings import ServerSettings
+
+_log = logging.getLogger(__name__)
+
+#: Seconds between two looks at the feed, so that streams go on while nobody asks.
+TICK = 0.05
+#: Seconds that pending requests get when the server stops, and idle connections get at any time.
+LAST_REQUESTS, IDLE = 5.0, 75.0
+#: How many connections wait to be accepted.
+_BACKLOG = 512
+
+
+class _Listener(web.Server):
+    """aiohttp's server that takes no more connections than it may."""
+
+    most = 0
+
+    def connection_made(self, handler: web.RequestHandler, transport: asyncio.Transport) -> None:
+        super().connection_made(handler, transport)
+        if len(self._connections) > self.most:
+            transport.abort()
+
+
+class PaperServer:
+    """
+    A paper exchange over HTTP and WebSocket.
+
+    Args:
+        exchange: what is served; ``POST /paper/reset`` puts another one in its place.
+        settings: where, and how much it bears.
+    """
+
+    def __init__(self, exchange: PaperExchange | ScriptedExchange, settings: ServerSettings) -> None:
+        self.settings = settings
+        self.doors = Doors(exchange, settings, Sockets())
+        self.stage = self.doors.stage
+        self.stage.on_change = self._on_change
+        self._control = Control(self.stage)
+        self._listener: _Listener | None = None
+        self._server: asyncio.Server | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+
+    @property
+    def url(self) -> str:
+        """Where it is reached; the port is known once it has started."""
+        scheme = "https" if self.settings.tls_cert else "http"
+        port = self._server.sockets[0].getsockname()[1] if self._server else self.settings.port
+        host = f"[{self.settings.host}]" if ":" in self.settings.host else self.settings.host
+        return f"{scheme}://{host}:{port}"
+
+    async def start(self) -> None:
+        """
+        Listen.
+
+        Raises:
+            ConfigError: when it cannot listen there.
+        """
+        settings = self.settings
+        loop = asyncio.get_running_loop()
+        self._listener = _Listener(self._handle, access_log=None, keepalive_timeout=IDLE)
+        self._listener.most = settings.max_connections
+        try:
+            self._server = await loop.create_server(
+                self._listener, settings.host, settings.port, ssl=settings.tls(), backlog=_BACKLOG
+            )
+        except OSError as error:
+            raise ConfigError(_cannot_listen(settings, error)) from error
+        self._tasks = [loop.create_task(self._tick()), loop.create_task(self.doors.sockets.pulse())]
+        _log.info("serving at %s", self.url)
+
+    async def stop(self) -> None:
+        """Stop listening, let pending requests finish, and close every socket with a close frame."""
+        if self._server is None or self._listener is None:
+            return
+        self._server.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.doors.sockets.close(WSCloseCode.GOING_AWAY, "the server stops")
+        self._listener.pre_shutdown()
+        await self._listener.shutdown(LAST_REQUESTS)
+        self._server = None
+        _log.info("stopped")
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(TICK)
+            with self.stage.lock:
+                self.stage.exchange.catch_up()
+
+    def _on_change(self) -> None:
+        self.doors.sockets.end(WSCloseCode.SERVICE_RESTART, "the exchange was reset")
+
+    # ------------------------------------------------------------------ requests
+
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        target = request.raw_path
+        if target.startswith(control.PREFIX):
+            return await self._answer_control(request, target)
+        if "Upgrade" in request.headers and request.method == "GET":
+            return await self.doors.open(request)
+        return await self._answer(request, target)
+
+    async def _answer(self, request: web.BaseRequest, target: str) -> web.StreamResponse:
+        """A REST request."""
+        try:
+            body = await read_body(request, self.settings.max_body)
+        except TooLarge as error:
+            return json_response(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, control.failure(str(error)))
+        stage, headers = self.stage, request.headers
+        known = {name.lower(): headers[name] for name in ("X-MBX-APIKEY", "X-MBX-TIME-UNIT") if name in headers}
+        way = await stage.travel(lambda faults: faults.way_of_request(request.method, target))
+        if way.cut and not way.executed:
+            return cut(request)
+        with stage.lock:
+            stage.exchange.catch_up()
+            reply = stage.gateway.handle(request.method, target, known, body, caller=request.remote or "")
+        if way.cut:
+            return cut(request)
+        await stage.travel_back()
+        return form_response(reply)
+
+    async def _answer_control(self, request: web.BaseRequest, target: str) -> web.StreamResponse:
+        try:
+            control.admit(self.settings, request.remote, request.headers)
+            body = await read_body(request, self.settings.max_control_body)
+        except Refused as refused:
+            return json_response(refused.status, control.failure(refused.msg))
+        except TooLarge as error:
+            return json_response(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, control.failure(str(error)))
+        with self.stage.lock:
+            status, text = self._control.answer(Asked(request.method, target, body))
+        return json_response(status, text)
+
+
+def _cannot_listen(settings: ServerSettings, error: OSError) -> str:
+    place = f"port {settings.port} on {settings.host}"
+    if error.errno == errno.EADDRINUSE:
+        return f"{place} is in use: choose another one, or 0 for any that is free"
+    return f"{place} cannot be listened at: {error.strerror or error}"

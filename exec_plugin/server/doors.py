@@ -1,0 +1,174 @@
+"""Where WebSocket clients come in: the WebSocket API and the market streams."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from aiohttp import WSCloseCode
+
+from exec_plugin.core.errors import VenueError
+from exec_plugin.protocol.gateway import error_body, http_status, read_time_unit
+from exec_plugin.protocol.render import to_json
+from exec_plugin.protocol.ws_api import CONNECT_WEIGHT, ApiSession
+from exec_plugin.server.control import failure
+from exec_plugin.server.settings import is_loopback
+from exec_plugin.server.sockets import STREAM_MESSAGES, Framer, Socket, Sockets
+from exec_plugin.server.stage import Stage
+from exec_plugin.server.wire import json_response
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from aiohttp import web
+
+    from exec_plugin.account import PaperExchange
+    from exec_plugin.protocol.control import ScriptedExchange
+    from exec_plugin.server.settings import ServerSettings
+    from exec_plugin.server.stage import Session, StreamHub
+
+API, RAW, COMBINED = "/ws-api/v3", "/ws", "/stream"
+#: How many connections an address may try in five minutes (WebSocket Limits); tests on this machine try many.
+ATTEMPTS, LOCAL_ATTEMPTS, ATTEMPTS_IN = 300, 30_000, 300.0
+
+
+class Attempts:
+    """Counts the connections that each address tries, over the last five minutes."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._tried: dict[str, deque[float]] = {}
+
+    def note(self, peer: str) -> bool:
+        """Count one more; answers whether it is within bounds."""
+        now = self._clock()
+        most = LOCAL_ATTEMPTS if is_loopback(peer) else ATTEMPTS
+        tried = self._tried.setdefault(peer, deque())
+        while tried and now - tried[0] > ATTEMPTS_IN:
+            tried.popleft()
+        if len(tried) >= most:
+            return False
+        tried.append(now)
+        return True
+
+
+class Doors:
+    """Opens WebSocket connections to what is on stage."""
+
+    def __init__(self, exchange: PaperExchange | ScriptedExchange, settings: ServerSettings, sockets: Sockets) -> None:
+        self.stage = Stage(exchange)
+        self.sockets = sockets
+        self._settings = settings
+        self._attempts = Attempts()
+        self._framer = Framer()
+
+    async def open(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Shake hands and serve the connection until it ends."""
+        if not self._attempts.note(request.remote or ""):
+            return json_response(HTTPStatus.TOO_MANY_REQUESTS, failure("too many connections in five minutes"))
+        parts = urlsplit(request.raw_path)
+        try:
+            options = _options(parts.query)
+            micros = read_time_unit(options.get("timeUnit", "MILLISECOND"))
+            if parts.path.rstrip("/") == API:
+                return await self._open_api(request, options, micros=micros)
+        except VenueError as error:
+            return json_response(http_status(error), to_json(error_body(error)))
+        names = _names(parts.path, options)
+        hub = self.stage.streams
+        if names is None or hub is None:
+            return json_response(HTTPStatus.NOT_FOUND, failure(f"there is no WebSocket at {parts.path}"))
+        return await self._open_streams(request, hub, names, micros=micros)
+
+    async def _open_api(
+        self, request: web.BaseRequest, options: Mapping[str, str], *, micros: bool
+    ) -> web.StreamResponse:
+        exchange = self.stage.exchange
+        gateway = exchange.gateway
+        socket = Socket(request, self._settings, self._framer)
+        with exchange.lock:
+            exchange.catch_up()
+            gateway.limits.spend(socket.peer, CONNECT_WEIGHT, gateway.venue.now)
+            session = ApiSession(
+                gateway,
+                socket.push,
+                caller=socket.peer,
+                micros=micros,
+                return_rate_limits=options.get("returnRateLimits", "").lower() != "false",
+                hang_up=lambda: socket.end(WSCloseCode.POLICY_VIOLATION, "banned"),
+            )
+        response = await socket.open()
+        socket.farewell = session.shut_down
+        return await self._serve(socket, exchange, session, response)
+
+    async def _open_streams(
+        self, request: web.BaseRequest, hub: StreamHub, names: Sequence[str], *, micros: bool
+    ) -> web.StreamResponse:
+        exchange = self.stage.exchange
+        socket = Socket(request, self._settings, self._framer, rate=STREAM_MESSAGES)
+        combined = socket.path.startswith(COMBINED)
+        # first, because a client may be sent something as soon as it is connected
+        response = await socket.open()
+        with exchange.lock:
+            exchange.catch_up()
+            session = hub.open(socket.push, names=names, combined=combined, micros=micros)
+
+        def farewell() -> None:
+            told = {"e": "serverShutdown", "E": exchange.gateway.venue.now * (1000 if micros else 1)}
+            socket.push(to_json({"stream": "!serverShutdown", "data": told} if combined else told))
+
+        socket.farewell = farewell
+        return await self._serve(socket, exchange, session, response)
+
+    async def _serve(
+        self,
+        socket: Socket,
+        exchange: PaperExchange | ScriptedExchange,
+        session: Session,
+        response: web.StreamResponse,
+    ) -> web.StreamResponse:
+        """Serve a connection to its end."""
+        stage = self.stage
+
+        async def receive(text: str) -> None:
+            way = await stage.travel(lambda faults: faults.way_of_frame(text))
+            if way.cut:
+                # before the request is carried out or after: the client sees nothing of it either way
+                socket.cut()
+            if not way.cut or way.executed:
+                with exchange.lock:
+                    exchange.catch_up()
+                    session.receive(text)
+
+        self.sockets.add(socket)
+        socket.breaks = self._breaks(exchange, socket.path)
+        try:
+            await socket.listen(receive)
+        finally:
+            self.sockets.discard(socket)
+            with exchange.lock:
+                session.close()
+        return response
+
+    @staticmethod
+    def _breaks(exchange: PaperExchange | ScriptedExchange, path: str) -> Callable[[], bool] | None:
+        """What tells when a connection shall break; None while nothing is rehearsed."""
+        faults = exchange.gateway.faults
+        return None if faults is None else lambda: faults.disconnects(path)
+
+
+def _options(query: str) -> dict[str, str]:
+    """The options of a connection's URL; the last one of a name counts."""
+    return {name: values[-1] for name, values in parse_qs(query, keep_blank_values=True).items()}
+
+
+def _names(path: str, options: Mapping[str, str]) -> list[str] | None:
+    """The streams that a URL names; None where there are no streams."""
+    if path.rstrip("/") == COMBINED:
+        return [name for name in options.get("streams", "").split("/") if name]
+    if path == RAW or path.startswith(f"{RAW}/"):
+        return [name for name in unquote(path.removeprefix(RAW)).split("/") if name]
+    return None

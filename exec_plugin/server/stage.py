@@ -1,0 +1,101 @@
+"""What a server shows: one exchange at a time, which a control call may replace."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, Protocol
+
+from exec_plugin.account import PaperExchange
+from exec_plugin.account.pump import wall_clock
+from exec_plugin.protocol.control import ScriptedExchange
+from exec_plugin.protocol.faults import CLEAR
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable, Mapping, Sequence
+
+    from exec_plugin.protocol import Gateway
+    from exec_plugin.protocol.faults import Faults, Way
+
+
+class Session(Protocol):
+    """A client of the WebSocket API or of the market streams."""
+
+    def receive(self, text: str) -> None:
+        """Answer one frame of the client."""
+
+    def close(self) -> None:
+        """The connection is gone."""
+
+
+class StreamHub(Protocol):
+    """The market streams of an exchange."""
+
+    def open(
+        self,
+        push: Callable[[str], None],
+        *,
+        names: Sequence[str] = (),
+        combined: bool = False,
+        micros: bool = False,
+    ) -> Session:
+        """Connect a client."""
+
+
+class Stage:
+    """
+    The exchange that is served now.
+
+    ``exchange`` moves by a clock or by its script; ``on_change`` is called when another one takes its place.
+    """
+
+    def __init__(self, exchange: PaperExchange | ScriptedExchange) -> None:
+        self.exchange = exchange
+        self.on_change: Callable[[], None] = lambda: None
+
+    @property
+    def gateway(self) -> Gateway:
+        """The protocol over it."""
+        return self.exchange.gateway
+
+    @property
+    def lock(self) -> threading.RLock:
+        """Held while anything of it is used."""
+        return self.exchange.lock
+
+    @property
+    def streams(self) -> StreamHub | None:
+        """Its market streams, where it has any."""
+        hub: StreamHub | None = getattr(self.exchange.gateway, "streams", None)
+        return hub
+
+    @property
+    def script(self) -> ScriptedExchange | None:
+        """It, where a script moves it."""
+        return self.exchange if isinstance(self.exchange, ScriptedExchange) else None
+
+    def reset(self, setup: Mapping[str, Any]) -> None:
+        """
+        Put a fresh scripted exchange in its place; a setup that cannot be used changes nothing.
+
+        Raises:
+            ConfigError: when a part of it cannot be used.
+        """
+        self.exchange = ScriptedExchange(setup, wall_clock)
+        self.on_change()
+
+    async def travel(self, faults_of: Callable[[Faults], Way]) -> Way:
+        """Let a request take its way to the exchange; answers what happens to it there."""
+        exchange = self.exchange
+        faults = exchange.gateway.faults
+        way = CLEAR if faults is None else faults_of(faults)
+        delay = way.delay + (exchange.leg() if isinstance(exchange, PaperExchange) else 0)
+        if delay:
+            await asyncio.sleep(delay / 1000)
+        return way
+
+    async def travel_back(self) -> None:
+        """Let an answer take its way to the client."""
+        delay = self.exchange.leg() if isinstance(self.exchange, PaperExchange) else 0
+        if delay:
+            await asyncio.sleep(delay / 1000)

@@ -1,0 +1,59 @@
+"""Bodies in and responses out, with bounds."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+if TYPE_CHECKING:
+    from http import HTTPStatus
+
+    from exec_plugin.account import Reply
+
+_JSON = "application/json;charset=UTF-8"
+
+
+class TooLarge(Exception):
+    """A body is longer than the server takes."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"the body is longer than {most} bytes")
+
+
+async def read_body(request: web.BaseRequest, most: int) -> str:
+    """
+    The body of a request as text.
+
+    Raises:
+        TooLarge: when it is longer than ``most`` bytes.
+    """
+    if not request.can_read_body:
+        return ""
+    if (request.content_length or 0) > most:
+        raise TooLarge(most)
+    body = bytearray()
+    async for chunk in request.content.iter_any():
+        body += chunk
+        if len(body) > most:
+            raise TooLarge(most)
+    return body.decode(errors="replace")
+
+
+def form_response(reply: Reply) -> web.Response:
+    """A reply of the gateway as an HTTP response."""
+    headers = {**reply.headers, "x-mbx-uuid": os.urandom(16).hex()}
+    return web.Response(status=reply.status, reason=reply.reason, headers=headers, body=reply.text.encode())
+
+
+def json_response(status: HTTPStatus, text: str) -> web.Response:
+    """A JSON text as an HTTP response."""
+    return web.Response(status=status.value, reason=status.phrase, headers={"Content-Type": _JSON}, body=text.encode())
+
+
+def cut(request: web.BaseRequest) -> web.Response:
+    """End a request's connection without an answer; the response is for nobody."""
+    if request.transport is not None:
+        request.transport.abort()
+    return web.Response()
