@@ -862,6 +862,64 @@ def test_amend_otoco_pair(client):
     assert [found["origQty"][0] for found in client.ask("GET", "openOrders")] == ["2", "1", "1"]
 
 
+# ---------------------------------------------------------------------- orders of other kinds
+
+
+def test_pegged(client):
+    """A working order takes its price at once and needs none of its own, a pending one in its turn."""
+    sent = {**without(OTO, "workingPrice", "pendingPrice"), "workingPegPriceType": "PRIMARY_PEG"}
+    reply = client.ask("POST", "orderList/oto", **sent, pendingPegPriceType="PRIMARY_PEG")
+    working, pending = reply["orderReports"]
+    assert (working["price"], working["peggedPrice"]) == ("0.00000000", "99.00000000")
+    assert (pending["pegPriceType"], "peggedPrice" in pending) == ("PRIMARY_PEG", False)
+    client.trade("98", "2")
+    assert order(client, 2)["peggedPrice"] == "101.00000000"
+
+
+def test_trailing(client):
+    """A stop of a pair may follow the market, with or without a stop price."""
+    reply = client.ask("POST", "orderList/oco", **without(SELL, "belowStopPrice"), belowTrailingDelta=1000)
+    assert (reply["orderReports"][0]["trailingDelta"], reply["orderReports"][0]["trailingTime"]) == (1000, NOW)
+    stop = place(client, belowTrailingDelta=1000)["orderReports"][0]
+    assert (stop["stopPrice"], stop["trailingTime"]) == ("95.00000000", -1)
+    client.book([("98", "9")], [("104", "9")])
+    client.trade("104", "0.1", "BUY")
+    client.trade("93.6", "0.1")
+    assert states(client) == ["FILLED", "EXPIRED", "NEW", "NEW"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "params", "which"),
+    [
+        ("oco", {"aboveIcebergQty": "0.25"}, 1),
+        ("oco", {**STOP_LIMIT, "belowIcebergQty": "0.25"}, 0),
+        ("oto", {"workingIcebergQty": "0.25"}, 0),
+        ("oto", {"pendingIcebergQty": "0.25"}, 1),
+        ("otoco", {"pendingAboveIcebergQty": "0.25"}, 2),
+        ("opo", {"workingType": "LIMIT_MAKER", "workingTimeInForce": None, "workingIcebergQty": "0.25"}, 0),
+    ],
+)
+def test_iceberg(client, kind, params, which):
+    """Every order of a list that has a limit may be an iceberg."""
+    sent = {name: value for name, value in {**KINDS[kind], **params}.items() if value is not None}
+    reports = client.ask("POST", f"orderList/{kind}", **sent)["orderReports"]
+    assert [report.get("icebergQty") for report in reports] == [
+        "0.25000000" if number == which else None for number in range(len(reports))
+    ]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_strategies(client, kind):
+    """Each order of a list has marks of its own, and all have one self-trade prevention mode."""
+    prefixes = {"oco": ["below", "above"], "oto": ["working", "pending"], "opo": ["working", "pending"]}
+    own = prefixes.get(kind, ["working", "pendingBelow", "pendingAbove"])
+    marks = {f"{prefix}StrategyId": number for number, prefix in enumerate(own)}
+    names = {f"{prefix}ClientOrderId": prefix for prefix in own}
+    reports = place(client, kind, **marks, **names, selfTradePreventionMode="EXPIRE_MAKER")["orderReports"]
+    assert [(one["strategyId"], one["clientOrderId"]) for one in reports] == list(enumerate(own))
+    assert {one["selfTradePreventionMode"] for one in reports} == {"EXPIRE_MAKER"}
+
+
 # ---------------------------------------------------------------------- other scales
 
 
