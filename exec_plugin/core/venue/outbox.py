@@ -68,6 +68,8 @@ class Outbox:
                 fill,
                 reason,
                 cancel_id,
+                order.working_since,
+                order.client_id if cancel_id else "",
                 order.prevented,
                 match,
             )
