@@ -148,7 +148,7 @@ class AdaptiveRateLimiter(RateLimiter):
     def use_limits(self, limits: Sequence[Mapping[str, Any]]) -> None:
         """Take over ``exchangeInfo``'s ``rateLimits``."""
         with self._lock:
-            self._ledger.limits = _named(limits, self._ledger.limits)
+            self._ledger.use(_named(limits, self._ledger.limits))
             self._read_headers()
             self._changed()
 

@@ -9,12 +9,10 @@ added to both. A request may leave when all that, with what others are likely to
 from __future__ import annotations
 
 from collections import deque
-from math import inf
 from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
 
-from exec_plugin.endpoints import Priority
 from exec_plugin.rate_limit import server_clock
 from exec_plugin.rate_limit.answers import BANNED as BAN
 from exec_plugin.rate_limit.answers import LONGEST, REFUSED, TOO_MANY_ORDERS
@@ -44,11 +42,11 @@ from exec_plugin.rate_limit.cells import (
     STRANGE,
     STRANGERS,
     SWEPT,
-    URGENT,
     USED,
     WEIGHT,
 )
-from exec_plugin.rate_limit.curve import CHANGES, STEP, Curve
+from exec_plugin.rate_limit.curve import STEP
+from exec_plugin.rate_limit.kept import LANDING, ORDER, PROBE, Kept
 from exec_plugin.rate_limit.members import Member
 from exec_plugin.rate_limit.view import describe
 from exec_plugin.rate_limit.waiting import ORDERS as ORDERS_SHORT
@@ -60,20 +58,8 @@ if TYPE_CHECKING:
     from exec_plugin.rate_limit.answers import Answer
     from exec_plugin.rate_limit.queue import Reservation
 
-#: Classes of requests, the most urgent first.
-CANCEL, ORDER, MARKET = Priority.CANCEL, Priority.ORDER, Priority.MARKET
 #: A request that was sent so long ago counts by now or never will.
 PATIENCE = 5.0
-#: What is kept for orders and cancels is given away so long before a window ends: they can wait for the next.
-RELEASE = 0.35
-#: How long a request may be on its way, for what strangers can do meanwhile.
-LANDING = 0.3
-#: Of the limit, as long as nobody knows who else spends it, and how many orders will come.
-UNKNOWN_STRANGERS, UNKNOWN_ORDERS = 0.45, 0.2
-#: Of the limit, always kept for orders early in a window, and for cancels to its end.
-FOR_ORDERS, FOR_CANCELS = 0.02, 1 / 600
-#: Of the limit, kept above what is expected of orders, until they can wait for the next window.
-MARGIN = 1 / 120
 #: Binance's shortest ban, for one that does not say how long it is.
 FIRST_BAN = 120.0
 REFUSALS = (REFUSED, BAN)
@@ -97,15 +83,17 @@ class Ledger:
 
     def __init__(self, store: LimitStore, limits: Limits, account: str, wall: Callable[[], float]) -> None:
         self.store = store
-        self.limits = limits
         self._wall = wall
         self._me = Member(account)
         self._flight: deque[Reservation] = deque()
-        self._strange, self._urgent = Curve(STRANGE), Curve(URGENT)
+        self.use(limits)
         #: What strangers had spent in the window in which they last did.
         self.strangers = 0.0
-        self._kept_for: tuple[float, ...] = ()
-        self._kept = inf
+
+    def use(self, limits: Limits) -> None:
+        """Keep to these limits from now on."""
+        self.limits = limits
+        self._kept = Kept(*limits.weight)
 
     # ---- asking
 
@@ -135,24 +123,25 @@ class Ledger:
         weight = request.weight
         left = (index + 1) * seconds - server
         room = limit - cells[slot + USED] - weight
-        key = (now // STEP, cells[STRANGE + CHANGES], cells[URGENT + CHANGES], request.rank, index)
-        # What is kept for others changes slowly, except where it is given away.
-        held = self._kept if key == self._kept_for and left > 1 else self._held(cells, request.rank, left, now)
-        self._kept_for, self._kept = key, held
+        held = self._kept.amount(cells, request.rank, index, left, now)
         if (
             room < 0
-            or room < cells[FLIGHT] + held
+            or (
+                room < cells[FLIGHT] + held
+                and not self._kept.finds_out(cells, request.rank, room, left, now, known=cells[slot + USED] > 0)
+            )
             or (not cells[REPORTED] and self._waits_for_probe(cells, request, now))
         ):
             end = server_clock.opens(cells, now, (index + 1) * seconds)
-            request.lack, request.retry = "weight", end if room < 0 else min(end, now + _pause(left))
+            request.lack = "weight"
+            request.retry = end if room < 0 else min(end, now + self._wait(cells, request, room, left, now))
             return False
         if self._too_many(cells, request, server, now) or (request.orders and self._no_orders(cells, request, now)):
             return False
         request.index, request.used, request.settled = index, cells[slot + USED], cells[slot + SETTLED]
         self._me.take_off(cells, request, now)
         if request.kind <= ORDER:
-            self._urgent.add(cells, now, weight)
+            self._kept.urgent.add(cells, now, weight)
         return True
 
     def _join(self, cells: Cells, now: float) -> None:
@@ -160,33 +149,25 @@ class Ledger:
         if not cells[BORN]:
             cells[BORN] = now
             server_clock.guess(cells, now, self._wall())
-            self._strange.add(cells, now, 0)
-            self._urgent.add(cells, now, 0)
+            self._kept.strange.add(cells, now, 0)
+            self._kept.urgent.add(cells, now, 0)
         self._me.join(cells, now)
 
     def _waits_for_probe(self, cells: Cells, request: Reservation, now: float) -> bool:
         """As long as nobody knows how much is used, one request finds out; what is urgent does not wait for it."""
-        return request.rank > ORDER and cells[REQUESTS] > 0 and now - cells[self._me.row + SENT] < 1
+        return request.rank > ORDER and cells[REQUESTS] > 0 and now - cells[self._me.row + SENT] < PROBE
 
-    def _held(self, cells: Cells, rank: int, left: float, now: float) -> float:
-        """What a class leaves to others until the window ends."""
-        silent = now - cells[REPORTED]
-        seconds, limit = self.limits.weight
-        if rank <= ORDER:
-            strangers = self._strange.ahead(
-                cells, cells[REPORTED], min(silent, seconds) + min(left, LANDING), smooth=True
-            )
-            return strangers if rank == CANCEL else strangers + limit * FOR_CANCELS
-        strangers = self._strange.ahead(cells, cells[REPORTED], min(silent + left, seconds), smooth=True)
-        unknown = max(1 - (now - cells[BORN]) / seconds, 0.0)
-        share = limit * left / seconds
-        strangers = max(strangers, unknown * UNKNOWN_STRANGERS * share)
-        if left <= RELEASE:
-            return strangers
-        urgent = min(self._urgent.ahead(cells, now, left - RELEASE), limit / 2)
-        if rank != MARKET:
-            return strangers + urgent + limit * MARGIN
-        return strangers + max(urgent * 1.25 + 2 * limit * MARGIN, (FOR_ORDERS + unknown * UNKNOWN_ORDERS) * share)
+    def _wait(self, cells: Cells, request: Reservation, room: float, left: float, now: float) -> float:
+        """In how many seconds there may be room, if no answer comes that makes us look earlier."""
+        if not cells[REPORTED] and self._waits_for_probe(cells, request, now):
+            return cells[self._me.row + SENT] + PROBE - now
+        wait = left
+        if room >= cells[FLIGHT]:
+            wait = self._kept.wait(cells, request.rank, room - cells[FLIGHT], left, now)
+        if cells[FLIGHT]:
+            # the answers to what is in flight, which other processes may see first, can leave more room than is known
+            wait = min(wait, LANDING if request.rank <= ORDER else PATIENCE)
+        return wait * (1 + server_clock.DRIFT) + server_clock.TICK
 
     def _too_many(self, cells: Cells, request: Reservation, server: float, now: float) -> bool:
         seconds, limit = self.limits.raw
@@ -216,7 +197,8 @@ class Ledger:
             room = limit - cells[slot + USED] - request.orders
             if room < cells[row + ORDERS]:
                 end = server_clock.opens(cells, now, (index + 1) * seconds)
-                request.retry = end if room < 0 else min(end, now + _pause((index + 1) * seconds - server))
+                # what is in flight is rejected by then, or counts
+                request.retry = end if room < 0 else min(end, now + PATIENCE)
                 return True
             marks.append((index, cells[slot + USED], cells[slot + SETTLED]))
         request.marks = tuple(marks)
@@ -365,9 +347,9 @@ class Ledger:
             self.strangers = cells[slot + STRANGERS] = known + growth
             begun = cells[slot] * self.limits.weight[0] - server_clock.high(cells, at)
             # what was used before anybody looked says nothing about how fast
-            self._strange.add(cells, at, growth if before else 0.0, max(cells[CLEAR], cells[BORN], begun))
+            self._kept.strange.add(cells, at, growth if before else 0.0, max(cells[CLEAR], cells[BORN], begun))
         elif at >= (cells[STRANGE] + 1) * STEP:
-            self._strange.add(cells, at, 0.0)
+            self._kept.strange.add(cells, at, 0.0)
         if not cells[FLIGHT]:
             cells[CLEAR] = at
 
@@ -462,8 +444,3 @@ def _count(
     elif counter < mark[1] and mark[0] == cells[slot] and not late:
         cells[slot + USED] = min(used, counter + cells[slot + SETTLED] - mark[2])
     cells[slot + SETTLED] += amount
-
-
-def _pause(left: float) -> float:
-    """When what is kept for others has become less: at the curve's next step, towards a window's end sooner."""
-    return STEP if left > 1 else 0.02

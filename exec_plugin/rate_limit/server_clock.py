@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 DRIFT = 1e-4
 #: How wrong a machine's own clock may be before the server was asked.
 GUESS = 15.0
+#: Who looks a little later than a moment that was computed does not come too early by rounding.
+TICK = 1e-4
 
 
 def low(cells: Cells, now: float) -> float:
@@ -54,7 +56,7 @@ def learn(cells: Cells, sent: float, received: float, second: float, resolution:
 
 def opens(cells: Cells, now: float, moment: float) -> float:
     """When, on our clock, a moment of the server's clock has certainly come."""
-    return moment - low(cells, now) + DRIFT * max(moment - now - cells[LOW], 0.0) + 1e-4
+    return moment - low(cells, now) + DRIFT * max(moment - now - cells[LOW], 0.0) + TICK
 
 
 class DateReader:
