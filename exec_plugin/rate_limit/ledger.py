@@ -8,8 +8,10 @@ added to both. A request may leave when all that, with what others are likely to
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 from attrs import frozen
 
@@ -47,7 +49,7 @@ from exec_plugin.rate_limit.cells import (
 )
 from exec_plugin.rate_limit.curve import STEP
 from exec_plugin.rate_limit.kept import LANDING, ORDER, PROBE, Kept
-from exec_plugin.rate_limit.members import Member
+from exec_plugin.rate_limit.members import NOBODY, Member
 from exec_plugin.rate_limit.view import describe
 from exec_plugin.rate_limit.waiting import ORDERS as ORDERS_SHORT
 
@@ -78,6 +80,18 @@ class Limits:
     orders: tuple[tuple[float, float], ...] = ((10.0, 100.0), (86_400.0, 200_000.0))
 
 
+_ledgers: WeakSet[Ledger] = WeakSet()
+
+
+def _leave_parent() -> None:
+    for ledger in _ledgers:
+        ledger.forked()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_leave_parent)
+
+
 class Ledger:
     """One member's view of the shared budget; ``account`` names whose orders it places."""
 
@@ -89,6 +103,12 @@ class Ledger:
         self.use(limits)
         #: What strangers had spent in the window in which they last did.
         self.strangers = 0.0
+        _ledgers.add(self)
+
+    def forked(self) -> None:
+        """Be a member of one's own in a forked child: what is in flight is the parent's."""
+        self._me.who = NOBODY
+        self._flight.clear()
 
     def use(self, limits: Limits) -> None:
         """Keep to these limits from now on."""
@@ -118,6 +138,10 @@ class Ledger:
         slot = WEIGHT + SLOT * int(index % 2)
         if cells[slot] != index:
             _open(cells, slot, index)
+        if cells[REQUESTS] and now - cells[SWEPT] > PATIENCE:
+            # nobody was answered for long, as when who sent all that is in flight was killed
+            cells[SWEPT] = now
+            self._me.sweep(cells, index * seconds - server_clock.high(cells, now) - PATIENCE)
         if cells[MISSING]:
             limit *= 1 - self._missing(cells, now)
         weight = request.weight
@@ -145,13 +169,17 @@ class Ledger:
         return True
 
     def _join(self, cells: Cells, now: float) -> None:
-        """Take a row of our own, in a state that begins with us if nobody began it."""
+        """Take a row of our own."""
+        self._begin(cells, now)
+        self._me.join(cells)
+
+    def _begin(self, cells: Cells, now: float) -> None:
+        """Begin the state if nobody did."""
         if not cells[BORN]:
             cells[BORN] = now
             server_clock.guess(cells, now, self._wall())
             self._kept.strange.add(cells, now, 0)
             self._kept.urgent.add(cells, now, 0)
-        self._me.join(cells, now)
 
     def _waits_for_probe(self, cells: Cells, request: Reservation, now: float) -> bool:
         """As long as nobody knows how much is used, one request finds out; what is urgent does not wait for it."""
@@ -211,10 +239,10 @@ class Ledger:
         return self.store.update(self._view, self.store.now())
 
     def _view(self, cells: Cells, now: float) -> dict[str, Any]:
-        if cells[self._me.row] != self._me.who:
-            self._join(cells, now)
+        # looking takes no place among those who spend
+        self._begin(cells, now)
         return {
-            **describe(cells, self.limits, self._me.account_row(cells), now),
+            **describe(cells, self.limits, self._me.find_account(cells), now),
             "factor": 1 - self._missing(cells, now),
         }
 

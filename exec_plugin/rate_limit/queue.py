@@ -29,11 +29,11 @@ class Reservation(Permit):
 
     __slots__ = (
         "asked",
-        "cleared",
         "index",
         "kind",
         "lack",
         "marks",
+        "member",
         "open",
         "rank",
         "retry",
@@ -50,7 +50,7 @@ class Reservation(Permit):
     index: float
     used: float
     settled: float
-    cleared: float
+    member: float
 
     def __init__(
         self,
