@@ -16,6 +16,7 @@ from weakref import WeakSet
 from attrs import frozen
 
 from exec_plugin.rate_limit import server_clock
+from exec_plugin.rate_limit.alone import Alone
 from exec_plugin.rate_limit.answers import BANNED as BAN
 from exec_plugin.rate_limit.answers import LONGEST, REFUSED, TOO_MANY_ORDERS
 from exec_plugin.rate_limit.cells import (
@@ -35,6 +36,8 @@ from exec_plugin.rate_limit.cells import (
     ORDER_WINDOWS,
     ORDERS,
     ORDERS_BLOCKED,
+    OWN_FLIGHT,
+    OWN_ORDERS,
     RAW,
     REPORTED,
     REQUESTS,
@@ -48,10 +51,11 @@ from exec_plugin.rate_limit.cells import (
     WEIGHT,
 )
 from exec_plugin.rate_limit.curve import STEP
-from exec_plugin.rate_limit.kept import LANDING, ORDER, PROBE, Kept
+from exec_plugin.rate_limit.kept import FOR_ORDERS, LANDING, ORDER, PROBE, RELEASE, Kept
 from exec_plugin.rate_limit.members import NOBODY, Member
 from exec_plugin.rate_limit.view import describe
 from exec_plugin.rate_limit.waiting import ORDERS as ORDERS_SHORT
+from exec_plugin.rate_limit.windows import count, open_window, order_slot
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -100,6 +104,7 @@ class Ledger:
         self._wall = wall
         self._me = Member(account)
         self._flight: deque[Reservation] = deque()
+        self._alone = Alone()
         self.use(limits)
         #: What strangers had spent in the window in which they last did.
         self.strangers = 0.0
@@ -119,14 +124,21 @@ class Ledger:
 
     def reserve(self, request: Reservation) -> bool:
         """Reserve what a request costs; if it may not leave yet, ``retry`` says when to ask again."""
-        now = self.store.now()
-        if not self.store.update(self._reserve, request, now):
+        now, share = self.store.now(), self.store.share
+        if not self.store.update(self._reserve, request, now, share):
             return False
         request.sent, request.open = now, True
         self._flight.append(request)
+        if share < 1:
+            # a store may try a change more than once: it is counted when it stands
+            self._alone.spend("weight", request.weight)
+            for number in range(len(request.marks)):
+                self._alone.spend(f"orders {number}", request.orders)
+        elif self._alone.parts:
+            self._alone.over()
         return True
 
-    def _reserve(self, cells: Cells, request: Reservation, now: float) -> bool:
+    def _reserve(self, cells: Cells, request: Reservation, now: float, share: float) -> bool:
         if cells[self._me.row] != self._me.who:
             self._join(cells, now)
         if cells[BLOCKED] > now:
@@ -137,7 +149,7 @@ class Ledger:
         index = server // seconds
         slot = WEIGHT + SLOT * int(index % 2)
         if cells[slot] != index:
-            _open(cells, slot, index)
+            open_window(cells, slot, index)
         if cells[REQUESTS] and now - cells[SWEPT] > PATIENCE:
             # nobody was answered for long, as when who sent all that is in flight was killed
             cells[SWEPT] = now
@@ -147,6 +159,9 @@ class Ledger:
         weight = request.weight
         left = (index + 1) * seconds - server
         room = limit - cells[slot + USED] - weight
+        if share < 1 and self._part(cells, slot, request.rank, share, left) < weight:
+            request.lack, request.retry = "weight", server_clock.opens(cells, now, (index + 1) * seconds)
+            return False
         held = self._kept.amount(cells, request.rank, index, left, now)
         if (
             room < 0
@@ -160,7 +175,9 @@ class Ledger:
             request.lack = "weight"
             request.retry = end if room < 0 else min(end, now + self._wait(cells, request, room, left, now))
             return False
-        if self._too_many(cells, request, server, now) or (request.orders and self._no_orders(cells, request, now)):
+        if self._too_many(cells, request, server, now) or (
+            request.orders and self._no_orders(cells, request, now, share)
+        ):
             return False
         request.index, request.used, request.settled = index, cells[slot + USED], cells[slot + SETTLED]
         self._me.take_off(cells, request, now)
@@ -202,14 +219,21 @@ class Ledger:
         index = server // seconds
         slot = RAW + SLOT * int(index % 2)
         if cells[slot] != index:
-            _open(cells, slot, index)
+            open_window(cells, slot, index)
         room = limit if request.rank <= ORDER else limit * 0.98
         if cells[slot + USED] + cells[REQUESTS] + 1 <= room:
             return False
         request.lack, request.retry = "weight", server_clock.opens(cells, now, (index + 1) * seconds)
         return True
 
-    def _no_orders(self, cells: Cells, request: Reservation, now: float) -> bool:
+    def _part(self, cells: Cells, slot: int, rank: int, share: float, left: float) -> float:
+        """What is left of our part of the weight while the others are not seen; a little of it is for orders."""
+        limit = self.limits.weight[1]
+        mine, used = cells[self._me.row + OWN_FLIGHT] + cells[slot + SETTLED], cells[slot + USED] + cells[FLIGHT]
+        part = self._alone.room("weight", cells[slot], limit, share, used=used, mine=mine)
+        return part - (limit * share * FOR_ORDERS if rank > ORDER and left > RELEASE else 0.0)
+
+    def _no_orders(self, cells: Cells, request: Reservation, now: float, share: float) -> bool:
         """Whether the account may not place so many orders now."""
         row = self._me.account_row(cells)
         request.lack, request.retry = ORDERS_SHORT, cells[row + ORDERS_BLOCKED]
@@ -219,11 +243,16 @@ class Ledger:
         server = now + server_clock.low(cells, now)
         for number, (seconds, limit) in enumerate(self.limits.orders):
             index = server // seconds
-            slot = _order_slot(row, number, index)
+            slot = order_slot(row, number, index)
             if cells[slot] != index:
-                _open(cells, slot, index)
-            room = limit - cells[slot + USED] - request.orders
-            if room < cells[row + ORDERS]:
+                open_window(cells, slot, index)
+            sent, mine = cells[row + ORDERS], cells[self._me.row + OWN_ORDERS] + cells[slot + SETTLED]
+            room = limit - cells[slot + USED]
+            if share < 1:
+                name, used = f"orders {number}", cells[slot + USED] + sent
+                room = min(room, self._alone.room(name, index, limit, share, used=used, mine=mine) + sent)
+            room -= request.orders
+            if room < sent:
                 end = server_clock.opens(cells, now, (index + 1) * seconds)
                 # what is in flight is rejected by then, or counts
                 request.retry = end if room < 0 else min(end, now + PATIENCE)
@@ -243,6 +272,7 @@ class Ledger:
         self._begin(cells, now)
         return {
             **describe(cells, self.limits, self._me.find_account(cells), now),
+            "share": self.store.share,
             "factor": 1 - self._missing(cells, now),
         }
 
@@ -331,7 +361,7 @@ class Ledger:
             index -= 1
         slot = WEIGHT + SLOT * int(index % 2)
         if cells[slot] < index:
-            _open(cells, slot, index)
+            open_window(cells, slot, index)
         if cells[slot] == index:
             weight = request.weight if request.open else 0.0
             if answer.used > cells[slot + USED]:
@@ -339,7 +369,7 @@ class Ledger:
                 cells[slot + SETTLED] += weight
             else:
                 mark = (request.index, request.used, request.settled)
-                _count(cells, slot, mark, answer.used, weight, late=server % seconds >= seconds - 1)
+                count(cells, slot, mark, answer.used, weight, late=server % seconds >= seconds - 1)
             if answer.used >= 0:
                 self._find_strangers(cells, slot, request.sent)
         number = server // self.limits.raw[0]
@@ -387,21 +417,24 @@ class Ledger:
         for number, counter in enumerate(answer.orders):
             seconds, _ = self.limits.orders[number]
             index = server // seconds
-            slot = _order_slot(row, number, index)
+            slot = order_slot(row, number, index)
             if cells[slot] < index:
-                _open(cells, slot, index)
+                open_window(cells, slot, index)
             if cells[slot] != index or (counter < 0 and 400 <= answer.status < 500):  # noqa: PLR2004
                 continue
             mark = request.marks[number] if request.marks else (-1.0, 0.0, 0.0)
             orders = request.orders if request.open else 0
-            _count(cells, slot, mark, counter, orders, late=server % seconds >= seconds - 1)
+            count(cells, slot, mark, counter, orders, late=server % seconds >= seconds - 1)
 
     def _stop(self, cells: Cells, request: Reservation, answer: Answer, now: float) -> None:
         """A refusal stops everybody until the exchange wants to hear from us again."""
         seconds, limit = self.limits.weight
         server = now + server_clock.low(cells, now)
         silent = answer.retry_after
-        if silent < 0:
+        if silent < 0 and answer.until:
+            # the text alone says when the ban ends
+            silent = 0.0
+        elif silent < 0:
             silent = FIRST_BAN if answer.status == BAN else seconds - server % seconds
         until = now + silent
         if answer.until:
@@ -434,7 +467,7 @@ class Ledger:
             self._assume(cells, request.weight, request.index)
             row = self._me.account_row(cells) if request.orders else 0
             for number, (index, _, _) in enumerate(request.marks):
-                slot = _order_slot(row, number, index)
+                slot = order_slot(row, number, index)
                 if cells[slot] == index:
                     cells[slot + USED] += request.orders
             request.open = False
@@ -444,31 +477,3 @@ class Ledger:
         if cells[slot] == index:
             cells[slot + SETTLED] += weight
             cells[slot + USED] = max(cells[slot + USED], cells[slot + SETTLED])
-
-
-def _open(cells: Cells, slot: int, index: float) -> None:
-    cells[slot] = index
-    cells[slot + USED] = cells[slot + SETTLED] = cells[slot + STRANGERS] = 0.0
-
-
-def _order_slot(row: int, number: int, index: float) -> int:
-    return row + ORDER_WINDOWS + SLOT * (2 * number + int(index % 2))
-
-
-def _count(
-    cells: Cells, slot: int, mark: tuple[float, float, float], counter: int, amount: float, *, late: bool
-) -> None:
-    """
-    Count a settled request in its window.
-
-    The highest counter is the newest, unless the exchange gave something back: then a request that was sent after a
-    counter was seen reports a lower one. ``late``: near a window's end a low counter may be the next window's.
-    """
-    used = cells[slot + USED]
-    if counter < 0:
-        cells[slot + USED] = used + amount
-    elif counter > used:
-        cells[slot + USED] = counter
-    elif counter < mark[1] and mark[0] == cells[slot] and not late:
-        cells[slot + USED] = min(used, counter + cells[slot + SETTLED] - mark[2])
-    cells[slot + SETTLED] += amount

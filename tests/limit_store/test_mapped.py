@@ -77,6 +77,13 @@ def test_threads(path):
     assert MappedStore(path).update(add, 0.0) == 2_000
 
 
+def test_nested(path):
+    """A change within a change of the same thread, as a signal's handler makes one, waits for nobody."""
+    store, other = MappedStore(path), MappedStore(path)
+    assert store.update(lambda cells: add(cells, 1.0) + other.update(add, 2.0)) == 4.0
+    assert store.update(add, 0.0) == 3.0
+
+
 def test_killed_inside(path):
     """What a process left half-changed when it was killed is not believed, and holds up nobody."""
     store = MappedStore(path)
@@ -159,6 +166,19 @@ def test_unusable(tmp_path):
         stores = [open_store(where), open_store(where)]
     assert len(caught) == 1
     assert stores[0] is stores[1]
+
+
+def test_no_home(monkeypatch):
+    """A user without a home, as in many containers, counts alone."""
+
+    def homeless():
+        raise RuntimeError("Could not determine home directory.")
+
+    for name in ("EXEC_PLUGIN_HOME", "XDG_STATE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(mapped.Path, "home", homeless)
+    with pytest.warns(RuntimeWarning, match="home directory"):
+        assert isinstance(open_store(None, "homeless.example"), MemoryStore)
 
 
 def test_no_locks(tmp_path, monkeypatch):
