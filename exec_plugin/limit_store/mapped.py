@@ -15,7 +15,7 @@ import time
 import warnings
 from pathlib import Path
 from threading import RLock
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 from zlib import crc32
 
 from exec_plugin.limit_store.base import CELLS, LAYOUT
@@ -71,8 +71,8 @@ class MappedStore:
 
     def update(self, change: Callable[[Cells, *Ts], T], *args: *Ts) -> T:
         """Answer ``change(cells, *args)``, run while nobody else changes the cells."""
-        counter = self._counter
-        with self._turn as turn:
+        counter, turn = self._counter, self._turn
+        with turn.lock:
             if turn.busy:
                 # a signal's handler, or a finalizer, in the middle of a change of this thread
                 return change(self._cells, *args)
@@ -96,7 +96,7 @@ class MappedStore:
 
     def close(self) -> None:
         """Let go of the file; the state stays for the others."""
-        with self._turn:
+        with self._turn.lock:
             if self._file >= 0:
                 self._cells.release()
                 self._counter.release()
@@ -105,7 +105,7 @@ class MappedStore:
                 self._file = -1
 
     def _map(self) -> None:
-        with self._turn:
+        with self._turn.lock:
             fcntl.lockf(self._file, fcntl.LOCK_EX)
             try:
                 size = os.fstat(self._file).st_size
@@ -136,13 +136,6 @@ class Turn:
     def __init__(self) -> None:
         self.lock = RLock()
         self.busy = False
-
-    def __enter__(self) -> Self:
-        self.lock.acquire()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.lock.release()
 
 
 _turns: dict[str, Turn] = {}

@@ -27,6 +27,9 @@ FOR_ORDERS, FOR_CANCELS = 0.02, 1 / 600
 #: Of the limit, kept above what is expected of orders, until they can wait for the next window.
 MARGIN = 1 / 120
 
+# Where each curve counts its changes.
+_STRANGE, _URGENT = STRANGE + CHANGES, URGENT + CHANGES
+
 
 class Kept:
     """What strangers and our own orders are likely to need of windows of ``seconds`` that hold ``limit``."""
@@ -34,18 +37,18 @@ class Kept:
     def __init__(self, seconds: float, limit: float) -> None:
         self._seconds, self._limit = seconds, limit
         self.strange, self.urgent = Curve(STRANGE), Curve(URGENT)
-        self._key: tuple[float, ...] = ()
+        self._step = self._changes = self._rank = self._end = -1.0
         self._amount = inf
         # what was free when a wait was last computed, and when it ends
         self._free, self._when = inf, 0.0
 
     def amount(self, cells: Cells, rank: int, end: float, left: float, now: float) -> float:
         """What a class leaves to others in a window that ends at ``end`` on the server's clock, in ``left`` seconds."""
-        key = ((left - RELEASE) // STEP, cells[STRANGE + CHANGES], cells[URGENT + CHANGES], rank, end)
+        step, changes = (left - RELEASE) // STEP, cells[_STRANGE] + cells[_URGENT]
         # it changes slowly, except where it is given away
-        if key != self._key or left <= 1:
+        if step != self._step or changes != self._changes or rank != self._rank or end != self._end or left <= 1:
             self._amount = self._look(cells, rank, left, now)
-            self._key, self._free = key, -inf
+            self._step, self._changes, self._rank, self._end, self._free = step, changes, rank, end, -inf
         return self._amount
 
     def _look(self, cells: Cells, rank: int, left: float, now: float) -> float:

@@ -77,9 +77,9 @@ class Member:
         cells[REQUESTS] -= 1
         cells[me + OWN_FLIGHT] -= request.weight
         cells[me + OWN_REQUESTS] -= 1
-        # none of them is, if the account was forgotten meanwhile
-        orders = min(request.orders, cells[me + OWN_ORDERS])
-        if orders:
+        if request.orders:
+            # none of them is, if the account was forgotten meanwhile
+            orders = min(request.orders, cells[me + OWN_ORDERS])
             cells[self.account_row(cells) + ORDERS] -= orders
             cells[me + OWN_ORDERS] -= orders
 
