@@ -80,7 +80,7 @@ class Limits:
     """The exchange's limits: weight, requests and orders, each with the seconds of its windows."""
 
     weight: tuple[float, float] = (60.0, 6_000.0)
-    raw: tuple[float, float] = (300.0, 61_000.0)
+    raw: tuple[float, float] = (300.0, 300_000.0)
     orders: tuple[tuple[float, float], ...] = ((10.0, 100.0), (86_400.0, 200_000.0))
 
 
