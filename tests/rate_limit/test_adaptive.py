@@ -164,6 +164,22 @@ def test_status():
     assert stats["members"] == 1
 
 
+def names(value):
+    """All keys of a status, of what is in it too."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield key
+            yield from names(inner)
+
+
+def test_status_is_documented(root):
+    """Every field of the status stands in the docs."""
+    limiter, server = make()
+    fill(limiter, server, 100)
+    text = (root / "docs" / "rate_limit.md").read_text(encoding="utf-8")
+    assert [name for name in names(limiter.get_stats()) if f"`{name}`" not in text] == []
+
+
 def test_reset():
     """After a reset all counters are zero."""
     limiter, server = make()
