@@ -111,6 +111,9 @@ class MappedStore:
                 size = os.fstat(self._file).st_size
                 if size != SIZE:
                     os.ftruncate(self._file, SIZE)
+                if hasattr(os, "posix_fallocate"):
+                    # on a full disk this is an error; to write into a hole of the file would kill the process
+                    os.posix_fallocate(self._file, 0, SIZE)
                 self._memory = mmap.mmap(self._file, SIZE)
                 view = memoryview(self._memory)
                 self._counter = view[_COUNTER * 8 : _FIRST * 8].cast("Q")

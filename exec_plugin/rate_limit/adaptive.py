@@ -142,7 +142,8 @@ class AdaptiveRateLimiter(RateLimiter):
     def withdraw(self, reservation: Reservation) -> None:
         """The request was never sent: what was reserved is free again."""
         with self._lock:
-            self._ledger.withdraw(reservation)
+            if reservation.open:
+                self._give_back(reservation)
             self._changed()
 
     def use_limits(self, limits: Sequence[Mapping[str, Any]]) -> None:

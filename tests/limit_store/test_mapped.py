@@ -1,3 +1,4 @@
+import errno
 import multiprocessing
 import os
 import signal
@@ -166,6 +167,18 @@ def test_unusable(tmp_path):
         stores = [open_store(where), open_store(where)]
     assert len(caught) == 1
     assert stores[0] is stores[1]
+
+
+@pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="this system cannot reserve a file's room")
+def test_full_disk(path, monkeypatch):
+    """On a full disk the process counts alone; it is not killed when it writes."""
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    with pytest.warns(RuntimeWarning, match="No space left"):
+        assert isinstance(open_store(path), MemoryStore)
 
 
 def test_no_home(monkeypatch):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
+import socket
 import subprocess
 import sys
-from threading import Thread
+from threading import Event, Thread
 from time import perf_counter
 
 import pytest
@@ -305,6 +306,24 @@ def test_frozen(mortal):
     mortal.thaw()
     store._seeker.join()
     assert store.update(add, 0, 1.0) == 21.0
+
+
+def test_no_address(monkeypatch, caplog):
+    """A host whose address the system looks for in vain for seconds holds nobody up."""
+    found = Event()
+
+    def look(*_args, **_options):
+        found.wait(10)
+        raise OSError("no such host")
+
+    monkeypatch.setattr(socket, "getaddrinfo", look)
+    began = perf_counter()
+    store = RedisStore("redis://redis.example?timeout=0.05", "test")
+    assert store.update(add, 0, 1.0) == 1.0
+    assert perf_counter() - began < 2
+    assert "connecting takes longer than 0.1 s" in caplog.text
+    store.close()
+    found.set()
 
 
 def test_answer_lost(connect):

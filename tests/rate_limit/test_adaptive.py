@@ -123,8 +123,11 @@ def test_kinds():
 def test_withdraw():
     """What was reserved and not sent is free again."""
     limiter, _ = make()
-    limiter.withdraw(limiter.reserve_blocking(20, 1))
+    reservation = limiter.reserve_blocking(20, 1)
+    for _ in range(2):
+        limiter.withdraw(reservation)
     status = limiter.get_status()["buckets"]
+    assert limiter.get_stats()["weight_used"] == limiter.get_stats()["requests_used"] == 0
     assert status["weight"]["in_flight"] == status["orders_10s"]["in_flight"] == 0
 
 
