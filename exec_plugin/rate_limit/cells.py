@@ -22,6 +22,8 @@ REPORTED, BORN = 10, 11
 SWEPT = 12
 # When a report last came while nothing was in flight: what strangers had spent was then known exactly.
 CLEAR = 13
+# What an answer said of the clocks' difference that could not be, until a second one agrees.
+DOUBT_LOW, DOUBT_HIGH = 14, 15
 
 # A slot of a window.
 INDEX, USED, SETTLED, STRANGERS, SLOT = 0, 1, 2, 3, 4

@@ -340,10 +340,10 @@ class Ledger:
             self._give_up(cells, overdue)
         second, drift = answer.second, server_clock.DRIFT * (now - cells[KNOWN])
         if second and (second - now > cells[LOW] - drift or second + 1 - request.sent < cells[HIGH] + drift):
-            server_clock.learn(cells, request.sent, now, second)
+            _learn(cells, request, answer, now)
         if answer.exact:
             server_clock.learn(cells, request.sent, now, answer.exact, 0.001)
-        server = second or now + server_clock.low(cells, now)
+        server = answer.second or now + server_clock.low(cells, now)
         if answer.status in REFUSALS:
             self._stop(cells, request, answer, now)
         if answer.status not in UNCOUNTED:
@@ -477,3 +477,9 @@ class Ledger:
         if cells[slot] == index:
             cells[slot + SETTLED] += weight
             cells[slot + USED] = max(cells[slot + USED], cells[slot + SETTLED])
+
+
+def _learn(cells: Cells, request: Reservation, answer: Answer, now: float) -> None:
+    """Learn the time from an answer; where that cannot be, what it counts may be as old."""
+    if not server_clock.learn(cells, request.sent, now, answer.second):
+        answer.second, answer.used, answer.orders = 0.0, -1, (-1,) * len(answer.orders)
