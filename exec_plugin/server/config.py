@@ -5,10 +5,9 @@ from __future__ import annotations
 import secrets
 import string
 import tomllib
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from attrs import Factory, evolve, field, fields, frozen
+from attrs import evolve, field, fields, frozen
 
 from exec_plugin.account import PaperExchange, Settings
 from exec_plugin.account.pump import wall_clock
@@ -23,6 +22,7 @@ from exec_plugin.server.settings import ServerSettings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from pathlib import Path
 
 #: What an account starts with when nobody says.
 FUNDS = {"USDT": "100000", "BTC": "1", "ETH": "10", "BNB": "10"}
@@ -71,7 +71,7 @@ class Plan:
         db_url: where accounts are kept; only in memory, so far.
     """
 
-    server: ServerSettings = ServerSettings()
+    server: ServerSettings = field(factory=ServerSettings)
     paper: Mapping[str, Any] = field(factory=dict)
     accounts: tuple[AccountPlan, ...] = ()
     faults: Mapping[str, Any] = field(factory=dict)
@@ -143,11 +143,7 @@ def read_plan(path: Path) -> Plan:
     Raises:
         ConfigError: when it cannot be read; an unknown name is told with the nearest known one.
     """
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        msg = f"{path} cannot be read: {error}"
-        raise ConfigError(msg) from error
+    table = _load(path)
     _only("the file", table, _TABLES)
     accounts = _table("accounts", table.get("accounts", {}))
     return Plan(
@@ -166,20 +162,22 @@ def read_faults(path: Path) -> dict[str, Any]:
     Raises:
         ConfigError: when it cannot be read.
     """
+    return _load(path)
+
+
+def _load(path: Path) -> dict[str, Any]:
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         msg = f"{path} cannot be read: {error}"
         raise ConfigError(msg) from error
-    return table
 
 
 def _server(table: dict[str, Any], folder: Path) -> ServerSettings:
     known = {attribute.name: attribute for attribute in fields(ServerSettings)}
     _only("server", table, known)
     for name, value in table.items():
-        default = known[name].default
-        wanted = str if name in _PATHS or isinstance(default, Factory) else type(default)
+        wanted = str if name in _PATHS else type(known[name].default)
         if type(value) is not wanted:
             msg = f"server: {name}={value!r} is no {wanted.__name__}"
             raise ConfigError(msg)

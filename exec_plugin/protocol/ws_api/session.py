@@ -198,7 +198,9 @@ class ApiSession:
         key = self._prove_now(params)
         if key.kind not in ("", ED25519):
             # Session Authentication: only Ed25519 keys are supported; the code is what Binance answers
-            raise RequestRejected(-4056, f"{'HMAC_SHA256' if key.kind == 'HMAC' else key.kind} API key is not supported.")
+            raise RequestRejected(
+                -4056, f"{'HMAC_SHA256' if key.kind == 'HMAC' else key.kind} API key is not supported."
+            )
         self._logon = _Logon(params["apiKey"], key, self._gateway.venue.now)
         return self._status(params)
 
@@ -284,6 +286,3 @@ def _shown(text: str | None, *, default: bool) -> bool:
     if text not in ("true", "false"):
         raise illegal("returnRateLimits", "^(true|false)$")
     return text == "true"
-
-
-
