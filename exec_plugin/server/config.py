@@ -65,14 +65,14 @@ class Plan:
 
     Args:
         server: where it listens.
-        paper: settings of the market, as ``account.Settings`` reads them.
+        market: its settings, as ``account.Settings`` reads them.
         accounts: who trades on it.
         faults: what goes wrong, as ``Faults.read`` takes it; empty for nothing.
         db_url: where accounts are kept; only in memory, so far.
     """
 
     server: ServerSettings = field(factory=ServerSettings)
-    paper: Mapping[str, Any] = field(factory=dict)
+    market: Mapping[str, Any] = field(factory=dict)
     accounts: tuple[AccountPlan, ...] = ()
     faults: Mapping[str, Any] = field(factory=dict)
     db_url: str = MEMORY
@@ -87,7 +87,7 @@ class Plan:
         if self.db_url != MEMORY:
             msg = f"db_url={self.db_url!r}: accounts cannot be kept beyond the server's end yet; leave it out"
             raise ConfigError(msg)
-        if self.paper.get("feed") == "live":
+        if self.market.get("feed") == "live":
             raise ConfigError("feed='live': there is no live feed yet; there are synthetic, recording and push")
         accounts = self.accounts or (AccountPlan("default", FUNDS, new_secret(), new_secret(), is_told=False),)
         if not self.server.is_local and not all(account.is_told for account in accounts):
@@ -102,7 +102,7 @@ class Plan:
         Raises:
             ConfigError, FeedError: when a setting is wrong or a recording cannot be read.
         """
-        given = dict(self.paper)
+        given = dict(self.market)
         # time goes on by itself: who is served decides nothing about it
         if given.get("recording"):
             given.setdefault("speed", "1")
@@ -148,7 +148,7 @@ def read_plan(path: Path) -> Plan:
     accounts = _table("accounts", table.get("accounts", {}))
     return Plan(
         server=_server(_table("server", table.get("server", {})), path.parent),
-        paper=_table("paper", table.get("paper", {})),
+        market=_table("paper", table.get("paper", {})),
         accounts=tuple(_account(name, _table(name, entry), path.parent) for name, entry in accounts.items()),
         faults=_table("faults", table.get("faults", {})),
         db_url=str(table.get("db_url", MEMORY)),
