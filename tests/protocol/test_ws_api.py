@@ -41,7 +41,11 @@ class Api:
         self.frames = []
         self.hung_up = 0
         self.session = ApiSession(
-            client.gateway, lambda text: self.frames.append(json.loads(text)), caller="me", hang_up=self.hang_up, **options
+            client.gateway,
+            lambda text: self.frames.append(json.loads(text)),
+            caller="me",
+            hang_up=self.hang_up,
+            **options,
         )
         self.private = ed25519.Ed25519PrivateKey.generate()
         client.gateway.add_key("ed", client.account, pem_of(self.private))
@@ -96,7 +100,9 @@ def test_ids(api, number):
     assert api.send({"id": number, "method": "ping"})["id"] == number
 
 
-@pytest.mark.parametrize("text", ['""', "1.5", "true", "[]", "{}", "9223372036854775808", "1e3", f'"{"x" * 37}"', '"a b"'])
+@pytest.mark.parametrize(
+    "text", ['""', "1.5", "true", "[]", "{}", "9223372036854775808", "1e3", f'"{"x" * 37}"', '"a b"']
+)
 def test_bad_ids(api, text):
     """An id that is none is refused, and none is echoed."""
     reply = api.send(f'{{"id":{text},"method":"ping"}}')
@@ -164,7 +170,14 @@ def test_order(api):
 
 def test_number_text(api):
     """A number is signed as it is written."""
-    params = {"apiKey": KEY, "price": "95.10", "quantity": "1", "side": "BUY", "symbol": "BTCUSDT", "timeInForce": "GTC"}
+    params = {
+        "apiKey": KEY,
+        "price": "95.10",
+        "quantity": "1",
+        "side": "BUY",
+        "symbol": "BTCUSDT",
+        "timeInForce": "GTC",
+    }
     payload = payload_of({**params, "timestamp": NOW, "type": "LIMIT"})
     text = (
         '{"id":1,"method":"order.place","params":{"symbol":"BTCUSDT","side":"BUY","type":"LIMIT","timeInForce":"GTC",'
@@ -322,7 +335,9 @@ def test_rate_limits(api):
 
 def test_too_much(api):
     """Who goes over the limit is told until when, and who goes on is banned and disconnected."""
-    client = Client(rateLimits=[{"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1, "limit": 1}])
+    client = Client(
+        rateLimits=[{"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1, "limit": 1}]
+    )
     api = Api(client)
     api.result("ping")
     reply = api.ask("ping")
