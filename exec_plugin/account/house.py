@@ -15,12 +15,14 @@ from exec_plugin.core.units import FAR, to_units
 from exec_plugin.core.venue import Venue
 from exec_plugin.feeds import PushFeed, SyntheticFeed, open_recording
 from exec_plugin.protocol import Gateway, Key, Reply
+from exec_plugin.protocol.faults import CLEAR, Faults
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from exec_plugin.core.ledger import Account
     from exec_plugin.feeds import Feed
+    from exec_plugin.protocol.faults import Way
 
 #: In a replay at full speed a request takes this long, so that a bot that only polls makes progress.
 REQUEST_MS = 1
@@ -53,6 +55,8 @@ class PaperExchange:
         self.pump = Pump(self.venue, self.feed, factor, start, clock)
         self.gateway = Gateway(self.venue, rate_limits=settings.rate_limits())
         self.gateway.free_orders = settings.free_orders
+        if settings.faults:
+            self.gateway.inject(Faults.read(settings.faults))
         # a second between signing and asking is many of a fast clock's
         self.gateway.timing_slack = int(1000 * max(factor - 1, 0))
         self.on_move: Callable[[], None] | None = None
@@ -134,6 +138,15 @@ class PaperAccount:
         """
         exchange = self.exchange
         return (exchange.leg() / 1000, exchange.leg() / 1000) if exchange.pump.is_paced else (0.0, 0.0)
+
+    def way(self, method: str, url: str) -> Way:
+        """What happens to a request on its way, where faults are rehearsed."""
+        exchange = self.exchange
+        faults = exchange.gateway.faults
+        if faults is None:
+            return CLEAR
+        with exchange.lock:
+            return faults.way_of_request(method, url)
 
     def milliseconds(self) -> int:
         """The venue's time."""

@@ -12,7 +12,7 @@ import contextlib
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ccxt.base.errors import ExchangeClosedByUser, ExchangeError, NotSupported
+from ccxt.base.errors import BaseError, ExchangeClosedByUser, ExchangeError, NetworkError, NotSupported
 
 from exec_plugin.ccxt_exchange.description import NO_CREDENTIAL, paper_description
 from exec_plugin.core.errors import ExecPluginError
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ccxt import binance as _Binance  # noqa: N812  a class in spite of its name
 
     from exec_plugin.account import PaperAccount, Reply
+    from exec_plugin.protocol.faults import Way
 else:
     # laid over one of ccxt's Binance classes by the module that names the flavour
     _Binance = object
@@ -132,6 +133,23 @@ class PaperTransport(_Binance):
             raise ExchangeError(msg) from error
         return self._digest(reply, sent)
 
+    def _travel(self, url: str, method: str) -> tuple[Way, float]:
+        """What happens to a request on its way there, and how many seconds that takes."""
+        paper = self._paper()
+        way = paper.way(method, url)
+        return way, paper.sleep_plan(way.delay) if way.delay else 0.0
+
+    def _carried(self, way: Way, url: str, method: str, headers: Any, body: Any) -> Any:
+        """The answer to a request, unless the connection breaks before or after it is carried out."""
+        if not way.cut:
+            return self._roundtrip(url, method, headers, body)
+        if way.executed:
+            # whatever came of it: the bot is not to know
+            with contextlib.suppress(BaseError):
+                self._roundtrip(url, method, headers, body)
+        msg = f"{self.id} {method} {url.partition('?')[0]} the connection broke, as a fault of the settings demands"
+        raise NetworkError(msg)
+
     def _digest(self, reply: Reply, sent: _Request) -> Any:
         """What ccxt does with an answer, in its order: hooks in there see the same as on a real exchange."""
         status, reason, headers, text = reply
@@ -176,11 +194,12 @@ class SyncTransport(PaperTransport):
     def fetch(self, url: str, method: str = "GET", headers: Any = None, body: Any = None) -> Any:
         """Answer one signed request from the paper account."""
         there, back = self._paper().legs()
-        if not there and not back:
-            return self._roundtrip(url, method, headers, body)
-        time.sleep(there)
+        way, delay = self._travel(url, method)
+        if not there and not back and not delay:
+            return self._carried(way, url, method, headers, body)
+        time.sleep(there + delay)
         try:
-            return self._roundtrip(url, method, headers, body)
+            return self._carried(way, url, method, headers, body)
         finally:
             time.sleep(back)
 
@@ -204,10 +223,11 @@ class AsyncTransport(PaperTransport):
         """Answer one signed request from the paper account."""
         self.open(lazy=True)
         there, back = self._paper().legs()
+        way, delay = self._travel(url, method)
         # at least one turn of the loop: a bot that only ever awaits requests must not starve its other tasks
-        await asyncio.sleep(there)
+        await asyncio.sleep(there + delay)
         try:
-            return self._roundtrip(url, method, headers, body)
+            return self._carried(way, url, method, headers, body)
         finally:
             if back:
                 await asyncio.sleep(back)

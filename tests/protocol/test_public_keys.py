@@ -71,7 +71,7 @@ def test_unreadable(pem):
 
 def test_other_kind():
     """A key of another kind is refused by its name."""
-    with pytest.raises(ConfigError, match="Ed25519 and RSA|Ed25519 or RSA"):
+    with pytest.raises(ConfigError, match="is Ed25519 or RSA"):
         PublicKey(pem_of(ec.generate_private_key(ec.SECP256R1())))
 
 

@@ -188,10 +188,11 @@ def test_number_text(api):
 
 def test_documented_signature():
     """The document's own example, with a symbol of letters that are not ASCII, has this signature."""
+    symbol = "".join(chr(0xFF10 + digit) for digit in range(1, 7))
     secret = "NhqPtmdSJYdKjVHjA7PZj4Mge3R5YNiP1e3UZjInClVN65XAbvqqM6A7H5fATj0j"
     params = {
         "apiKey": "vmPUZE6mv9SD5VNHk4HlWFsOr6aKE2zvsw0MuIgwCIPy6utIco14y7Ju91duEh8A", "price": "0.10000000",
-        "quantity": "1.00000000", "recvWindow": 5000, "side": "BUY", "symbol": "１２３４５６", "timeInForce": "GTC",
+        "quantity": "1.00000000", "recvWindow": 5000, "side": "BUY", "symbol": symbol, "timeInForce": "GTC",
         "timestamp": 1645423376532, "type": "LIMIT",
     }  # fmt: skip
     assert sign(secret, payload_of(params)) == "b33892ae8e687c939f4468c6268ddd4c40ac1af18ad19a064864c47bae0752cd"

@@ -156,12 +156,12 @@ LOCAL, OTHER = "127.0.0.1", "192.168.1.9"
 )
 def test_admission(options, peer, headers, status):
     """This machine's programs may; others with the token; web pages and strangers never."""
-    try:
+    if status is None:
         admit(ServerSettings(**options), peer, headers)
-    except Refused as refused:
-        assert refused.status == status
-    else:
-        assert status is None
+        return
+    with pytest.raises(Refused) as caught:
+        admit(ServerSettings(**options), peer, headers)
+    assert caught.value.status == status
 
 
 @pytest.mark.parametrize("settings", [ServerSettings(port=0, control=False)], ids=["off"])
