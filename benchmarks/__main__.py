@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-SCRIPTS = ("ticks.py", "orders.py", "replay.py")
+SCRIPTS = ("ticks.py", "orders.py", "replay.py", "server.py")
 
 
 def main() -> int:

@@ -5,15 +5,24 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import ssl
+from datetime import UTC, datetime
+from urllib.parse import quote
 
 import aiohttp
 import pytest
-from protocol.signing_client import KEY, LIMIT, NOW, SECRET, form
+import requests
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from protocol.signing_client import KEY, LIMIT, NOW, SECRET, Client, form
 
 from exec_plugin.core.errors import ConfigError
 from exec_plugin.protocol import sign
 from exec_plugin.server import PaperServer, ServerSettings
 from exec_plugin.server.settings import is_loopback
+
+from .conftest import in_thread
 
 HEADERS = {"X-MBX-APIKEY": KEY}
 
@@ -158,3 +167,82 @@ async def test_latency(exchange):
 def test_loopback(host, local):
     """Only this machine's own addresses are local."""
     assert is_loopback(host) is local
+
+
+async def test_tls(exchange, tmp_path):
+    """With a certificate of its own it speaks https and wss."""
+    pytest.importorskip("cryptography")
+    cert, key = certificate(tmp_path)
+    server = PaperServer(exchange, ServerSettings(port=0, tls_cert=cert, tls_key=key))
+    await server.start()
+    assert server.url.startswith("https://127.0.0.1:")
+    trust = ssl.create_default_context(cafile=cert)
+    trust.check_hostname = False
+    async with aiohttp.ClientSession(server.url, connector=aiohttp.TCPConnector(ssl=trust)) as session:
+        async with session.get("/api/v3/time") as reply:
+            assert await reply.json() == {"serverTime": NOW}
+        async with session.get("/paper/events") as reply:
+            assert await reply.json() == {"events": [], "last": 0}
+        async with session.ws_connect("/ws-api/v3") as socket:
+            await socket.send_json({"id": 1, "method": "time"})
+            assert (await socket.receive_json())["result"] == {"serverTime": NOW}
+    await server.stop()
+
+
+def certificate(folder):
+    """A certificate that signs itself, and its key, as files."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.hazmat.primitives.hashes import SHA256
+    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(datetime(2020, 1, 1, tzinfo=UTC))
+        .not_valid_after(datetime(2100, 1, 1, tzinfo=UTC))
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, SHA256())
+    )
+    paths = folder / "cert.pem", folder / "key.pem"
+    paths[0].write_bytes(made.public_bytes(Encoding.PEM))
+    paths[1].write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    return paths
+
+
+TARGETS = st.builds(
+    lambda path, query: f"{path}?{query}",
+    st.sampled_from(["/api/v3/order", "/api/v3/depth", "/api/v3/klines", "/api/v3/openOrders", "/sapi/v1/x", "/"]),
+    st.text(st.characters(min_codepoint=33, max_codepoint=126, exclude_characters="#"), max_size=60)
+    | st.lists(st.tuples(st.sampled_from([*LIMIT, "signature", "timestamp", "limit"]), st.text(max_size=12))).map(
+        lambda pairs: "&".join(f"{name}={quote(value, errors='replace')}" for name, value in pairs)
+    ),
+)
+
+
+@hypothesis_settings(max_examples=60)
+@given(st.sampled_from(["GET", "POST", "PUT", "DELETE", "PATCH"]), TARGETS, st.binary(max_size=80))
+def test_anything(steady, method, target, body):
+    """Whatever is asked, the answer is JSON with a status below 500, tells no secret, and nothing changes."""
+    url, session, client = steady
+    before = client.state()
+    reply = session.request(method, url + target, data=body, headers=HEADERS, timeout=10)
+    assert reply.status_code < 500
+    assert isinstance(reply.json(), (dict, list))
+    assert SECRET not in reply.text
+    assert "Traceback" not in reply.text
+    assert client.state() == before
+
+
+@pytest.fixture(scope="module")
+def steady():
+    """A server without limits, a blocking client of it, and a look at its exchange."""
+    client = Client(rateLimits=[])
+    with in_thread(client.exchange) as server, requests.Session() as session:
+        session.trust_env = False
+        yield server.url, session, client
