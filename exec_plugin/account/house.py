@@ -6,6 +6,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from exec_plugin.account.pump import Pump, wall_clock
+from exec_plugin.account.script import ScriptedAccount, Scripts
 from exec_plugin.account.settings import Settings
 from exec_plugin.core.clock import DAY
 from exec_plugin.core.errors import ConfigError
@@ -115,6 +116,12 @@ class PaperAccount:
         # at full speed another task's sleep may move the market while a signed request is on its way
         self._key = Key(account, secret, timed=exchange.pump.is_paced)
 
+    @property
+    def is_over(self) -> bool:
+        """Whether a scripted market has taken the place of this one."""
+        scripts = HOUSE.scripts
+        return bool(scripts) and scripts.find(self.exchange.settings) is not None
+
     def request(self, method: str, url: str, headers: Mapping[str, str], body: str | bytes | None) -> Reply:
         """Answer one signed request as Binance would."""
         exchange = self.exchange
@@ -200,6 +207,7 @@ class House:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._exchanges: dict[str, PaperExchange] = {}
+        self.scripts = Scripts()
 
     def exchange(self, settings: Settings) -> PaperExchange:
         """The exchange with these market settings, opened on first use."""
@@ -214,12 +222,15 @@ class House:
         """Forget all exchanges; accounts opened before live on by themselves."""
         with self._lock:
             self._exchanges.clear()
+            self.scripts.clear()
 
 
 HOUSE = House()
 
 
-def open_account(options: Mapping[str, Any], api_key: str | None = None, secret: str | None = None) -> PaperAccount:
+def open_account(
+    options: Mapping[str, Any], api_key: str | None = None, secret: str | None = None
+) -> PaperAccount | ScriptedAccount:
     """
     The paper account that the options name: ``account``, else the API key, else ``default``.
 
@@ -230,6 +241,9 @@ def open_account(options: Mapping[str, Any], api_key: str | None = None, secret:
         FeedError: when a recording cannot be read.
     """
     settings = Settings.read(options)
+    script = HOUSE.scripts.find(settings)
+    if script is not None:
+        return ScriptedAccount(script, secret)
     exchange = HOUSE.exchange(settings)
     account = exchange.open_account(settings.account or api_key or "default", settings.balances)
     return PaperAccount(exchange, account, secret)

@@ -23,7 +23,10 @@ if TYPE_CHECKING:
     from ccxt import binance as _Binance  # noqa: N812  a class in spite of its name
 
     from exec_plugin.account import PaperAccount, Reply
+    from exec_plugin.account.script import ScriptedAccount
     from exec_plugin.protocol.faults import Way
+
+    Account = PaperAccount | ScriptedAccount
 else:
     # laid over one of ccxt's Binance classes by the module that names the flavour
     _Binance = object
@@ -35,7 +38,7 @@ _FIRST_ERROR = 400
 _TRANSIENT = ("_opened", "asyncio_loop", "asyncioLoop", "markets_loading", "marketsLoading")
 
 
-def _open(options: Mapping[str, Any], api_key: str | None, secret: str | None) -> PaperAccount:
+def _open(options: Mapping[str, Any], api_key: str | None, secret: str | None) -> Account:
     # the first request of a process pays for the venue and its feed, not the import of a ccxt class
     from exec_plugin.account import open_account
 
@@ -51,6 +54,21 @@ class _Request(NamedTuple):
     body: str | None
 
 
+class _Control:
+    """
+    ``exchange.paper``: the control calls of a scripted market.
+
+    No property: a host may have a setting of that name, which ccxt puts into the instance.
+    """
+
+    def __get__(self, exchange: PaperTransport | None, owner: type | None = None) -> Any:
+        if exchange is None:
+            return self
+        from exec_plugin.account import HOUSE, PaperControl, Settings
+
+        return PaperControl(HOUSE.scripts, lambda: Settings.read(exchange.options.get("paper") or {}))
+
+
 class PaperTransport(_Binance):
     """Hands the requests that ccxt has signed to a paper account, and its answers back to ccxt's own parsers."""
 
@@ -61,8 +79,9 @@ class PaperTransport(_Binance):
     returnResponseHeaders = False  # noqa: N815
 
     # Names open with an underscore because ccxt's constructor reads and copies every other name that contains one.
+    paper = _Control()
     _open_account = staticmethod(_open)
-    _opened: tuple[tuple[Any, ...], PaperAccount] | None = None
+    _opened: tuple[tuple[Any, ...], Account] | None = None
     _next_request = 0.0
 
     def __init__(self, config: Mapping[str, Any] | None = None) -> None:
@@ -91,17 +110,17 @@ class PaperTransport(_Binance):
         """The venue's time; its resolution is the millisecond."""
         return self.milliseconds() * 1_000
 
-    def _paper(self) -> PaperAccount:
+    def _paper(self) -> Account:
         options = self.options.get("paper") or {}
         wanted = (self.apiKey, self.secret, options)
         # hosts set keys and swap whole option tables after construction
-        if self._opened is None or self._opened[0] != wanted:
+        if self._opened is None or self._opened[0] != wanted or self._opened[1].is_over:
             account = self._find_account(options)
             self._opened = ((self.apiKey, self.secret, dict(options)), account)
             self._next_request = 0.0
         return self._opened[1]
 
-    def _find_account(self, options: Mapping[str, Any]) -> PaperAccount:
+    def _find_account(self, options: Mapping[str, Any]) -> Account:
         api_key = None if self.apiKey == NO_CREDENTIAL else self.apiKey
         try:
             return self._open_account(options, api_key, self.secret)

@@ -228,6 +228,8 @@ class FakeAccount:
         """The time of the replay."""
         return self.now
 
+    is_over = False
+
     def legs(self) -> tuple[float, float]:
         return 0.0, 0.0
 
