@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+import _peers
 import click
 from _table import Case, Sample, Skipped, measure, show
 
@@ -105,7 +106,8 @@ def subscribers(notes: list[str], seconds: int) -> Sample:
 @click.command(help=__doc__)
 @click.option("--rounds", default=3, show_default=True, help="How often each case runs.")
 @click.option("--orders", "count", default=10_000, show_default=True, help="Orders in one run.")
-def main(rounds: int, count: int) -> None:
+@_peers.options
+def main(peers: _peers.Peers, rounds: int, count: int) -> None:  # noqa: ARG001  options are those of every table
     """Measure and print."""
     half = TARGET * SHARE
     notes: list[str] = []
