@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -60,10 +61,14 @@ def serve(**given: Any) -> None:
     Its address and the account's key and secret are printed once, as three lines for a shell; Ctrl-C stops it.
     """
     # help and completion need none of these
+    from exec_plugin.account import PaperExchange
     from exec_plugin.server import PaperServer
 
     plan = _plan(given).checked()
-    server = PaperServer(plan.open(), plan.server)
+    exchange = plan.open()
+    if isinstance(exchange, PaperExchange):
+        exchange.on_end = lambda: click.echo("the recording has ended: the market stands still", err=True)
+    server = PaperServer(exchange, plan.server)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(_run(server, plan))
 
@@ -116,7 +121,9 @@ async def _run(server: PaperServer, plan: Plan) -> None:
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stopping.set)
+        # where signals do not reach an event loop, Ctrl-C ends it with an exception instead
+        with contextlib.suppress(NotImplementedError):
+            loop.add_signal_handler(number, stopping.set)
     await server.start()
     try:
         _announce(server, plan)

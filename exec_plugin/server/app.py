@@ -102,7 +102,7 @@ class PaperServer:
         while True:
             await asyncio.sleep(TICK)
             with self.stage.lock:
-                self.stage.exchange.catch_up()
+                self.stage.catch_up()
 
     async def _sweep(self) -> None:
         """Close connections that nobody uses."""
@@ -131,7 +131,7 @@ class PaperServer:
         if not stage.is_near:
             return None
         with stage.lock:
-            stage.exchange.catch_up()
+            stage.catch_up()
             return stage.gateway.handle(plain.method, plain.target, plain.headers, body, caller=peer)
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -154,7 +154,7 @@ class PaperServer:
         if way.cut and not way.executed:
             return cut(request)
         with stage.lock:
-            stage.exchange.catch_up()
+            stage.catch_up()
             reply = stage.gateway.handle(request.method, target, known, body, caller=request.remote or "")
         if way.cut:
             return cut(request)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import warnings
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -18,17 +20,18 @@ SHARED = Path(__file__).parents[3] / "shared"
 WAITING = frozenset(
     """
 amd-order-list-open cr-allow-cancel-fails-open cr-both-fail-open cr-new-fails-open cr-params-and-filters-open
-cr-rate-limit-modes-open cr-stop-cancel-fails-open cr-success-open flt-exchange-max-num-algo-orders-open flt-
-exchange-max-num-iceberg-open flt-exchange-max-num-order-lists-open flt-exchange-max-num-orders-open flt-
-iceberg-parts-open flt-lot-size-open flt-max-num-iceberg-orders-open flt-max-num-order-lists-open flt-max-
-position-open flt-my-filters-open flt-trailing-delta-open ice-basic-open ice-full-execution-open list-history-
-open oco-cancel-open oco-deprecated-open oco-limit-leg-fills-open oco-mandatory-open oco-place-open oco-price-
-rules-open oco-stop-leg-triggers-open oco-take-profit-open oco-type-rules-open opo-quantity-open oto-cancel-
-and-expiry-open oto-immediate-open oto-lifecycle-open oto-mandatory-open otoco-lifecycle-open par-stop-limit-
-mandatory-open peg-limit-open peg-refused-open rl-fills-decrement-open rl-order-count-headers-open st-book-
-ticker-open st-control-open st-trade-open stp-decrement-open stp-expire-both-open stp-expire-maker-open stp-
-expire-taker-open stp-market-order-open stp-taker-mode-decides-open trail-event-fields-open trail-immediate-
-tracking-open trail-story-1-open trail-story-2-open ud-list-events-open
+cr-rate-limit-modes-open cr-stop-cancel-fails-open cr-success-open flt-exchange-max-num-algo-orders-open
+flt-exchange-max-num-iceberg-open flt-exchange-max-num-order-lists-open flt-exchange-max-num-orders-open
+flt-iceberg-parts-open flt-lot-size-open flt-max-num-iceberg-orders-open flt-max-num-order-lists-open
+flt-max-position-open flt-my-filters-open flt-trailing-delta-open ice-basic-open ice-full-execution-open
+list-history-open oco-cancel-open oco-deprecated-open oco-limit-leg-fills-open oco-mandatory-open
+oco-place-open oco-price-rules-open oco-stop-leg-triggers-open oco-take-profit-open oco-type-rules-open
+opo-quantity-open oto-cancel-and-expiry-open oto-immediate-open oto-lifecycle-open oto-mandatory-open
+otoco-lifecycle-open par-stop-limit-mandatory-open peg-limit-open peg-refused-open rl-fills-decrement-open
+rl-order-count-headers-open st-book-ticker-open st-control-open st-trade-open stp-decrement-open
+stp-expire-both-open stp-expire-maker-open stp-expire-taker-open stp-market-order-open
+stp-taker-mode-decides-open trail-event-fields-open trail-immediate-tracking-open trail-story-1-open
+trail-story-2-open ud-list-events-open
 """.split()
 )
 TRANSPORTS = {"rest": "admin", "ws": "ws"}
@@ -75,6 +78,12 @@ def test_scenario(transport, name, players):
     try:
         found[transport].play(scenario)
     except runner.Mismatch as mismatch:
-        if name in WAITING:
-            pytest.xfail(str(mismatch))
-        pytest.fail(f"{scenario['title']}: {mismatch}")
+        told = f"{scenario['title']}: {mismatch}"
+    else:
+        return
+    if name in WAITING:
+        # the runner leaves a socket open whose handshake was refused; not for another test to be warned of
+        with warnings.catch_warnings(action="ignore", category=ResourceWarning):
+            gc.collect()
+        pytest.xfail(told)
+    pytest.fail(told)
