@@ -83,6 +83,11 @@ class ScriptedExchange:
         self.log = UserDataLog()
         self.venue.listeners.append(self.log)
 
+    @property
+    def is_real_time(self) -> bool:
+        """Whether the clock goes on by itself."""
+        return self._ahead is not None
+
     def catch_up(self) -> None:
         """Let the clock go on until now, where it is real time."""
         if self._ahead is not None and self._wall_clock is not None:

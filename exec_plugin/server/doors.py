@@ -90,7 +90,7 @@ class Doors:
         gateway = exchange.gateway
         socket = Socket(request, self._settings, self._framer)
         with exchange.lock:
-            exchange.catch_up()
+            self.stage.catch_up()
             gateway.limits.spend(socket.peer, CONNECT_WEIGHT, gateway.venue.now)
             session = ApiSession(
                 gateway,
@@ -113,7 +113,7 @@ class Doors:
         # first, because a client may be sent something as soon as it is connected
         response = await socket.open()
         with exchange.lock:
-            exchange.catch_up()
+            self.stage.catch_up()
             session = hub.open(socket.push, names=names, combined=combined, micros=micros)
 
         def farewell() -> None:
@@ -140,7 +140,7 @@ class Doors:
                 socket.cut()
             if not way.cut or way.executed:
                 with exchange.lock:
-                    exchange.catch_up()
+                    stage.catch_up()
                     session.receive(text)
 
         self.sockets.add(socket)
