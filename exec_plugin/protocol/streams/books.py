@@ -9,6 +9,7 @@ from exec_plugin.core.units import FAR
 if TYPE_CHECKING:
     from exec_plugin.core.matching import Market
     from exec_plugin.core.venue import Venue
+    from exec_plugin.protocol.streams.depth import DepthDiffs
 
 Side = dict[int, int]
 
@@ -24,6 +25,8 @@ class Book:
 
     def __init__(self, venue: Venue, market: Market) -> None:
         self.market = market
+        #: those who have to know what was shown of it
+        self.watchers: list[DepthDiffs] = []
         self._venue = venue
         self._id = 0
         self._signs: tuple[int, ...] = ()
@@ -40,6 +43,12 @@ class Book:
             self._id = max(self._id + 1 if self._signs else 0, market.update_id)
             self._signs = signs
         return self._id
+
+    def show(self) -> int:
+        """The id under which somebody is shown the book as it is now."""
+        for watcher in self.watchers:
+            watcher.note()
+        return self.update_id()
 
     def sides(self) -> tuple[Side, Side]:
         """All levels of bids and asks as ``{price: quantity}``; not to be edited."""

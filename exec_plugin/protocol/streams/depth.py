@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from exec_plugin.core.matching import Market
-    from exec_plugin.protocol.streams.books import Book, Side
+    from exec_plugin.protocol.streams.books import Book
     from exec_plugin.protocol.streams.hub import StreamHub
 
 
@@ -80,40 +80,51 @@ class DepthDiffs(Periodic):
     """
     ``<symbol>@depth`` (Diff. Depth Stream): the levels that changed, paper orders included.
 
-    The ranges of ids join without a gap, and their ends are the ids that ``GET /api/v3/depth`` shows.
+    The ranges of ids join without a gap, and their ends are the ids that ``GET /api/v3/depth`` shows. Whoever was
+    shown the book between two turns has to be told of what came and went since the first of them as well.
     """
 
     def __init__(self, hub: StreamHub, name: str, speed: int, market: Market) -> None:
         super().__init__(hub, name, speed)
         self._book: Book = hub.book(market.symbol.name)
-        self._last = self._seen = self._book.update_id()
+        self._told = self._seen = self._book.update_id()
         self._sides = self._book.sides()
+        self._touched: tuple[set[int], set[int]] = (set(), set())
+        self._book.watchers.append(self)
+
+    def close(self) -> None:
+        """Nobody listens any more."""
+        self._book.watchers.remove(self)
+
+    def note(self) -> None:
+        """Remember which levels are different from what was last seen."""
+        number = self._book.update_id()
+        if number != self._seen:
+            self._seen = number
+            sides = self._book.sides()
+            for touched, before, after in zip(self._touched, self._sides, sides, strict=True):
+                touched.update(price for price, _ in before.items() ^ after.items())
+            self._sides = sides
 
     def say(self) -> None:
-        """Send what is different from the last time."""
-        book, market = self._book, self._book.market
-        number = book.update_id()
-        if number == self._seen:
+        """Send what was touched since the last time, as it is now."""
+        self.note()
+        if not any(self._touched):
             return
-        self._seen = number
-        bids, asks = book.sides()
-        changed = _changes(self._sides[0], bids), _changes(self._sides[1], asks)
-        if not any(changed):
-            return
-        first, self._last, self._sides = self._last + 1, number, (bids, asks)
+        first, self._told = self._told + 1, self._seen
         self.send({
             "e": "depthUpdate",
             "E": self.hub.venue.now,
-            "s": market.symbol.name,
+            "s": self._book.market.symbol.name,
             "U": first,
-            "u": number,
-            "b": shown_levels(market, changed[0]),
-            "a": shown_levels(market, changed[1]),
+            "u": self._told,
+            "b": self._shown(0),
+            "a": self._shown(1),
         })  # fmt: skip
 
-
-def _changes(before: Side, after: Side) -> list[tuple[int, int]]:
-    """The levels to set, those that are gone without a quantity."""
-    changed = dict.fromkeys(before.keys() - after.keys(), 0)
-    changed.update(after.items() - before.items())
-    return sorted(changed.items())
+    def _shown(self, side: int) -> list[list[str]]:
+        touched, levels = self._touched[side], self._sides[side]
+        # those that are gone have no quantity
+        shown = shown_levels(self._book.market, [(price, levels.get(price, 0)) for price in sorted(touched)])
+        touched.clear()
+        return shown

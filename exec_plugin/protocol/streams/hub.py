@@ -84,6 +84,7 @@ class StreamHub:
             topic.leave(session)
             if not topic.sessions:
                 del self._topics[name]
+                topic.close()
 
     def flush(self) -> None:
         """Push what is due; called by whoever moved the market."""

@@ -41,6 +41,9 @@ class Topic:
         """Let a session go."""
         del self.sessions[session]
 
+    def close(self) -> None:
+        """Nobody listens any more."""
+
     def poll(self) -> None:
         """Say what has happened since the last time, where that is to be said at once."""
 
