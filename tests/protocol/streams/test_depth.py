@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from .listening import Place
@@ -14,6 +16,7 @@ def place():
 
 
 def rest_id(place):
+    """The id of the book that REST shows."""
     return place.ask("GET", "depth", symbol="BTCUSDT")["lastUpdateId"]
 
 
@@ -119,7 +122,7 @@ def test_diff_joins(place):
         place.wait(100)
     events = ear.heard()
     assert len(events) == 3
-    assert all(later["U"] == earlier["u"] + 1 for earlier, later in zip(events, events[1:], strict=False))
+    assert all(later["U"] == earlier["u"] + 1 for earlier, later in pairwise(events))
 
 
 def test_diff_undone(place):

@@ -20,6 +20,7 @@ def ear():
 
 
 def answer(ear, text):
+    """What a text is answered with."""
     ear.session.receive(text)
     return ear.one()
 
@@ -41,7 +42,9 @@ def test_property(ear):
     assert ear.session.combined
 
 
-@pytest.mark.parametrize("number", [0, -(2**63), 2**63 - 1, "a", "A1" * 18, "d3df8a61-98ea-4fe0-8f4e-0fcea5d418b0", None])
+@pytest.mark.parametrize(
+    "number", [0, -(2**63), 2**63 - 1, "a", "A1" * 18, "d3df8a61-98ea-4fe0-8f4e-0fcea5d418b0", None]
+)
 def test_ids(ear, number):
     """Ids are 64-bit numbers, short texts or null, and come back as they were."""
     assert ear.say("LIST_SUBSCRIPTIONS", id=number)["id"] == number
@@ -121,7 +124,8 @@ def test_no_json(ear, text, place):
 
 
 _VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(), lambda v: st.lists(v) | st.dictionaries(st.text(), v)
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda v: st.lists(v) | st.dictionaries(st.text(), v),
 )
 _METHODS = st.sampled_from(["SUBSCRIBE", "UNSUBSCRIBE", "LIST_SUBSCRIPTIONS", "SET_PROPERTY", "GET_PROPERTY"])
 _FRAMES = st.fixed_dictionaries({}, optional={"method": _METHODS | _VALUES, "params": _VALUES, "id": _VALUES})

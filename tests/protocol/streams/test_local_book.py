@@ -155,7 +155,9 @@ def test_trades(steps, joins):
     covered = [event["t"] for event in single for one in whole if one["f"] <= event["t"] <= one["l"]]
     assert covered == [event["t"] for event in single]
     listed = run.rest("aggTrades", limit=1000)[len(listed_before(run, begun)) :]
-    assert [{**row, "e": "aggTrade", "E": event["E"], "s": run.name} for row, event in zip(listed, whole, strict=True)] == whole
+    assert [
+        {**row, "e": "aggTrade", "E": event["E"], "s": run.name} for row, event in zip(listed, whole, strict=True)
+    ] == whole
 
 
 def listed_before(run, begun):
@@ -167,6 +169,7 @@ def listed_before(run, begun):
 
 
 def parse(text):
+    """An amount as a whole number."""
     return int(text.replace(".", ""))
 
 

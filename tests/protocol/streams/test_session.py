@@ -104,9 +104,9 @@ def test_closing_oneself(place):
 
     session = place.hub.open(leave, names=["btcusdt@trade"])
     other = place.listen("trade")
-    place.exchange.market([
-        {"type": "trade", "symbol": "BTCUSDT", "price": price, "qty": "1", "taker": "BUY"} for price in ("100", "101")
-    ])
+    place.exchange.market(
+        [{"type": "trade", "symbol": "BTCUSDT", "price": price, "qty": "1", "taker": "BUY"} for price in ("100", "101")]
+    )
     assert len(heard) == 1
     assert len(other.heard()) == 2
 

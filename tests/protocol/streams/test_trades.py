@@ -19,10 +19,12 @@ def place():
 
 def script(place, *trades):
     """Scripted trades: price, quantity, group."""
-    place.exchange.market([
-        {"type": "trade", "symbol": "BTCUSDT", "price": price, "qty": qty, "taker": "BUY", "group": group}
-        for price, qty, group in trades
-    ])
+    place.exchange.market(
+        [
+            {"type": "trade", "symbol": "BTCUSDT", "price": price, "qty": qty, "taker": "BUY", "group": group}
+            for price, qty, group in trades
+        ]
+    )
 
 
 def test_trade(place):
