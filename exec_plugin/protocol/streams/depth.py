@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 class BookTickers(Topic):
     """``<symbol>@bookTicker`` (Individual Symbol Book Ticker Streams): every change of the best bid or ask."""
 
+    polls = True
+
     def __init__(self, hub: StreamHub, name: str, markets: Iterable[Market]) -> None:
         super().__init__(hub, name)
         self._books = [hub.book(market.symbol.name) for market in markets]
