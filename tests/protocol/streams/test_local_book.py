@@ -21,7 +21,7 @@ class Watched(Run):
 
     def __init__(self, **options):
         super().__init__(now=1_000_000_000_000, **options)
-        self.gateway = Gateway(self.venue)
+        self.gateway = Gateway(self.venue, rate_limits=())
         self.hub = self.gateway.streams
 
     def listen(self, *kinds):
