@@ -78,10 +78,10 @@ def _plan(given: dict[str, Any]) -> Plan:
     plan = read_plan(given["config"]) if given["config"] else Plan()
     names = ("host", "port", "control", "control_token", "tls_cert", "tls_key")
     server = {name: given[name] for name in names if given[name] is not None}
-    paper = {name: given[name] for name in ("feed", "symbols", "seed", "speed") if given[name] is not None}
+    market = {name: given[name] for name in ("feed", "symbols", "seed", "speed") if given[name] is not None}
     if given["recording"]:
-        paper["recording"] = str(given["recording"])
-    plan = evolve(plan, server=evolve(plan.server, **server), paper={**plan.paper, **paper})
+        market["recording"] = str(given["recording"])
+    plan = evolve(plan, server=evolve(plan.server, **server), market={**plan.market, **market})
     if given["db_url"]:
         plan = evolve(plan, db_url=given["db_url"])
     if given["faults"]:
@@ -135,4 +135,4 @@ def _announce(server: PaperServer, plan: Plan) -> None:
         if not account.is_told:
             # nobody else knows it; it is printed this once and logged nowhere
             click.echo(f"BINANCE_API_SECRET{suffix}={account.secret}")
-    click.echo(f"serving {plan.paper.get('feed', 'the synthetic market')}; Ctrl-C stops it", err=True)
+    click.echo(f"serving {plan.market.get('feed', 'the synthetic market')}; Ctrl-C stops it", err=True)

@@ -58,9 +58,7 @@ class Attempts:
 class Doors:
     """Opens WebSocket connections to what is on stage."""
 
-    def __init__(
-        self, exchange: PaperExchange | ScriptedExchange, settings: ServerSettings, sockets: Sockets
-    ) -> None:
+    def __init__(self, exchange: PaperExchange | ScriptedExchange, settings: ServerSettings, sockets: Sockets) -> None:
         self.stage = Stage(exchange)
         self.sockets = sockets
         self._settings = settings
@@ -133,7 +131,6 @@ class Doors:
         response: web.StreamResponse,
     ) -> web.StreamResponse:
         """Serve a connection to its end."""
-
         stage = self.stage
 
         async def receive(text: str) -> None:
@@ -155,7 +152,6 @@ class Doors:
             with exchange.lock:
                 session.close()
         return response
-
 
     @staticmethod
     def _breaks(exchange: PaperExchange | ScriptedExchange, path: str) -> Callable[[], bool] | None:

@@ -84,6 +84,13 @@ class Stage:
         self.exchange = ScriptedExchange(setup, wall_clock)
         self.on_change()
 
+    @property
+    def is_near(self) -> bool:
+        """Whether requests take no time on their way, and nothing happens to them there."""
+        exchange = self.exchange
+        far = isinstance(exchange, PaperExchange) and exchange.settings.latency.max_ms
+        return not far and exchange.gateway.faults is None
+
     async def travel(self, faults_of: Callable[[Faults], Way]) -> Way:
         """Let a request take its way to the exchange; answers what happens to it there."""
         exchange = self.exchange
