@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from exec_plugin.core.matching.market import Market, Sink
-from exec_plugin.core.matching.views import Offer
+from exec_plugin.core.matching.views import Offer, level_view
 
-__all__ = ["Market", "Offer", "Sink"]
+__all__ = ["Market", "Offer", "Sink", "level_view"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from exec_plugin.core.matching import level_view
 from exec_plugin.core.units import to_text
 from exec_plugin.protocol.market_data import shown_levels, shown_qty
 from exec_plugin.protocol.streams.topics import Periodic, Snapshots, Topic
@@ -89,44 +90,35 @@ class DepthDiffs(Periodic):
     def __init__(self, hub: StreamHub, name: str, speed: int, market: Market) -> None:
         super().__init__(hub, name, speed)
         self._book: Book = hub.book(market.symbol.name)
-        self._told = self._seen = self._book.update_id()
-        self._sides = self._book.sides()
-        self._touched: tuple[set[int], set[int]] = (set(), set())
-        self._book.watchers.append(self)
+        #: prices of bids and asks to tell of
+        self.touched: tuple[set[int], set[int]] = (set(), set())
+        self._book.watch(self)
+        self._told = self._book.update_id()
 
     def close(self) -> None:
         """Nobody listens any more."""
-        self._book.watchers.remove(self)
-
-    def note(self) -> None:
-        """Remember which levels are different from what was last seen."""
-        number = self._book.update_id()
-        if number != self._seen:
-            self._seen = number
-            sides = self._book.sides()
-            for touched, before, after in zip(self._touched, self._sides, sides, strict=True):
-                touched.update(price for price, _ in before.items() ^ after.items())
-            self._sides = sides
+        self._book.unwatch(self)
 
     def say(self) -> None:
         """Send what was touched since the last time, as it is now."""
-        self.note()
-        if not any(self._touched):
+        number = self._book.refresh()
+        if not any(self.touched):
             return
-        first, self._told = self._told + 1, self._seen
+        first, self._told = self._told + 1, number
+        bids, asks = self.touched
         self.send({
             "e": "depthUpdate",
             "E": self.hub.venue.now,
             "s": self._book.market.symbol.name,
             "U": first,
-            "u": self._told,
-            "b": self._shown(0),
-            "a": self._shown(1),
+            "u": number,
+            "b": self._shown(bids, is_bid=True),
+            "a": self._shown(asks, is_bid=False),
         })  # fmt: skip
+        bids.clear()
+        asks.clear()
 
-    def _shown(self, side: int) -> list[list[str]]:
-        touched, levels = self._touched[side], self._sides[side]
+    def _shown(self, prices: set[int], *, is_bid: bool) -> list[list[str]]:
+        market = self._book.market
         # those that are gone have no quantity
-        shown = shown_levels(self._book.market, [(price, levels.get(price, 0)) for price in sorted(touched)])
-        touched.clear()
-        return shown
+        return shown_levels(market, [(price, level_view(price, market, is_bid=is_bid)) for price in sorted(prices)])
