@@ -97,9 +97,10 @@ class PaperExchange:
     def step(self) -> bool:
         """Let a replay go on to the next thing that happens; False when its recording is over."""
         with self.lock:
-            if self.pump.ended:
+            moment = self.next_moment()
+            if self.pump.ended or moment == FAR:
                 return False
-            self.move_to(self.next_moment())
+            self.move_to(moment)
             return True
 
     def catch_up(self) -> None:

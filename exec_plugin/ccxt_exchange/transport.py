@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -247,7 +248,8 @@ class AsyncTransport(PaperTransport):
             known = None
         client = super().client(url)
         if client is not known:
-            adopt(client, self._paper, self.throttle)
+            # not a limiter that a user put in place of ``throttle``: frames are no requests
+            adopt(client, self._paper, functools.partial(AsyncTransport.throttle, self))
         Driver.wake_all(self.asyncio_loop)
         return client
 

@@ -347,6 +347,45 @@ async def test_other_hosts(toggle):
     await exchange.close()
 
 
+async def test_limiter():
+    """A limiter in the place of ccxt's is asked for requests, not for what is said on a stream."""
+    exchange = paper()
+    asked = []
+
+    async def limiter(cost=None):
+        asked.append(cost)
+
+    exchange.throttle = limiter
+    exchange.enableRateLimit = True
+    await exchange.load_markets()
+    count = len(asked)
+    await asyncio.wait_for(exchange.watch_ticker(BTC), PATIENCE)
+    await asyncio.wait_for(exchange.watch_trades(ETH), PATIENCE)
+    assert len(asked) == count >= 1
+    await exchange.close()
+
+
+@pytest.mark.parametrize("kind", ["STOPPED", "RAISING"])
+async def test_broken_recording(tmp_path, kind):
+    """A recording that cannot be read on is told to whoever waits, as ccxt's error with the cause."""
+    lines = [f"{n},100,1,100,{1_700_000_000_000 + n},True,True" for n in range(1, 2000)]
+    if kind == "RAISING":
+        lines[1500] = "1501,much,1,100,1700000001501,True,True"
+    path = tmp_path / "BTCUSDT-trades.csv"
+    path.write_text("\n".join(lines))
+    exchange = pro.binancepaper({"options": {"paper": {"recording": str(path)}}})
+
+    async def watch():
+        while True:
+            await asyncio.wait_for(exchange.watch_ticker(BTC), PATIENCE)
+
+    with pytest.raises(ccxt.ExchangeError) as told:
+        await watch()
+    assert isinstance(told.value, ccxt.ExchangeClosedByUser) is (kind == "STOPPED")
+    assert not isinstance(told.value, ccxt.NetworkError)
+    await exchange.close()
+
+
 async def test_slow_reader(monkeypatch):
     """A loop that does not come round to reading loses its connection, as on Binance, and gets another."""
     monkeypatch.setattr(connection, "MOST_WAITING", 5)
