@@ -99,12 +99,23 @@ class PaperExchange:
         streams = self.gateway.streams
         return min(self.pump.upcoming, streams.due) if streams.busy else self.pump.upcoming
 
+    def seconds_to_next(self) -> float | None:
+        """How long nothing happens or is due on its clock; None where no clock drives it, or nothing is in sight."""
+        moment = self.next_moment()
+        return self.pump.seconds_until(moment) if self.pump.is_paced and moment < FAR else None
+
+    @property
+    def on_push(self) -> list[Callable[[], None]]:
+        """What is called when somebody pushes rows; for a market that moves otherwise, nobody will."""
+        return self.feed.listeners if isinstance(self.feed, PushFeed) else []
+
     def step(self) -> bool:
         """Let a replay go on to the next thing that happens; False when its recording is over."""
         with self.lock:
-            if self.pump.ended:
+            moment = self.next_moment()
+            if self.pump.ended or moment == FAR:
                 return False
-            self.move_to(self.next_moment())
+            self.move_to(moment)
             return True
 
     def catch_up(self) -> None:
@@ -138,6 +149,11 @@ class PaperAccount:
         self.account = account
         # at full speed another task's sleep may move the market while a signed request is on its way
         self._key = Key(account, secret, timed=exchange.pump.is_paced)
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        return self.account.name
 
     @property
     def is_over(self) -> bool:

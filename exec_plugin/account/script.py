@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from exec_plugin.account.links import Link, is_known
 from exec_plugin.account.pump import wall_clock
 from exec_plugin.core.errors import ConfigError
 from exec_plugin.protocol import Key, Reply
 from exec_plugin.protocol.control import ScriptedExchange
 from exec_plugin.protocol.faults import CLEAR
+from exec_plugin.protocol.ws_api import ApiSession
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from exec_plugin.account.settings import Settings
     from exec_plugin.protocol.faults import Way
+
+T = TypeVar("T")
 
 
 class ScriptedAccount:
@@ -36,10 +40,32 @@ class ScriptedAccount:
         """Answer one signed request as Binance would."""
         text = body.decode(errors="replace") if isinstance(body, bytes) else body or ""
         lowered = {name.lower(): str(value) for name, value in headers.items()}
-        exchange = self.exchange
-        with exchange.lock:
-            exchange.catch_up()
-            return exchange.gateway.handle(method, url, lowered, text, caller=self.account.name, key=self._key)
+        handle = self.exchange.gateway.handle
+        return self.converse(lambda: handle(method, url, lowered, text, caller=self.name, key=self._key))
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        return self.account.name
+
+    def converse(self, ask: Callable[[], T]) -> T:
+        """Ask the exchange something."""
+        with self.exchange.lock:
+            self.exchange.catch_up()
+            return ask()
+
+    def open_api(self, push: Callable[[str], None], *, micros: bool = False) -> ApiSession:
+        """A session of the WebSocket API; used under the exchange's lock."""
+        return ApiSession(self.exchange.gateway, push, caller=self.name, key=self._key, micros=micros)
+
+    @staticmethod
+    def answers(url: str) -> bool:
+        """Whether ``connect`` finds anything under a URL."""
+        return is_known(url)
+
+    def connect(self, url: str, push: Callable[[str], None]) -> Link:
+        """A stream connection: ``/ws/...``, ``/stream`` or ``/ws-api/v3`` by the URL's path."""
+        return Link(self, url, push)
 
     def legs(self) -> tuple[float, float]:
         """A scripted market answers at once."""

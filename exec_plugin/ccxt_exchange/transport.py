@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -280,15 +281,19 @@ class AsyncTransport(PaperTransport):
             raise NotSupported(msg)
         self.open()
         known = (self.clients or {}).get(url)
-        if known is not None and known.asyncio_loop is not self.asyncio_loop:
-            # the client of a loop that is gone, one asyncio.run earlier
+        if known is not None and (known.asyncio_loop is not self.asyncio_loop or self._is_elsewhere(known)):
+            # the client of a loop that is gone, one asyncio.run earlier, or of a market that was replaced
             del self.clients[url]
             known = None
         client = super().client(url)
         if client is not known:
-            adopt(client, self._paper, self.throttle)
+            # not a limiter that a user put in place of ``throttle``: frames are no requests
+            adopt(client, self._paper, functools.partial(AsyncTransport.throttle, self))
         Driver.wake_all(self.asyncio_loop)
         return client
+
+    def _is_elsewhere(self, client: Any) -> bool:
+        return client.paper is not None and client.paper is not self._paper()
 
     def init_rest_rate_limiter(self) -> None:
         """The throttler of ccxt belongs to the first event loop it meets; ``throttle`` above takes its place."""

@@ -14,9 +14,9 @@ from exec_plugin.protocol.faults import CLEAR
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
-    from exec_plugin.protocol import Gateway
+    from exec_plugin.protocol import Gateway, StreamHub
     from exec_plugin.protocol.faults import Faults, Way
 
 _log = logging.getLogger(__name__)
@@ -30,20 +30,6 @@ class Session(Protocol):
 
     def close(self) -> None:
         """The connection is gone."""
-
-
-class StreamHub(Protocol):
-    """The market streams of an exchange."""
-
-    def open(
-        self,
-        push: Callable[[str], None],
-        *,
-        names: Sequence[str] = (),
-        combined: bool = False,
-        micros: bool = False,
-    ) -> Session:
-        """Connect a client."""
 
 
 class Stage:
@@ -68,10 +54,9 @@ class Stage:
         return self.exchange.lock
 
     @property
-    def streams(self) -> StreamHub | None:
-        """Its market streams, where it has any."""
-        hub: StreamHub | None = getattr(self.exchange.gateway, "streams", None)
-        return hub
+    def streams(self) -> StreamHub:
+        """Its market streams."""
+        return self.gateway.streams
 
     @property
     def script(self) -> ScriptedExchange | None:

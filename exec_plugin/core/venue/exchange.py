@@ -176,9 +176,9 @@ class Venue:
                 now = self.now
         return count
 
-    def quote(self, symbol: str, bid: int, bid_qty: int, ask: int, ask_qty: int) -> None:
-        """Show a new best bid and ask now."""
-        self.apply(((QUOTE, self.now, symbol, bid, bid_qty, ask, ask_qty),))
+    def quote(self, symbol: str, *touch: int) -> None:
+        """Show a new best bid and ask now: price and quantity of each."""
+        self.apply(((QUOTE, self.now, symbol, *touch),))
 
     def trade(self, symbol: str, price: int, qty: int, taker_is_seller: bool, trade_id: int = 0) -> None:
         """Print a public trade now."""
