@@ -81,7 +81,7 @@ class Crowd(Client):
                 # it counts also where nothing was placed (rest-api.md, Cancel an Existing Order and Send a New Order)
                 after["counts"] = before["counts"]
             if status != 409:
-                assert after == before, answer
+                assert after == before, (answer, [key for key in before if before[key] != after[key]])
         return status, answer
 
 

@@ -333,6 +333,7 @@ class Venue:
             check_room(self.rules, market, desk, (order,))
         else:
             self._admit(market, desk, order)
+            market.forget_prevention()
 
     def _admit(self, market: Market, desk: Desk, order: LiveOrder) -> list[Offer]:
         """Check an order and answer what it trades at once; a quantity by value is fixed here."""
