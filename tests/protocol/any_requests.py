@@ -7,9 +7,10 @@ sequence of many is one example.
 
 from __future__ import annotations
 
+from copy import deepcopy
 from random import Random
 
-from signing_client import FILTERS, NOW, SETUP
+from protocol.signing_client import FILTERS, NOW, SETUP
 
 from exec_plugin.core.orders import STOP_KINDS
 from exec_plugin.core.symbols import ORDER_TYPES, STP_MODES
@@ -76,6 +77,11 @@ NONSENSE = (
     "%00", "\ud800", "\udfff\ud800", "٣", "NaN", "Infinity", "9223372036854775807", "9223372036854775808", "1" * 20,
     "18446744073709551616", "true", "' OR 1=1", "../../", "BTC/USDT", "btcusdt", "0.30000000000000004", "9" * 20, "-1",
     "&", "=", "+", "%", "%zz", "a&b=c", "\u202e", "\U0001f600", '["\ud800"]', "[null]", "0x10", "1_000", "１",
+)  # fmt: skip
+#: JSON values at the edges of what is expected.
+ODD_VALUES = (
+    None, True, False, 0, -1, 1, 2**31, 2**63, 2**64, 10**30, -(10**30), 0.5, -0.0, 1e-9, 1e308, float("nan"),
+    float("inf"), float("-inf"), 253402300800000, 8640000000000001, [], {}, [[]], [[1, 2, 3]], {"": None}, "",
 )  # fmt: skip
 ELSEWHERE = ("symbol", "timestamp", "recvWindow", "signature", "limit", "returnRateLimits", "apiKey", "x", "")
 
@@ -279,6 +285,49 @@ class Maker:
                 params[parameter] = self.nonsense()
         return name, params
 
+    # ------------------------------------------------------------------ JSON
+
+    def json(self, depth=3):
+        """Any JSON value, and some that only Python's reader takes for one."""
+        kind = self.rng.randrange(9 if depth else 6)
+        if kind < 3:
+            return self.nonsense()
+        if kind < 6:
+            return self.pick(ODD_VALUES)
+        if kind < 8:
+            return [self.json(depth - 1) for _ in range(self.rng.randrange(4))]
+        return {self.nonsense(): self.json(depth - 1) for _ in range(self.rng.randrange(4))}
+
+    def bent(self, value):
+        """A JSON value with one place in it replaced, left out or doubled."""
+        value = deepcopy(value)
+        places = [(value, key) for key in _keys(value)]
+        for holder, key in places:
+            places.extend((holder[key], inner) for inner in _keys(holder[key]))
+        if not places:
+            return self.json()
+        holder, key = self.pick(places)
+        change = self.rng.randrange(5)
+        if change == 0:
+            del holder[key]
+        elif change == 1 and isinstance(holder, list):
+            holder.append(deepcopy(holder[key]))
+        elif change == 1:
+            holder[self.nonsense()] = self.json()
+        else:
+            holder[key] = self.json()
+        return value
+
+    def torn(self, text):
+        """A text with some characters replaced, left out or doubled."""
+        characters = list(text)
+        for _ in range(self.rng.randint(1, 3)):
+            place = self.rng.randrange(len(characters) + 1)
+            characters[place : place + self.rng.randrange(3)] = self.pick(
+                ("", '"', "{", "}", "[", "]", ",", ":", "\\", "\x00", "\\ud800", "9" * 400, "e", "-", "\ufeff", "NaN", '"id":1,')
+            )
+        return "".join(characters)
+
     # ------------------------------------------------------------------ the market
 
     def event(self):
@@ -302,3 +351,9 @@ class Maker:
 
 def _leg_name(prefix):
     return lambda name: prefix + (name.removeprefix("new") if name.startswith("new") else name[0].upper() + name[1:])
+
+
+def _keys(value):
+    if isinstance(value, dict):
+        return list(value)
+    return range(len(value)) if isinstance(value, list) else ()

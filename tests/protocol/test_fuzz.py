@@ -54,14 +54,18 @@ class Crowd(Client):
         payload = super().signed(params).rpartition("&signature=")[0]
         return f"{payload}&signature={sign(SECRET, payload)}"
 
-    def ask_ws(self, caller, name, params):
-        """The same over the WebSocket API."""
+    def frame(self, caller, name, params):
+        """A signed frame of the WebSocket API."""
         sent = {**params, "apiKey": caller}
         sent.setdefault("timestamp", str(self.venue.now))
         payload = "&".join(f"{key}={sent[key]}" for key in sorted(sent))
         sent.setdefault("signature", sign(SECRET, payload))
+        return {"id": 1, "method": name, "params": sent}
+
+    def ask_ws(self, caller, name, params):
+        """One signed request over the WebSocket API."""
         self.frames.clear()
-        self.session.receive(json.dumps({"id": 1, "method": name, "params": sent}))
+        self.session.receive(json.dumps(self.frame(caller, name, params)))
         frame = json.loads(self.frames[-1])
         assert frame["id"] == 1
         assert set(frame) <= {"id", "status", "result", "error", "rateLimits"}
@@ -171,3 +175,84 @@ def test_any_sequence(seed, length):
             crowd.wait(maker.pick((1, 1000, 60_000)))
         crowd.watch.check()
     check_agreement(crowd)
+
+
+SESSION = (
+    "session.logon", "session.status", "session.logout", "session.subscriptions", "userDataStream.subscribe",
+    "userDataStream.subscribe.signature", "userDataStream.unsubscribe",
+)  # fmt: skip
+
+
+@given(st.integers(0, 2**64 - 1), st.integers(1, 40))
+@settings(max_examples=100)
+def test_any_frame(seed, length):
+    """The WebSocket API answers every frame once, with its id where it has one, whatever it is made of."""
+    crowd, maker = Crowd(), Maker(seed)
+    for _ in range(length):
+        caller = maker.pick(CALLERS)
+        maker.ids = crowd.ids_of(caller)
+        name, params = (maker.pick(SESSION), {}) if maker.sometimes(3) else maker.request()
+        frame = crowd.frame(caller, name, params)
+        if name in SESSION and name != "userDataStream.subscribe.signature" and maker.sometimes(2):
+            frame["params"] = {}
+        shape = maker.rng.randrange(6)
+        if shape == 0:
+            frame = maker.json()
+        elif shape < 3:
+            frame = maker.bent(frame)
+        text = json.dumps(frame, ensure_ascii=maker.sometimes(2))
+        if shape == 3:
+            frame, text = None, maker.torn(text)
+        before = crowd.state()
+        crowd.frames.clear()
+        crowd.session.receive(text)
+        replies = [reply for reply in map(json.loads, crowd.frames) if "event" not in reply]
+        assert len(replies) == 1
+        check_reply(replies[0], frame)
+        if replies[0]["status"] not in {200, 409} and name != "order.cancelReplace":
+            assert crowd.state() == before, replies
+        crowd.watch.check()
+        if crowd.gateway.limits.bans._offenders:
+            crowd.wait(300_000)
+    crowd.session.close()
+    assert not crowd.gateway.user_data._sinks
+
+
+def check_reply(reply, frame):
+    """A reply has the shape of one, and echoes the id."""
+    assert set(reply) <= {"id", "status", "result", "error", "rateLimits"}
+    assert reply["status"] in {*STATUSES, 418}, reply
+    if reply["status"] != 200:
+        check_error(reply["error"])
+    assert reply["id"] is None or type(reply["id"]) in {int, str}
+    if reply["status"] == 200 and isinstance(frame, dict) and type(frame.get("id")) is int:
+        assert reply["id"] == frame["id"]
+
+
+@given(st.integers(0, 2**64 - 1), st.integers(1, 40))
+@settings(max_examples=100)
+def test_any_stream_frame(seed, length):
+    """A stream connection answers every control frame, and the market goes on."""
+    crowd, maker = Crowd(), Maker(seed)
+    told = []
+    session = crowd.gateway.streams.open(told.append, names=["btcusdt@depth"], combined=maker.sometimes(2))
+    for _ in range(length):
+        kinds = ("trade", "aggTrade", "depth5", "depth@100ms", "kline_1m", "ticker", "bookTicker", "avgPrice", "x", "")
+        names = [maker.pick(("btcusdt@", "!", "BTCUSDT@", "bnbusdt@", "")) + maker.pick(kinds) for _ in range(3)]
+        method = maker.pick(("SUBSCRIBE", "SUBSCRIBE", "UNSUBSCRIBE", "LIST_SUBSCRIPTIONS", "SET_PROPERTY", "GET_PROPERTY"))
+        params = ["combined", maker.sometimes(2)][: 1 if method[0] == "G" else 2] if "PROPERTY" in method else names
+        frame = {"method": method, "params": params, "id": maker.rng.randrange(9)}
+        shape = maker.rng.randrange(5)
+        if shape < 2:
+            frame = maker.bent(frame) if shape else maker.json()
+        text = json.dumps(frame, ensure_ascii=maker.sometimes(2))
+        told.clear()
+        session.receive(maker.torn(text) if shape == 2 else text)
+        assert len(told) == 1
+        answer = json.loads(told[0])
+        assert set(answer) in ({"result", "id"}, {"code", "msg"}, {"code", "msg", "id"})
+        crowd.exchange.market([maker.event()])
+        crowd.wait(maker.pick((0, 100, 1000, 60_000)))
+        assert all(isinstance(json.loads(text), (dict, list)) for text in told)
+    session.close()
+    assert not crowd.gateway.streams.busy
