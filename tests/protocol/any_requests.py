@@ -76,7 +76,7 @@ NONSENSE = (
     "", " ", "null", "[]", "{}", "[[[[", "[" * 100_000, "9" * 5000, "1e999", "-0", "0", "0.1" + "0" * 5000 + "1", "\x00",
     "%00", "\ud800", "\udfff\ud800", "٣", "NaN", "Infinity", "9223372036854775807", "9223372036854775808", "1" * 20,
     "18446744073709551616", "true", "' OR 1=1", "../../", "BTC/USDT", "btcusdt", "0.30000000000000004", "9" * 20, "-1",
-    "&", "=", "+", "%", "%zz", "a&b=c", "\u202e", "\U0001f600", '["\ud800"]', "[null]", "0x10", "1_000", "１",
+    "&", "=", "+", "%", "%zz", "a&b=c", "\u202e", "\U0001f600", '["\ud800"]', "[null]", "0x10", "1_000", "\uff11",
 )  # fmt: skip
 #: JSON values at the edges of what is expected.
 ODD_VALUES = (
@@ -145,7 +145,9 @@ class Maker:
 
     def text(self):
         """A few characters of any kind, also half ones."""
-        return "".join(chr(self.rng.choice((65, 0, 34, 92, 0xD800, 0xE9, 0x1F600)) + self.rng.randrange(9)) for _ in range(3))
+        return "".join(
+            chr(self.rng.choice((65, 0, 34, 92, 0xD800, 0xE9, 0x1F600)) + self.rng.randrange(9)) for _ in range(3)
+        )
 
     def nonsense(self):
         """A text that is hardly ever right."""
@@ -324,7 +326,25 @@ class Maker:
         for _ in range(self.rng.randint(1, 3)):
             place = self.rng.randrange(len(characters) + 1)
             characters[place : place + self.rng.randrange(3)] = self.pick(
-                ("", '"', "{", "}", "[", "]", ",", ":", "\\", "\x00", "\\ud800", "9" * 400, "e", "-", "\ufeff", "NaN", '"id":1,')
+                (
+                    "",
+                    '"',
+                    "{",
+                    "}",
+                    "[",
+                    "]",
+                    ",",
+                    ":",
+                    "\\",
+                    "\x00",
+                    "\\ud800",
+                    "9" * 400,
+                    "e",
+                    "-",
+                    "\ufeff",
+                    "NaN",
+                    '"id":1,',
+                )
             )
         return "".join(characters)
 

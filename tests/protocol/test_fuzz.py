@@ -239,7 +239,9 @@ def test_any_stream_frame(seed, length):
     for _ in range(length):
         kinds = ("trade", "aggTrade", "depth5", "depth@100ms", "kline_1m", "ticker", "bookTicker", "avgPrice", "x", "")
         names = [maker.pick(("btcusdt@", "!", "BTCUSDT@", "bnbusdt@", "")) + maker.pick(kinds) for _ in range(3)]
-        method = maker.pick(("SUBSCRIBE", "SUBSCRIBE", "UNSUBSCRIBE", "LIST_SUBSCRIPTIONS", "SET_PROPERTY", "GET_PROPERTY"))
+        method = maker.pick(
+            ("SUBSCRIBE", "SUBSCRIBE", "UNSUBSCRIBE", "LIST_SUBSCRIPTIONS", "SET_PROPERTY", "GET_PROPERTY")
+        )
         params = ["combined", maker.sometimes(2)][: 1 if method[0] == "G" else 2] if "PROPERTY" in method else names
         frame = {"method": method, "params": params, "id": maker.rng.randrange(9)}
         shape = maker.rng.randrange(5)

@@ -7,7 +7,7 @@ import json
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from protocol.any_requests import BY_NAME, CROWDED, Maker
-from protocol.signing_client import KEY, NOW, SECRET, form
+from protocol.signing_client import KEY, NOW, form
 
 from exec_plugin.endpoints import SIGNED
 from exec_plugin.protocol import sign
@@ -15,6 +15,8 @@ from exec_plugin.protocol.control import ScriptedExchange
 from exec_plugin.server.control import Asked, Control
 from exec_plugin.server.stage import Stage
 
+SECRET = "correct horse battery"
+SETUP = {**CROWDED, "secretKey": SECRET}
 ORDER = {"symbol": "BTCUSDT", "side": "BUY", "type": "LIMIT", "timeInForce": "GTC", "quantity": "1", "price": "95"}
 
 
@@ -61,7 +63,7 @@ def control_call(maker):
     if kind == "events":
         return Asked("GET", "/paper/events?after=" + maker.pick(("0", "5", "x", "-1", "", "9" * 30, "%00")), "")
     payload = {
-        "reset": CROWDED,
+        "reset": SETUP,
         "market": {"events": [maker.event() for _ in range(maker.rng.randint(1, 3))]},
         "clock": maker.pick(({"advance": 1000}, {"now": NOW + 5000}, {"advance": 86_400_000}, {"now": 2**62})),
     }[kind]
@@ -76,7 +78,7 @@ def control_call(maker):
 def test_any_control_call(seed, length):
     """Control calls of any shape are answered, and leave an exchange that answers."""
     maker = Maker(seed)
-    stage = Stage(ScriptedExchange(CROWDED))
+    stage = Stage(ScriptedExchange(SETUP))
     control = Control(stage)
     for _ in range(length):
         asked = control_call(maker)
