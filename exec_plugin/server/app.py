@@ -14,6 +14,7 @@ from exec_plugin.core.errors import ConfigError
 from exec_plugin.server import control
 from exec_plugin.server.control import Asked, Control, Refused
 from exec_plugin.server.doors import Doors
+from exec_plugin.server.refusals import Listener
 from exec_plugin.server.sockets import Sockets
 from exec_plugin.server.wire import TooLarge, cut, form_response, json_response, read_body
 
@@ -32,7 +33,7 @@ LAST_REQUESTS, IDLE = 5.0, 75.0
 _BACKLOG = 512
 
 
-class _Listener(web.Server):
+class _Listener(Listener):
     """aiohttp's server that takes no more connections than it may."""
 
     most = 0
@@ -79,7 +80,7 @@ class PaperServer:
         """
         settings = self.settings
         loop = asyncio.get_running_loop()
-        self._listener = _Listener(self._handle, access_log=None, keepalive_timeout=IDLE)
+        self._listener = _Listener(self._handle, keepalive_timeout=IDLE)
         self._listener.most = settings.max_connections
         try:
             self._server = await loop.create_server(
