@@ -115,7 +115,8 @@ class Execution(NamedTuple):
     Something happened to an order: an execution report.
 
     ``order`` is the live order; what may change later stands in the event itself. ``prevented`` is all that
-    self-trade prevention has taken from it, ``match`` the prevented match that is reported.
+    self-trade prevention has taken from it, ``match`` the prevented match that is reported. Where a request with an id
+    of its own ended or changed the order, ``cancel_id`` is that id and ``original_id`` what the order was called.
     """
 
     seq: int
@@ -131,6 +132,7 @@ class Execution(NamedTuple):
     cancel_id: str
     prevented: int = 0
     match: PreventedMatch | None = None
+    original_id: str = ""
 
 
 class Amendment(NamedTuple):

@@ -7,7 +7,6 @@ These are the control calls of bot authors' own tests; a server offers the same 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from functools import partial
 from types import NoneType
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -22,7 +21,7 @@ from exec_plugin.protocol.gateway import Gateway
 from exec_plugin.protocol.user_data import UserDataLog
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from exec_plugin.core.ledger import Account
 

@@ -110,6 +110,7 @@ def test_amended(client):
     client.ask("PUT", "order/amend/keepPriority", symbol="BTCUSDT", orderId=1, newQty="0.5", newClientOrderId="new")
     report = reports(client)[-1]
     assert (report["x"], report["X"], report["q"], report["c"]) == ("REPLACED", "NEW", "0.50000000", "new")
+    assert report["C"] == "old"
 
 
 def test_strategy(client):

@@ -175,9 +175,9 @@ CHUNKED = "Transfer-Encoding: chunked"
 UPGRADE = ("Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13")
 ORDERED = order_form()
 HANDSHAKE = (
-    "GET /ws-api/v3 HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-    "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-).encode()
+    b"GET /ws-api/v3 HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+)
 #: Bytes that are refused, or not even answered.
 MALFORMED = {
     "nothing": b"",
@@ -218,7 +218,7 @@ MALFORMED = {
     "half-characters": post("/api/v3/order", b"symbol=%ED%A0%80&side=%ff&type=%00", KEYED),
     "bad-key": post("/api/v3/order", ORDERED.encode(), "X-MBX-APIKEY: \xff\xfe"),
     "bad-unit": post("/api/v3/order", ORDERED.encode(), KEYED, "X-MBX-TIME-UNIT: \xe9"),
-    "bare-upgrade": ("GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n\r\n").encode(),
+    "bare-upgrade": (b"GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n\r\n"),
     "odd-upgrade": b"GET /ws-api/v3 HTTP/1.1\r\nHost: x\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\n",
     "upgrade-nowhere": HANDSHAKE.replace(b"/ws-api/v3", b"/nowhere"),
     "odd-options": HANDSHAKE.replace(b"/ws-api/v3", b"/ws-api/v3?timeUnit=%ff&returnRateLimits=%00"),

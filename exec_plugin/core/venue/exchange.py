@@ -108,7 +108,8 @@ class Venue:
         self.queue = queue or ProportionalQueue()
         self.slippage = slippage or NoSlippage()
         self.fill_model = fill_model
-        self.rules = rules
+        # limits that are none cost nothing
+        self.rules = NO_RULES if rules == NO_RULES else rules
         self.markets: dict[str, Market] = {}
         self.accounts: dict[str, Account] = {}
         self.outbox = Outbox()
@@ -515,7 +516,7 @@ class Venue:
         if client_id != old_id:
             desk.rename(order, client_id)
         self.outbox.touch(desk, self.now)
-        self.outbox.report(self.now, "REPLACED", order, cancel_id=client_id)
+        self.outbox.report(self.now, "REPLACED", order, cancel_id=client_id, original_id=old_id)
         amendment = Amendment(self.outbox.seq, self.now, old_id, client_id, old_qty, qty)
         earlier.append(amendment)
         for each in changed[1:]:

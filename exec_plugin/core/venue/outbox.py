@@ -49,8 +49,9 @@ class Outbox:
         reason: str = "",
         cancel_id: str = "",
         match: PreventedMatch | None = None,
+        original_id: str = "",
     ) -> None:
-        """Add an execution report about an order as it stands."""
+        """Add an execution report about an order as it stands; ``original_id`` is what an amended order was called."""
         self.seq += 1
         if not self.listeners:
             return
@@ -70,6 +71,7 @@ class Outbox:
                 cancel_id,
                 order.prevented,
                 match,
+                original_id or (order.client_id if cancel_id else ""),
             )
         )
 
