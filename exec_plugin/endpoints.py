@@ -192,7 +192,8 @@ def _stop_leg(prefix: str, **more: str) -> dict[str, str]:
     return _leg(prefix, StopPrice="price", TrailingDelta="long", **more)
 
 
-_WORKING = _leg("working", Price="price!", Side="side!", Quantity="quantity!")
+# its price is mandatory unless it is pegged, so it is asked for with the other parameters of its type
+_WORKING = _leg("working", Side="side!", Quantity="quantity!")
 _OCO = {"side": "side!", "quantity": "quantity!", **_stop_leg("above"), **_stop_leg("below")}
 _PENDING = _stop_leg("pending", Side="side!")
 _PENDING_OCO = {"pendingSide": "side!", **_stop_leg("pendingAbove"), **_stop_leg("pendingBelow", Type="order_type")}

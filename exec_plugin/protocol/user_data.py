@@ -47,7 +47,7 @@ def execution_report(event: Execution) -> dict[str, Any]:
         "P": to_text(order.stop),
         "F": to_text(order.iceberg or 0),
         "g": list_id(order),
-        "C": event.original_id,
+        "C": event.former_id,
         "x": event.kind,
         "X": event.status,
         "r": "NONE",
@@ -68,8 +68,8 @@ def execution_report(event: Execution) -> dict[str, Any]:
         "Y": to_text(fill.quote) if fill else _ZERO,
         "Q": to_text(order.quote_qty),
     }
-    if event.working:
-        report["W"] = order.working_since
+    if event.since >= 0:
+        report["W"] = event.since
     report["V"] = order.stp
     for name, key in _REMEMBERED:
         if order.extra and name in order.extra:

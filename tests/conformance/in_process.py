@@ -13,9 +13,8 @@ from exec_plugin.protocol.control import ScriptedExchange
 if TYPE_CHECKING:
     from pathlib import Path
 
-AREAS = (
-    "balances", "cancel-replace", "commission", "general", "limit", "market-orders", "responses", "stp", "time-in-force",
-)  # fmt: skip
+#: What only a server with sockets can play.
+SOCKETS = ("streams", "ws-api")
 
 
 def load_runner(shared: Path) -> Any:

@@ -87,9 +87,22 @@ def _check_size(market: Market, order: LiveOrder) -> None:
     price = order.price
     if not price and order.kind not in PRICELESS and order.peg is None:
         raise RequestRejected(-1102, _MISSING.format("price"))
+    check_value(market, order, qty)
+
+
+def check_value(market: Market, order: LiveOrder, qty: int) -> None:
+    """
+    NOTIONAL of a quantity at an order's price, of a pegged one also at the price that was sent with it.
+
+    Raises:
+        FilterFailure: when it breaks it.
+    """
+    price, peg = order.price, order.peg
     # what has neither limit nor stop price follows the market from where it is
     if value_at := price or order.stop or market.last:
-        filters.check_notional(symbol, value_at, qty)
+        filters.check_notional(market.symbol, value_at, qty)
+    if peg is not None and peg.given and peg.given != price:
+        filters.check_notional(market.symbol, peg.given, qty)
 
 
 def check_room(rules: ExchangeRules, market: Market, desk: Desk, orders: Sequence[LiveOrder]) -> None:

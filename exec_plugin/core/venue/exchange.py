@@ -42,6 +42,7 @@ from exec_plugin.core.venue.admission import (
     check_room,
     check_rules,
     check_stop,
+    check_value,
     cost,
     plan,
     within_limit,
@@ -513,10 +514,10 @@ class Venue:
             self.lists.lock_pair(group)
         else:
             desk.lock(order)
+        self.outbox.touch(desk, self.now)
+        self.outbox.report(self.now, "REPLACED", order, cancel_id=client_id)
         if client_id != old_id:
             desk.rename(order, client_id)
-        self.outbox.touch(desk, self.now)
-        self.outbox.report(self.now, "REPLACED", order, cancel_id=client_id, original_id=old_id)
         amendment = Amendment(self.outbox.seq, self.now, old_id, client_id, old_qty, qty)
         earlier.append(amendment)
         for each in changed[1:]:
@@ -533,10 +534,9 @@ class Venue:
         if qty == order.qty or qty <= order.filled + order.prevented:
             raise AmendRejected(_NO_CHANGE, f"{short_text(order.remaining)} of {short_text(order.qty)} is left")
         filters.check_lot(order.symbol, qty)
-        last = self.markets[order.symbol.name].last
+        market = self.markets[order.symbol.name]
         for each in changed:
-            if value_at := each.price or each.stop or last:
-                filters.check_notional(each.symbol, value_at, qty)
+            check_value(market, each, qty)
 
     def close(
         self,

@@ -113,6 +113,8 @@ class Lists:
         group = self._open(legs, client_id, working, pays=pays)
         outbox = venue.outbox
         outbox.report(venue.now, "NEW", working)
+        # before the pending ones: what is open stands in the order of its ids
+        desk.keep_open(working)
         for order in pending:
             order.status = PENDING_NEW
             order.working_since = -1

@@ -49,9 +49,8 @@ class Outbox:
         reason: str = "",
         cancel_id: str = "",
         match: PreventedMatch | None = None,
-        original_id: str = "",
     ) -> None:
-        """Add an execution report about an order as it stands; ``original_id`` is what an amended order was called."""
+        """Add an execution report about an order as it stands."""
         self.seq += 1
         if not self.listeners:
             return
@@ -69,9 +68,10 @@ class Outbox:
                 fill,
                 reason,
                 cancel_id,
+                order.working_since,
+                order.client_id if cancel_id else "",
                 order.prevented,
                 match,
-                original_id or (order.client_id if cancel_id else ""),
             )
         )
 
