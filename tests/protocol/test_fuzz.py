@@ -135,7 +135,8 @@ def check_reports(crowd, caller, account):
             assert as_number(event["q"]) <= as_number(before["q"]) or before["q"] == "0.00000000"
         if event["x"] == "TRADE":
             trades.add((event["i"], event["t"]))
-        assert (event["w"] and event["W"] <= event["T"]) or "W" not in event
+        assert event.get("W", 0) <= event["T"]
+        assert "W" in event or not event["w"]
         last[event["i"]] = event
     assert seen == sorted(set(seen))
     assert trades == {(record[1], record[0]) for desk in account.desks.values() for record in desk.records}
