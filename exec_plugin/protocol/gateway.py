@@ -166,7 +166,7 @@ class Gateway:
         if endpoint is None:
             return self._not_found(method, parts.path)
         extra: dict[str, str] = {}
-        micros = False
+        micros, call = False, None
         try:
             sent, micros = self._read(endpoint, parts.query, body, headers, caller)
 
@@ -182,13 +182,19 @@ class Gateway:
             if error.retry_after is not None:
                 extra["Retry-After"] = str(error.retry_after)
             # of a request in two halves one may have been done
+            extra.update(self._order_counts(call))
             told = in_micros(endpoint, error_body(error)) if micros else error_body(error)
             return self._reply(http_status(error), told, caller, extra)
-        if endpoint.orders and call.account is not None:
-            extra.update(self.limits.order_headers(call.account.name, self.venue.now))
+        extra.update(self._order_counts(call))
         if micros:
             value = in_micros(endpoint, value)
         return self._reply(HTTPStatus.OK, value, caller, extra)
+
+    def _order_counts(self, call: Call | None) -> dict[str, str]:
+        """The headers of a request that may place orders, once it is known whose."""
+        if call is None or call.account is None or not call.endpoint.orders:
+            return {}
+        return self.limits.order_headers(call.account.name, self.venue.now)
 
     def _read(
         self, endpoint: Endpoint, query: str, body: str, headers: Mapping[str, str], caller: str

@@ -15,6 +15,7 @@ from exec_plugin.server import control
 from exec_plugin.server.control import Asked, Control, Refused
 from exec_plugin.server.doors import Doors
 from exec_plugin.server.lane import Full, Lane
+from exec_plugin.server.refusals import Listener
 from exec_plugin.server.sockets import Sockets
 from exec_plugin.server.wire import TooLarge, cut, form_response, json_response, read_body
 
@@ -71,7 +72,7 @@ class PaperServer:
         """
         settings = self.settings
         loop = asyncio.get_running_loop()
-        self._listener = web.Server(self._handle, access_log=None, keepalive_timeout=IDLE)
+        self._listener = Listener(self._handle, keepalive_timeout=IDLE)
         try:
             self._server = await loop.create_server(
                 self._accept, settings.host, settings.port, ssl=settings.tls(), backlog=_BACKLOG
