@@ -1,9 +1,9 @@
-"""The account: balances, permissions, order counts, fees."""
+"""The account: balances, permissions, order counts."""
 
 from __future__ import annotations
 
 import pytest
-from signing_client import LIMIT, NOW, SETUP, Client
+from signing_client import LIMIT, NOW, Client
 
 from exec_plugin.core.errors import RequestRejected
 from exec_plugin.core.symbols import default_symbol
@@ -127,20 +127,6 @@ def test_no_account():
     context = Context(Gateway(Venue([default_symbol("BTCUSDT")])), None)
     with pytest.raises(TypeError, match="public"):
         orders.open_orders(context, {})
-
-
-def test_trade_fee(client):
-    """The wallet's fees are told for one symbol or for all."""
-    row = {"symbol": "LTCBTC", "makerCommission": "0.00100000", "takerCommission": "0.00200000"}
-    assert client.ask("GET", "/sapi/v1/asset/tradeFee", symbol="LTCBTC") == [row]
-    names = [entry["symbol"] for entry in SETUP["symbols"]]
-    assert [row["symbol"] for row in client.ask("GET", "/sapi/v1/asset/tradeFee")] == names
-    assert client.refused("GET", "/sapi/v1/asset/tradeFee", symbol="ETHUSDT")[0] == -1121
-
-
-def test_system_status(client):
-    """The system is always up."""
-    assert client.ask("GET", "/sapi/v1/system/status") == {"status": 0, "msg": "normal"}
 
 
 def test_apart(client):
