@@ -7,7 +7,7 @@ WALLETS = {"sapi": 1, "sapiV2": 2, "sapiV3": 3, "sapiV4": 4}
 
 def urls(server):
     """The addresses of ccxt's Binance that a spot bot uses."""
-    api = {name: f"{server.url}/api/v3" for name in ("public", "private")} | {"v1": f"{server.url}/api/v1"}
+    api = dict.fromkeys(("public", "private"), f"{server.url}/api/v3") | {"v1": f"{server.url}/api/v1"}
     wallet = {name: f"{server.url}/sapi/v{version}" for name, version in WALLETS.items()}
     return {"api": {**api, **wallet, "ws": {"spot": f"{server.ws}/ws", "ws-api": {"spot": f"{server.ws}/ws-api/v3"}}}}
 
