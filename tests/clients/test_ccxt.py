@@ -228,6 +228,6 @@ def test_order_limit(paper):
     exchange = ccxt.binance(config(paper))
     for _ in range(2):
         exchange.create_order(BTC, "limit", "buy", 0.1, 49000)
-    with pytest.raises(ccxt.DDoSProtection, match="429 .*-1015"):
+    with pytest.raises(ccxt.DDoSProtection, match=r"429 .*-1015"):
         exchange.create_order(BTC, "limit", "buy", 0.1, 49000)
     exchange.close()
