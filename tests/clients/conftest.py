@@ -3,25 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import subprocess
-import sys
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from paper_server import PaperServer
+from paper_server import serve
 
 
 @pytest.fixture(scope="session")
 def served():
-    """The server as anybody starts it: address, key and secret are what it printed."""
-    command = [sys.executable, "-m", "exec_plugin", "serve", "--port", "0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        with ThreadPoolExecutor(1) as reader:
-            lines = reader.submit(lambda: [process.stdout.readline() for _ in range(3)]).result(timeout=60)
-        yield PaperServer(dict(line.strip().split("=", 1) for line in lines))
-        process.terminate()
-        process.communicate(timeout=30)
-    assert process.returncode == 0
+    """The server as anybody starts it."""
+    with serve() as server:
+        yield server
 
 
 @pytest.fixture

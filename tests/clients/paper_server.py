@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from urllib.request import Request, urlopen
 
 from exec_plugin.core.symbols import default_symbol
@@ -10,6 +14,19 @@ from exec_plugin.core.symbols import default_symbol
 SYMBOLS = [default_symbol(name).to_exchange_info() for name in ("BTCUSDT", "ETHUSDT", "BNBUSDT")]
 BIDS = [["49990", "2"], ["49980", "5"], ["49000", "50"]]
 ASKS = [["50010", "2"], ["50020", "5"], ["51000", "50"]]
+
+
+@contextlib.contextmanager
+def serve():
+    """A server in a process of its own: address, key and secret are what it printed."""
+    command = [sys.executable, "-m", "exec_plugin", "serve", "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        with ThreadPoolExecutor(1) as reader:
+            lines = reader.submit(lambda: [process.stdout.readline() for _ in range(3)]).result(timeout=60)
+        yield PaperServer(dict(line.strip().split("=", 1) for line in lines))
+        process.terminate()
+        process.communicate(timeout=30)
+    assert process.returncode == 0
 
 
 class PaperServer:
