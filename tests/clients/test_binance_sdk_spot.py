@@ -16,6 +16,8 @@ from binance_common.configuration import (
 )
 from binance_common.errors import BadRequestError, RateLimitBanError, TooManyRequestsError, UnauthorizedError
 from binance_sdk_spot.spot import Spot
+from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 pytestmark = [
     pytest.mark.slow,
@@ -42,9 +44,9 @@ PENDING_OCO = {
 }  # fmt: skip
 
 
-def spot(server, key=None, secret=None):
+def spot(server, key=None, secret=None, **more):
     """The SDK, led to the server."""
-    who = {"api_key": key or server.key, "api_secret": secret or server.secret}
+    who = {"api_key": key or server.key, "api_secret": server.secret if secret is None else secret, **more}
     return Spot(
         config_rest_api=ConfigurationRestAPI(base_path=server.url, **who),
         config_ws_api=ConfigurationWebSocketAPI(stream_url=f"{server.ws}/ws-api/v3", **who),
@@ -210,6 +212,43 @@ def test_stranger(paper):
     with pytest.raises(BadRequestError) as caught:
         spot(paper, secret="wrong").rest_api.get_account()
     assert caught.value.status_code == -1022
+
+
+def made(kind):
+    """A private key, and the public one as the exchange is given it; both in PEM form."""
+    key = ed25519.Ed25519PrivateKey.generate() if kind == "ed25519" else rsa.generate_private_key(65537, 2048)
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    return private, key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+
+
+@pytest.fixture
+def keyed(paper, tmp_path, request):
+    """The SDK with a private key of some kind, whose public half the server knows."""
+    private, public = made(request.param)
+    (tmp_path / "key.pem").write_bytes(private)
+    paper.reset(secretKey=public)
+    return spot(paper, secret="", private_key=str(tmp_path / "key.pem"))
+
+
+@pytest.mark.parametrize("keyed", ["ed25519", "rsa"], indirect=True)
+def test_private_key(keyed):
+    """Requests may be signed with a private key of either kind."""
+    assert keyed.rest_api.new_order(**LIMIT).data().status == "NEW"
+    assert len(keyed.rest_api.delete_open_orders(symbol=BTC).data()) == 1
+
+
+@pytest.mark.parametrize("keyed", ["ed25519"], indirect=True)
+async def test_session(keyed, paper):
+    """Who has logged on signs no more, and hears of what its account does."""
+    api = await keyed.websocket_api.create_connection()
+    heard = asyncio.Queue()
+    async with asyncio.timeout(20):
+        assert (await api.session_logon()).data().result.api_key == paper.key
+        (await api.user_data_stream_subscribe()).stream.on("message", heard.put_nowait)
+        number = (await api.order_place(**LIMIT)).data().result.order_id
+        assert (await heard.get()).actual_instance.i == number
+        assert (await api.session_logout()).data().result.api_key is None
+    await api.close_connection(close_session=True)
 
 
 def test_limits(paper):
