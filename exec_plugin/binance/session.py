@@ -100,7 +100,7 @@ class Session:
             await self._nobody_waits.wait()
         if self._streams is not None and self._streams is not self.exchange:
             await self._streams.close()
-        self.wire.unhang()
+        await self.wire.close()
         if self.rate_limiter is not None:
             uninstall_throttle(self.exchange)
         if self._owns:

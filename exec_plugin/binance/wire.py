@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections import deque
+from collections import Counter, deque
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
@@ -39,7 +39,7 @@ _STAMP = re.compile(r"(?:^|[?&])timestamp=(\d+)")
 #: What ccxt and aiohttp raise, and what ccxt's parsers stumble with over an answer that is none of the exchange's.
 _TROUBLE = (
     BaseError, aiohttp.ClientError, OSError, TimeoutError, RuntimeError, EOFError,
-    ValueError, TypeError, LookupError, AttributeError,
+    ValueError, TypeError, LookupError, AttributeError, AssertionError,
 )  # fmt: skip
 _NOTHING = Answer(0, {}, None)
 
@@ -90,15 +90,20 @@ class Wire:
         self._lists_api = _takes_lists(exchange)
         self._seen: set[str] = set()
         self._order: deque[str] = deque()
-        self._stale: list[Any] = []
+        # sessions that were left, by their number, until their last request has ended
+        self._age = 0
+        self._flying: Counter[int] = Counter()
+        self._left: dict[int, Any] = {}
         self._hung = {name: exchange.__dict__.get(name) for name in ("fetch", "on_rest_response")}
         self._fetch_below = exchange.fetch
         self._below = exchange.on_rest_response
         exchange.fetch = self._fetch
         exchange.on_rest_response = self._on_rest_response
 
-    def unhang(self) -> None:
+    async def close(self) -> None:
         """Give the exchange its own doors back; one that somebody has hung over ours since then stays."""
+        while self._left:
+            await self._left.popitem()[1].close()
         mine = self.exchange.__dict__
         for name, ours in (("fetch", self._fetch), ("on_rest_response", self._on_rest_response)):
             if mine.get(name) != ours:
@@ -120,10 +125,16 @@ class Wire:
             return await self._fetch_below(url, method, headers, body)
         box.url_and_body = (url, body or "")
         box.sent = self.now()
+        age = self._age
+        self._flying[age] += 1
         try:
             return await self._fetch_below(url, method, headers, body)
         except BaseError as cause:
             raise _Failed(cause) from cause
+        finally:
+            self._flying[age] -= 1
+            if age in self._left and not self._flying[age]:
+                await self._left.pop(age).close()
 
     def _on_rest_response(self, code: int, reason: str, *told: Any) -> Any:
         box = _BOX.get()
@@ -159,15 +170,14 @@ class Wire:
         return False
 
     def _reconnect(self) -> None:
-        """Leave the connections that exist, one of which is out of step, to whoever uses them now."""
-        connector = getattr(self.exchange, "tcp_connector", None)
-        session = getattr(self.exchange, "session", None)
-        if connector is None or session is None or not self.exchange.own_session:
-            return
-        # what comes next opens a session of its own; this one's requests end without an answer and are looked up
-        self.exchange.session = self.exchange.tcp_connector = None
-        session.detach()
-        self._stale.append(connector)
+        """Leave the connections that exist, one of which is out of step, to the requests that are on them."""
+        exchange = self.exchange
+        session = getattr(exchange, "session", None)
+        if session is not None and exchange.own_session:
+            # ccxt opens another for the next request
+            exchange.session = exchange.tcp_connector = None
+            self._left[self._age] = session
+            self._age += 1
 
     # ------------------------------------------------------------------ requests
 
@@ -183,8 +193,6 @@ class Wire:
         try:
             result = await self._request(method, endpoint, params)
         except _Failed as failed:
-            while self._stale:
-                await self._stale.pop().close()
             raise self._failure(f"{method} {endpoint}", failed.cause, box) from failed.cause
         except _TROUBLE as cause:
             raise self._failure(f"{method} {endpoint}", cause, box) from cause
