@@ -79,10 +79,10 @@ def _config(target: str, api_key: str | None) -> BinanceConfig:
 
     testnet = target == TESTNET
     key, secret = credentials(testnet=testnet)
-    if not secret:
-        key = api_key = None
+    # a key without its secret opens nothing
+    known = (api_key or key) if secret else None
     address = None if target in (TESTNET, LIVE) else target
-    return BinanceConfig(api_key=api_key or key, api_secret=secret, testnet=testnet, base_url=address)
+    return BinanceConfig(api_key=known, api_secret=secret, testnet=testnet, base_url=address)
 
 
 def _obstacle(play: Play, target: str, config: BinanceConfig | None, *, trade_for_real: bool) -> str | None:

@@ -11,6 +11,7 @@ from exec_plugin.binance import BinanceClient, BinanceConfig
 from exec_plugin.protocol.control import ScriptedExchange
 from exec_plugin.server import PaperServer, ServerSettings
 
+
 def wall_clock():
     return time.time_ns() // 1_000_000
 

@@ -380,3 +380,14 @@ async def test_paper_factory(paper):
         assert "started" in repr(client)
     assert await paper.fetch_time()
     await paper.close()
+
+
+async def test_quick_start(root, paper, capsys):
+    """The first example of the client's page trades on paper as it does on the testnet."""
+    page = (root / "docs" / "binance.md").read_text(encoding="utf-8")
+    source = re.search(r"```python\n(.*?)\nasyncio\.run", page, re.DOTALL)[1]
+    scope = {"paper": paper}
+    exec(source.replace("testnet=True", "exchange=paper"), scope)
+    await scope["main"]()
+    assert capsys.readouterr().out.startswith("NEW ")
+    await paper.close()
