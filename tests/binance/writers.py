@@ -79,10 +79,12 @@ async def run_client(orders, writers=4, share=0.3, seed=0, skew=0.0, **settings)
     parts = [range(start, orders, writers) for start in range(writers)]
     tally = Tally()
     async with client:
-        done = await asyncio.gather(*[
-            asyncio.create_task(client_writer(client, line, part, Random(seed * 1000 + at), tally))
-            for at, part in enumerate(parts)
-        ])
+        done = await asyncio.gather(
+            *[
+                asyncio.create_task(client_writer(client, line, part, Random(seed * 1000 + at), tally))
+                for at, part in enumerate(parts)
+            ]
+        )
         await line.settle()
         line.share = 0.0
         for told in done:
@@ -133,10 +135,12 @@ async def run_naive(orders, writers=4, share=0.3, seed=0, retries=3):
         return told
 
     exchange.load_markets = None
-    done = await asyncio.gather(*[
-        asyncio.create_task(write(range(start, orders, writers), Random(seed * 1000 + start)))
-        for start in range(writers)
-    ])
+    done = await asyncio.gather(
+        *[
+            asyncio.create_task(write(range(start, orders, writers), Random(seed * 1000 + start)))
+            for start in range(writers)
+        ]
+    )
     await line.settle()
     for told in done:
         for number, is_placed in told.items():
