@@ -85,7 +85,7 @@ def test_no_waiting(fate):
 @pytest.mark.parametrize("fate", ["lost", "late", "504_late", "503"])
 def test_again(fate):
     """An order is sent again only where the first can no longer come; both looks at it agree by then."""
-    order, line = over_a_line(one, script=[fate])
+    _, line = over_a_line(one, script=[fate])
     posts = sum(method == "POST" for method, _ in line.asked)
     assert posts in (1, 2)
     assert line.loop.time() - line.begun > (5 if posts == 2 else 0)
