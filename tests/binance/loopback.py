@@ -13,6 +13,7 @@ from exec_plugin.server import PaperServer, ServerSettings
 
 
 def wall_clock():
+    """Now in ms."""
     return time.time_ns() // 1_000_000
 
 
