@@ -40,12 +40,12 @@ class Player:
     def answer(self, request: Any) -> Any:
         """The answer to a request."""
         response = self._next(request)
-        text = response["body"]["string"].decode()
+        text = response["body"]["string"].decode(errors="surrogateescape")
         params = dict(pairs_of(urlsplit(request.uri).query) + pairs_of(request.body))
         self._learn(request.method, params, _table(text))
         for recorded, now in self._now.items():
             text = text.replace(json.dumps(recorded), json.dumps(now))
-        return {**response, "body": {"string": text.encode()}}
+        return {**response, "body": {"string": text.encode(errors="surrogateescape")}}
 
     def _next(self, request: Any) -> Any:
         from vcr.errors import UnhandledHTTPRequestError

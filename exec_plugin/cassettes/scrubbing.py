@@ -53,7 +53,9 @@ def scrub_request(request: Any) -> Any:
         return None
     query = _sorted(parse_qsl(parts.query, keep_blank_values=True))
     request.uri = f"{HOST}{parts.path}" + (f"?{query}" if query else "")
-    request.body = _sorted(pairs_of(request.body)) or None
+    pairs = pairs_of(request.body)
+    # what is no form is no request of Binance's: it stays as it is
+    request.body = (_sorted(pairs) or None) if pairs or not request.body else request.body
     request.headers = {}
     return request
 
@@ -64,8 +66,9 @@ def pairs_of(body: Any) -> list[tuple[str, str]]:
         return []
     if isinstance(body, dict):
         return [(str(name), str(value)) for name, value in body.items()]
-    text = body.decode() if isinstance(body, (bytes, bytearray)) else str(body)
-    return parse_qsl(text, keep_blank_values=True)
+    text = body.decode(errors="replace") if isinstance(body, (bytes, bytearray)) else str(body)
+    is_form = "=" in text and text[:1] not in "{["
+    return parse_qsl(text, keep_blank_values=True) if is_form else []
 
 
 def _sorted(pairs: Iterable[tuple[str, str]]) -> str:
@@ -77,8 +80,8 @@ def scrub_response(response: Mapping[str, Any]) -> dict[str, Any]:
     """A response of vcrpy without what tells where, by whom and for whom it was answered."""
     headers = {name: values for name, values in response["headers"].items() if _is_kept(str(name).lower())}
     text = response["body"].get("string", b"")
-    shown = text.decode() if isinstance(text, bytes) else text
-    return {**response, "headers": headers, "body": {"string": scrub_text(shown).encode()}}
+    shown = text if isinstance(text, str) else text.decode(errors="surrogateescape")
+    return {**response, "headers": headers, "body": {"string": scrub_text(shown).encode(errors="surrogateescape")}}
 
 
 def _is_kept(name: str) -> bool:
@@ -99,8 +102,10 @@ def leaks(text: str, secrets: Iterable[str] = ()) -> Iterator[str]:
         text: of the whole file.
         secrets: values that were used while it was recorded.
     """
+    # a private key has many lines, of which the first and the last are no secret
+    known = {part for secret in secrets for part in secret.split("\n") if part and not part.startswith("-----")}
     for number, line in enumerate(text.splitlines(), 1):
-        if any(secret and secret in line for secret in secrets):
+        if any(part in line for part in known):
             yield f"line {number}: a key or secret of the recording"
         if _SIGNATURE.search(line):
             yield f"line {number}: a signature"

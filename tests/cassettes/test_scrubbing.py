@@ -40,6 +40,12 @@ def test_ids():
     assert one.body == other.body == b"newClientOrderId=ANY&symbol=BTCUSDT"
 
 
+@pytest.mark.parametrize(("body", "kept"), [(b'{"text": "hello"}', b'{"text": "hello"}'), (SIGNED, None), ("", None)])
+def test_other_bodies(body, kept):
+    """A body that is no form stays as it is; of one that is only signed nothing is left."""
+    assert (scrubbed("POST", body=body).body or None) == kept
+
+
 def test_headers():
     """A request's headers go, the key's first of all."""
     assert dict(scrubbed(headers={"X-MBX-APIKEY": KEY, "Cookie": "a=b"}).headers) == {}
@@ -124,6 +130,19 @@ def test_leaks_told():
     """Values that were used are found wherever they stand, and are not repeated."""
     found = list(leaks("a: 1\nb: '[hunter2]'\n", ["hunter2", ""]))
     assert found == ["line 2: a key or secret of the recording"]
+
+
+def test_leaks_pem():
+    """Of a private key each line is a secret, but not the lines around it."""
+    pem = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIabc\n-----END PRIVATE KEY-----\n"
+    assert list(leaks("a: MC4CAQAwBQYDK2VwBCIEIabc\n", [pem])) == ["line 1: a key or secret of the recording"]
+    assert list(leaks("a: -----BEGIN PRIVATE KEY-----\n", [pem])) == []
+
+
+def test_binary():
+    """A reply that is no text is kept byte by byte."""
+    response = {"status": {"code": 200, "message": "OK"}, "headers": {}, "body": {"string": b'\xff\x00{"uid":7}'}}
+    assert scrub_response(response)["body"] == {"string": b'\xff\x00{"uid":0}'}
 
 
 def test_committed(root):

@@ -8,12 +8,13 @@ import sys
 
 import aiohttp
 import pytest
+import requests
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 from vcr.errors import CannotOverwriteExistingCassetteException
 
 from exec_plugin.cassettes.scene import Replay
-from exec_plugin.cassettes.tape import SecretLeak, binance_vcr, offline
+from exec_plugin.cassettes.tape import SecretLeak, binance_vcr, offline, replaying
 from exec_plugin.core.errors import ConfigError
 
 
@@ -45,6 +46,20 @@ async def test_record(server, tmp_path):
         reply = await ask("https://testnet.binance.vision/api/v3/trades?limit=5&timestamp=2&symbol=BTCUSDT")
     assert reply == {"path": "/api/v3/trades", "query": {"symbol": "BTCUSDT", "limit": "5", "timestamp": "1"}, "uid": 0}
     assert (tmp_path / "new" / "one.yaml").read_text(encoding="utf-8").startswith("# From here.\ninteractions:\n")
+
+
+async def test_requests(server, tmp_path):
+    """What blocks is recorded and replayed the same way."""
+    path = tmp_path / "one.yaml"
+    url = f"http://127.0.0.1:{server.port}/api/v3/order"
+    sent = {"symbol": "BTCUSDT", "newClientOrderId": "mine", "signature": "0" * 64}
+    with binance_vcr("once").use_cassette(str(path)):
+        first = await asyncio.to_thread(requests.post, url, data=sent, timeout=5)
+    with replaying(path):
+        again = await asyncio.to_thread(
+            requests.post, "https://api.binance.com/api/v3/order", data={**sent, "newClientOrderId": "other"}, timeout=5
+        )
+    assert (again.status_code, again.json()) == (first.status_code, {**first.json(), "uid": 0})
 
 
 async def test_unmatched(server, tmp_path):
