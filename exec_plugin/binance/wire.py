@@ -47,12 +47,13 @@ _NOTHING = Answer(0, {}, None)
 class _Box:
     """One request on its way: what was sent, when, and what came back."""
 
-    __slots__ = ("answer", "received", "sent", "url_and_body")
+    __slots__ = ("answer", "received", "sent", "text", "url_and_body")
 
     def __init__(self) -> None:
         self.answer = _NOTHING
         self.url_and_body: tuple[str, str] | None = None
         self.sent = self.received = 0.0
+        self.text = ""
 
     def stamp(self) -> int | None:
         """The timestamp that the request carries, in ms."""
@@ -89,6 +90,8 @@ class Wire:
         self._dates = DateReader()
         self._dated = ("", 0.0)
         self._lists_api = _takes_lists(exchange)
+        # ccxt 4.4 reads numbers as texts
+        self._quotes_numbers = exchange.on_json_response("[1]") != [1]
         self._seen: set[str] = set()
         self._order: deque[str] = deque()
         # sessions that were left, by their number, until their last request has ended
@@ -149,6 +152,7 @@ class Wire:
                 box.answer = Answer(code, headers, _object(text))
             else:
                 box.answer = Answer(code, headers, None)
+                box.text = text
         return self._below(code, reason, *told)
 
     def _is_repeated(self, headers: Mapping[str, Any]) -> bool:
@@ -204,6 +208,8 @@ class Wire:
         if box.answer.status >= _FIRST_ERROR or not isinstance(result, (dict, list)):
             # ccxt lets some through: an HTTP status that it has no class for, a body that ends in the middle
             raise self._failure(f"{method} {endpoint}", ValueError("the answer is not the exchange's JSON"), box)
+        if self._quotes_numbers:
+            result = json.loads(box.text)
         if endpoint == _TIME and isinstance(result, dict) and isinstance(result.get("serverTime"), int):
             self.time.learn(box.sent, box.received, result["serverTime"] / 1000)
         return result
@@ -215,16 +221,16 @@ class Wire:
         sent = {"recvWindow": self.recv_window, **params} if signed else dict(params)
         return await self.exchange.request(path, asked, method, sent, config={"cost": weight * _COST_PER_WEIGHT})
 
-    @staticmethod
-    def _route(method: str, endpoint: str, params: Mapping[str, Any]) -> tuple[str, str, int, bool]:
+    def _route(self, method: str, endpoint: str, params: Mapping[str, Any]) -> tuple[str, str, int, bool]:
         """What ccxt calls the interface and the path, the weight of the call, and whether it is signed."""
+        known = DOCUMENTED.get((method, endpoint))
+        if known is not None and endpoint.startswith(_SPOT):
+            weigh = known.weight
+            weight = weigh if isinstance(weigh, int) else weigh({name: str(value) for name, value in params.items()})
+            is_public = known.security == PUBLIC
+            return "public" if is_public else "private", endpoint[len(_SPOT) :], weight, known.security == SIGNED
         if endpoint.startswith(_SPOT):
-            known = DOCUMENTED.get((method, endpoint))
-            if known is None:
-                return "private", endpoint.removeprefix(_SPOT), 1, True
-            weight = known.cost({name: str(value) for name, value in params.items()})
-            api = "public" if known.security == PUBLIC else "private"
-            return api, endpoint.removeprefix(_SPOT), weight, known.security == SIGNED
+            return "private", endpoint[len(_SPOT) :], 1, True
         for prefix, api in _SAPI.items():
             if endpoint.startswith(prefix):
                 return api, endpoint.removeprefix(prefix), 1, True
