@@ -52,6 +52,8 @@ class ScriptedExchange:
 
     def __init__(self, setup: Mapping[str, Any], wall_clock: Callable[[], int] | None = None) -> None:
         self.lock = threading.RLock()
+        #: nobody pushes: what its owner does is told to connections at once
+        self.on_push: list[Callable[[], None]] = []
         self._wall_clock = wall_clock
         self.reset(setup)
 
@@ -99,6 +101,28 @@ class ScriptedExchange:
         self.gateway.add_key(key, self.account, secret)
         self.log = UserDataLog()
         self.venue.listeners.append(self.log)
+
+    @property
+    def is_real_time(self) -> bool:
+        """Whether the clock goes on by itself."""
+        return self._ahead is not None
+
+    @property
+    def is_replay(self) -> bool:
+        """It moves when its owner says so, not because somebody waits."""
+        return False
+
+    def step(self) -> bool:
+        """There is nothing to go on to."""
+        return False
+
+    def seconds_to_next(self) -> float | None:
+        """How long nothing is due for those who listen, where the clock is real time; None where it stands still."""
+        streams = self.gateway.streams
+        if not self.is_real_time or not streams.busy or streams.due >= FAR:
+            return None
+        self.catch_up()
+        return (streams.due - self.venue.now) / 1000
 
     def catch_up(self) -> None:
         """Let the clock go on until now, where it is real time."""
