@@ -22,6 +22,8 @@ from exec_plugin.server.sockets import Framer, frame
 class FakeHub:
     """Streams that repeat what they are told, and what the client says."""
 
+    busy = False
+
     def __init__(self):
         self.opened = []
 
@@ -30,9 +32,13 @@ class FakeHub:
             push=push, names=list(names), combined=combined, micros=micros, closed=False, receive=push
         )
         session.close = lambda: setattr(session, "closed", True)
+        session.shut_down = lambda: push(json.dumps({"e": "serverShutdown"}))
         self.opened.append(session)
         push(json.dumps({"hello": session.names}))
         return session
+
+    def advance(self, moment):
+        """Nothing is due at any time."""
 
     def flush(self):
         """Nothing is kept back."""
@@ -79,7 +85,7 @@ async def test_api_options(http):
 
 @pytest.mark.parametrize(
     ("path", "status"),
-    [("/ws-api/v3?timeUnit=HOUR", 400), ("/ws-api/v9", 404), ("/nowhere", 404), ("/ws/btcusdt@trade", 404)],
+    [("/ws-api/v3?timeUnit=HOUR", 400), ("/ws-api/v9", 404), ("/nowhere", 404)],
 )
 async def test_no_socket(http, path, status):
     """Where there is nothing to connect to, the handshake is refused."""

@@ -177,9 +177,9 @@ class Venue:
                 now = self.now
         return count
 
-    def quote(self, symbol: str, *touch: int) -> None:
-        """Show a new best bid and ask now: price and quantity of each."""
-        self.apply(((QUOTE, self.now, symbol, *touch),))
+    def quote(self, symbol: str, bid: int, bid_qty: int, ask: int, ask_qty: int) -> None:
+        """Show a new best bid and ask now."""
+        self.apply(((QUOTE, self.now, symbol, bid, bid_qty, ask, ask_qty),))
 
     def trade(self, symbol: str, price: int, qty: int, taker_is_seller: bool, trade_id: int = 0) -> None:
         """Print a public trade now."""
@@ -290,27 +290,15 @@ class Venue:
                 self.outbox.report(self.now, "NEW", order)
             self._work(market, desk, order, offers)
 
-    def check(
-        self,
-        account: Account,
-        symbol: str,
-        is_buy: bool,
-        kind: str,
-        qty: int = 0,
-        price: int = 0,
-        *,
-        rules_only: bool = False,
-        **options: Any,
-    ) -> None:
+    def check(self, order: LiveOrder, *, rules_only: bool = False) -> None:
         """
-        Check an order as ``place`` would, or only the rules that do not depend on money, and change nothing.
+        Check a draft as ``place`` would, or only the rules that do not depend on money, and change nothing.
 
         Raises:
             FilterFailure, OrderRejected: as ``place`` would.
         """
-        order = self.draft(account, symbol, is_buy, kind, qty, price, **options)
-        market, desk = self.markets[symbol], order.desk
-        (judge if rules_only else admit)(self.rules, market, desk, order)
+        market = self.markets[order.symbol.name]
+        (judge if rules_only else admit)(self.rules, market, order.desk, order)
         market.forget_prevention()
 
     def _wait_for_stop(self, market: Market, desk: Desk, order: LiveOrder) -> None:
