@@ -192,7 +192,8 @@ def _stop_leg(prefix: str, **more: str) -> dict[str, str]:
     return _leg(prefix, StopPrice="price", TrailingDelta="long", **more)
 
 
-_WORKING = _leg("working", Price="price!", Side="side!", Quantity="quantity!")
+# its price is mandatory unless it is pegged, so it is asked for with the other parameters of its type
+_WORKING = _leg("working", Side="side!", Quantity="quantity!")
 _OCO = {"side": "side!", "quantity": "quantity!", **_stop_leg("above"), **_stop_leg("below")}
 _PENDING = _stop_leg("pending", Side="side!")
 _PENDING_OCO = {"pendingSide": "side!", **_stop_leg("pendingAbove"), **_stop_leg("pendingBelow", Type="order_type")}
@@ -340,8 +341,8 @@ _ROWS = (
     Endpoint("GET", "/sapi/v1/capital/config/getall", "capital.config", 10, SIGNED, {}),
     Endpoint("GET", "/sapi/v1/account/apiRestrictions", "account.apiRestrictions", 1, SIGNED, {}),
     Endpoint("GET", "/sapi/v1/spot/delist-schedule", "spot.delistSchedule", 100, KEYED, {}),
-    Endpoint("GET", "/sapi/v1/margin/allPairs", "margin.allPairs", 1, KEYED, {"symbol": "text"}),
-    Endpoint("GET", "/sapi/v1/margin/isolated/allPairs", "margin.isolated.allPairs", 10, KEYED, {"symbol": "text"}),
+    Endpoint("GET", "/sapi/v1/margin/allPairs", "margin.allPairs", 1, KEYED, {"symbol": "symbol"}),
+    Endpoint("GET", "/sapi/v1/margin/isolated/allPairs", "margin.isolated.allPairs", 10, KEYED, {"symbol": "symbol"}),
 )  # fmt: skip
 
 # what Binance has and the paper exchange does not answer

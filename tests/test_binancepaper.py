@@ -322,6 +322,25 @@ def test_limit_order(exchange, pair):
     assert exchange.fetch_balance()["USDT"]["used"] == 0
 
 
+def test_edit_order(exchange, pair):
+    """An edited order is another one in the place of the first; when that fails, ccxt's error carries both results."""
+    price = price_at(exchange, pair, 0.98)
+    first = exchange.create_order(pair, "limit", "buy", 0.5, price)
+    edited = exchange.edit_order(first["id"], pair, "limit", "buy", 0.25, price)
+    assert (edited["status"], edited["amount"]) == ("open", 0.25)
+    assert exchange.fetch_order(first["id"], pair)["status"] == "canceled"
+    assert [order["id"] for order in exchange.fetch_open_orders(pair)] == [edited["id"]]
+    with pytest.raises(ccxt.BaseError, match=r"-2022.*NOT_ATTEMPTED"):
+        exchange.edit_order(first["id"], pair, "limit", "buy", 0.25, price)
+
+
+def test_sor(exchange, pair):
+    """An order that asks for smart order routing is sent there."""
+    order = exchange.create_order(pair, "market", "buy", 0.01, None, {"sor": True})
+    check_filled(order, fee_in_base=True)
+    assert order["info"]["usedSor"] is True
+
+
 def test_crossing_limit(exchange, pair):
     """A limit order that crosses gets the book's better price."""
     best = exchange.fetch_order_book(pair)["asks"][0][0]

@@ -192,3 +192,68 @@ class Position(_Record):
     realized_pnl: Decimal = Decimal(0)
     unrealized_pnl: Decimal = Decimal(0)
     fees: Decimal = Decimal(0)
+
+
+@frozen(slots=True)
+class KlineData(_Record):
+    """
+    One candle: prices in quote, ``volume`` in base, ``quote_volume`` in quote, times in ms.
+
+    ``close_time`` is the last ms that belongs to it; ``info`` is the raw row.
+    """
+
+    open_time: int
+    open: Decimal
+    high: Decimal
+    low: Decimal
+    close: Decimal
+    volume: Decimal
+    close_time: int
+    quote_volume: Decimal
+    trades: int
+    taker_buy_volume: Decimal
+    taker_buy_quote_volume: Decimal
+    symbol: str = ""
+    interval: str = ""
+    info: Sequence[Any] = field(default=(), repr=False, eq=False)
+
+
+@frozen(slots=True)
+class SymbolInfo(_Record):
+    """
+    The trading rules of one symbol.
+
+    Prices, quantities and values are Decimals, None where there is no such rule; ``filters`` are the exchange's own by
+    their type, ``info`` is the raw entry.
+    """
+
+    symbol: str
+    status: str
+    base_asset: str
+    quote_asset: str
+    base_precision: int
+    quote_precision: int
+    tick_size: Decimal | None
+    step_size: Decimal | None
+    min_price: Decimal | None
+    max_price: Decimal | None
+    min_quantity: Decimal | None
+    max_quantity: Decimal | None
+    min_notional: Decimal | None
+    order_types: tuple[str, ...]
+    filters: Mapping[str, Mapping[str, Any]] = field(repr=False)
+    info: Mapping[str, Any] = field(factory=dict, repr=False, eq=False)
+
+
+@frozen(slots=True)
+class ExchangeInfo(_Record):
+    """What can be traded and by which rules: symbols by name, the limits of requests, the server's time in ms."""
+
+    symbols: Mapping[str, SymbolInfo]
+    rate_limits: tuple[Mapping[str, Any], ...] = ()
+    timezone: str = "UTC"
+    server_time: int = 0
+    info: Mapping[str, Any] = field(factory=dict, repr=False, eq=False)
+
+    def __getitem__(self, symbol: str) -> SymbolInfo:
+        return self.symbols[symbol]

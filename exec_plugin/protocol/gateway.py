@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from exec_plugin.core.clock import SECOND
 from exec_plugin.core.errors import RequestRejected, VenueError
 from exec_plugin.core.orders import EXPIRED
-from exec_plugin.endpoints import ENDPOINTS, PUBLIC, RATE_LIMITS, SIGNED
+from exec_plugin.endpoints import DOCUMENTED, ENDPOINTS, KEYED, PUBLIC, RATE_LIMITS, SIGNED
 from exec_plugin.protocol import accounts, market_data, order_lists, orders, prevented, replacing, sor, wallet
 from exec_plugin.protocol.candles import CandleStore
 from exec_plugin.protocol.context import Context
@@ -167,6 +167,7 @@ class Gateway:
         if endpoint is None:
             return self._not_found(method, parts.path)
         extra: dict[str, str] = {}
+        micros, call = False, None
         try:
             sent, micros = self._read(endpoint, parts.query, body, headers, caller)
 
@@ -182,12 +183,20 @@ class Gateway:
         except VenueError as error:
             if error.retry_after is not None:
                 extra["Retry-After"] = str(error.retry_after)
-            return self._reply(http_status(error), error_body(error), caller, extra)
-        if endpoint.orders and call.account is not None:
-            extra.update(self.limits.order_headers(call.account.name, self.venue.now))
+            # of a request in two halves one may have been done
+            extra.update(self._order_counts(call))
+            told = in_micros(endpoint, error_body(error)) if micros else error_body(error)
+            return self._reply(http_status(error), told, caller, extra)
+        extra.update(self._order_counts(call))
         if micros:
             value = in_micros(endpoint, value)
         return self._reply(HTTPStatus.OK, value, caller, extra)
+
+    def _order_counts(self, call: Call | None) -> dict[str, str]:
+        """The headers of a request that may place orders, once it is known whose."""
+        if call is None or call.account is None or not call.endpoint.orders:
+            return {}
+        return self.limits.order_headers(call.account.name, self.venue.now)
 
     def _read(
         self, endpoint: Endpoint, query: str, body: str, headers: Mapping[str, str], caller: str
@@ -282,6 +291,10 @@ class Gateway:
         known = any(path == row.path for row in ENDPOINTS.values())
         status = HTTPStatus.METHOD_NOT_ALLOWED if known else HTTPStatus.NOT_FOUND
         text = f"{method} {path} is not an endpoint of this paper exchange"
+        row = DOCUMENTED.get((method, path))
+        if row is not None and row.security == KEYED:
+            status = HTTPStatus.GONE
+            text = f"{method} {path} has left Binance; use userDataStream.subscribe.signature of the WebSocket API"
         return self._reply(status, {"code": -1, "msg": text}, "", {})
 
     def _http_date(self, now: int) -> str:

@@ -7,11 +7,12 @@ from harness import RICH, Run, street_fills
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from reference import Reference, Refused
-from strategies import LOT, QTY, linked_streams, price_at, streams, symbol
+from strategies import LOT, QTY, crossing, crossings, linked_streams, price_at, streams, symbol
 
 from exec_plugin.core.errors import CancelRejected, VenueError
 from exec_plugin.core.events import Execution
 from exec_plugin.core.fill_models import FILL_MODELS, BinanceFees, LinearSlippageModel, PatientQueue, Rates
+from exec_plugin.core.symbols import STP_MODES
 
 RATES = {"maker": "0.0013", "taker": "0.0117", "buyer": "0.0002", "seller": "0"}
 MARKET_STEPS = {"quote", "trade", "depth", "book"}
@@ -35,7 +36,7 @@ def venues(draw):
 
 
 @models
-@given(streams, venues())
+@given(st.one_of(streams, crossings), venues())
 def test_invariants(fill_model, steps, options):
     """Money, orders, guards and turns are right after every step."""
     run = Run(fill_model=fill_model, **options)
@@ -81,7 +82,7 @@ def test_no_more_than_shown(fill_model, steps):
 
 
 @models
-@given(streams, st.booleans())
+@given(st.one_of(streams, crossings), st.booleans())
 def test_reference(fill_model, steps, patient):
     """A slow and obvious matcher agrees on what is accepted and on every fill."""
     options = {"queue": PatientQueue()} if patient else {}
@@ -91,8 +92,20 @@ def test_reference(fill_model, steps, patient):
         accepted = run.step(step)
         assert _play(reference, step) == accepted, step
         assert _done(run.events) == reference.fills, step
-        resting = [order.id for order in run.open if order.level is not None]
-        assert resting == sorted(order.number for order in reference.resting)
+        resting = [(order.id, order.remaining) for order in run.open if order.level is not None]
+        assert resting == sorted((order.number, order.left) for order in reference.resting)
+
+
+def test_crossings_cross():
+    """The streams that are made for it do keep accounts from trading with themselves, in every mode."""
+    modes = set()
+    for seed in range(40):
+        run = Run(balances=RICH, pair=symbol())
+        for step in crossing(seed):
+            run.step(step)
+        for desk in (desk for account in run.accounts for desk in account.desks.values()):
+            modes |= {match.mode for match in desk.prevented_matches}
+    assert modes == set(STP_MODES) - {"NONE"}
 
 
 def _rates():
@@ -147,7 +160,7 @@ def test_check(fill_model, steps):
             run.step(step)
             continue
         before = run.snapshot()
-        verdict = _try(run, step, run.venue.check)
+        verdict = _try(run, step, lambda *order, **options: run.venue.check(run.venue.draft(*order, **options)))
         assert run.snapshot() == before
         assert _try(run, step, run.venue.place) == verdict
 

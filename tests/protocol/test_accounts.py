@@ -177,3 +177,37 @@ def test_order_count_frees():
     client.place()
     client.place()
     assert client.refused("POST", "order", **LIMIT)[0] == -1015
+
+
+# ---------------------------------------------------------------------- relevant filters
+
+
+def test_filters():
+    """The relevant filters are those of the exchange, of the symbol, and of the two assets of the symbol."""
+    rules = [{"filterType": "EXCHANGE_MAX_NUM_ORDERS", "maxNumOrders": 1000}]
+    limits = {"USDT": "42", "BTC": "1.5", "LTC": "7"}
+    assets = [{"filterType": "MAX_ASSET", "asset": asset, "limit": limit} for asset, limit in limits.items()]
+    client = Client(exchangeFilters=rules, assetFilters=assets)
+    reply = client.ask("GET", "myFilters", symbol="BTCUSDT")
+    assert list(reply) == ["exchangeFilters", "symbolFilters", "assetFilters"]
+    assert reply["exchangeFilters"] == client.ask("GET", "exchangeInfo")["exchangeFilters"] == rules
+    (listed,) = client.ask("GET", "exchangeInfo", symbol="BTCUSDT")["symbols"]
+    assert reply["symbolFilters"] == listed["filters"]
+    assert reply["assetFilters"] == [
+        {"filterType": "MAX_ASSET", "asset": "BTC", "limit": "1.50000000"},
+        {"filterType": "MAX_ASSET", "asset": "USDT", "limit": "42.00000000"},
+    ]
+    assert client.refused("POST", "order", **LIMIT) == (-1013, "Filter failure: MAX_ASSET")
+    client.place(quantity="0.44")
+
+
+@pytest.mark.parametrize(("params", "code"), [({}, -1102), ({"symbol": "ETHUSDT"}, -1121)])
+def test_filters_refuses(client, params, code):
+    """Relevant filters are asked for a symbol that there is."""
+    assert client.refused("GET", "myFilters", **params)[0] == code
+
+
+def test_no_filters(client):
+    """Where the exchange and the assets have no filters there is nothing to list."""
+    reply = client.ask("GET", "myFilters", symbol="BTCUSDT")
+    assert (reply["exchangeFilters"], reply["assetFilters"]) == ([], [])

@@ -65,6 +65,18 @@ def test_result(client):
     assert "preventedMatches" not in order
 
 
+def test_others(client):
+    """What is prevented of a stop that an order triggers is not in that order's reply."""
+    client.trade("100")
+    client.book([("99", "9")], [("110", "1")])
+    client.place(side="SELL", price="120")
+    stop = {**LIMIT, "type": "STOP_LOSS_LIMIT", "stopPrice": "110", "price": "130"}
+    triggered = client.ask("POST", "order", **stop, selfTradePreventionMode="EXPIRE_TAKER")
+    assert "preventedMatches" not in client.market(quantity="1")
+    found = client.ask("GET", "order", symbol="BTCUSDT", orderId=triggered["orderId"])
+    assert found["status"] == "EXPIRED_IN_MATCH"
+
+
 def test_none(client):
     """An order that prevents nothing has none of the fields."""
     order = client.place(selfTradePreventionMode="EXPIRE_BOTH")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from signing_client import FILTERS, KEY, LIMIT, SETUP, Client
+from signing_client import FILTERS, KEY, LIMIT, NOW, SETUP, Client
 
 REPLACE = {**LIMIT, "price": "96", "cancelReplaceMode": "STOP_ON_FAILURE"}
 ALLOW = {"cancelReplaceMode": "ALLOW_FAILURE"}
@@ -223,6 +223,13 @@ def test_cancel_only_within(client):
     old = client.place()
     status, _ = replace(client, cancelOrderId=old["orderId"], orderRateLimitExceededMode="CANCEL_ONLY")
     assert status == 200
+
+
+def test_micros(client):
+    """Who asks for microseconds gets them in the halves of a failure, too."""
+    params = {**REPLACE, "cancelReplaceMode": "ALLOW_FAILURE", "cancelOrderId": 99}
+    reply = client.send("POST", "order/cancelReplace", params, {"x-mbx-time-unit": "MICROSECOND"}.items())
+    assert json.loads(reply.text)["data"]["newOrderResponse"]["transactTime"] == NOW * 1000
 
 
 def test_secret_stays(client):

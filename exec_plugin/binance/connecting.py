@@ -1,0 +1,77 @@
+"""The ccxt exchange that a client makes for itself: spot only, so that loading its markets costs one request."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from exec_plugin.rate_limit import AdaptiveRateLimiter
+from exec_plugin.rate_limit.requests import account_name
+
+if TYPE_CHECKING:
+    from exec_plugin.binance.config import BinanceConfig
+    from exec_plugin.rate_limit import RateLimiter
+
+_ROOTS = {
+    "public": "/api/v3", "private": "/api/v3", "v1": "/api/v1",
+    "sapi": "/sapi/v1", "sapiV2": "/sapi/v2", "sapiV3": "/sapi/v3", "sapiV4": "/sapi/v4",
+}  # fmt: skip
+
+
+def connect(config: BinanceConfig, *, pro: bool = False) -> Any:
+    """
+    A new asynchronous ``binance`` of ccxt, or its streaming twin, as the configuration says.
+
+    Nothing is connected until the first request.
+    """
+    import ccxt.async_support
+
+    if pro:
+        import ccxt.pro
+
+    exchange: Any = (ccxt.pro if pro else ccxt.async_support).binance(_options(config))
+    kinds: Any = exchange.options["fetchMarkets"]
+    # ccxt 4.4 keeps a plain list of market types here, later versions a table with "types" in it
+    exchange.options["fetchMarkets"] = {"types": ["spot"]} if isinstance(kinds, dict) else ["spot"]
+    if config.testnet:
+        exchange.set_sandbox_mode(True)
+    if config.demo:
+        exchange.enable_demo_trading(enable=True)
+    if config.base_url is not None:
+        _move(exchange, config.base_url.rstrip("/"))
+    return exchange
+
+
+def _options(config: BinanceConfig) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "apiKey": config.api_key.reveal() or None,
+        "secret": config.api_secret.reveal() or None,
+        "timeout": round(config.timeout * 1000),
+        "enableRateLimit": True,
+        "options": {
+            "defaultType": "spot",
+            "fetchCurrencies": False,
+            "fetchMargins": False,
+            "recvWindow": config.recv_window,
+            "warnOnFetchOpenOrdersWithoutSymbol": False,
+        },
+    }
+    if config.proxy is not None:
+        found["httpsProxy" if config.proxy.startswith("https") else "httpProxy"] = config.proxy
+    return found
+
+
+def _move(exchange: Any, base: str) -> None:
+    """Ask another address; its WebSockets are where a local server has them."""
+    exchange.urls["api"].update({name: base + root for name, root in _ROOTS.items()})
+    streams = exchange.urls["api"].get("ws")
+    if isinstance(streams, dict):
+        socket = "ws" + base.removeprefix("http")
+        streams["spot"] = f"{socket}/ws"
+        streams["ws-api"]["spot"] = f"{socket}/ws-api/v3"
+
+
+def limiter_for(exchange: Any, config: BinanceConfig) -> RateLimiter:
+    """The budget that all processes share which ask this host with this key."""
+    host = urlsplit(exchange.urls["api"]["public"]).netloc
+    return AdaptiveRateLimiter(host=host, account=account_name(config.api_key.reveal() or None))

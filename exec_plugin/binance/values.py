@@ -1,0 +1,92 @@
+"""From Binance's JSON to the values that the client hands out."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from exec_plugin.core.models import ExchangeInfo, KlineData, Order, SymbolInfo
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+
+def order_of(raw: Mapping[str, Any]) -> Order:
+    """An order as any reply or query of the trading endpoints shows it; ``info`` is the reply."""
+    filled = _amount(raw.get("executedQty"))
+    paid = _amount(raw.get("cummulativeQuoteQty"))
+    created = raw.get("time") or raw.get("transactTime") or 0
+    return Order(
+        str(raw["orderId"]),
+        raw["symbol"],
+        raw.get("side", ""),
+        raw.get("type", ""),
+        _amount(raw.get("origQty")),
+        _price(raw.get("price")),
+        raw.get("status", "NEW"),
+        raw.get("timeInForce", "GTC"),
+        filled,
+        paid,
+        paid / filled if filled else None,
+        _price(raw.get("stopPrice")),
+        raw.get("clientOrderId", ""),
+        created,
+        raw.get("updateTime") or raw.get("transactTime") or created,
+        raw,
+    )
+
+
+def _amount(text: Any) -> Decimal:
+    """An amount without trailing zeros, so that none is ever shown with an exponent."""
+    plain = format(Decimal(str(text or 0)), "f")
+    return Decimal(plain.rstrip("0").rstrip(".") if "." in plain else plain)
+
+
+def _price(text: Any) -> Decimal | None:
+    return _amount(text) or None
+
+
+def kline_of(row: Sequence[Any], symbol: str = "", interval: str = "") -> KlineData:
+    """A candle from its row of twelve."""
+    opened, *prices, volume, closed, quote, trades, taker, taker_quote = row[:11]
+    first, high, low, last = map(_amount, prices)
+    return KlineData(
+        int(opened), first, high, low, last, _amount(volume), int(closed),
+        _amount(quote), int(trades), _amount(taker), _amount(taker_quote), symbol, interval, row,
+    )  # fmt: skip
+
+
+def exchange_info_of(raw: Mapping[str, Any]) -> ExchangeInfo:
+    """Exchange information."""
+    return ExchangeInfo(
+        {entry["symbol"]: symbol_info_of(entry) for entry in raw.get("symbols", ())},
+        tuple(raw.get("rateLimits", ())),
+        raw.get("timezone", "UTC"),
+        int(raw.get("serverTime", 0)),
+        raw,
+    )
+
+
+def symbol_info_of(entry: Mapping[str, Any]) -> SymbolInfo:
+    """One entry of ``exchangeInfo.symbols``; a rule of zero is switched off (filters.md, PRICE_FILTER)."""
+    filters = {item["filterType"]: item for item in entry.get("filters", ())}
+    price, lot = filters.get("PRICE_FILTER", {}), filters.get("LOT_SIZE", {})
+    value = filters.get("NOTIONAL") or filters.get("MIN_NOTIONAL") or {}
+    return SymbolInfo(
+        entry["symbol"],
+        entry.get("status", ""),
+        entry.get("baseAsset", ""),
+        entry.get("quoteAsset", ""),
+        int(entry.get("baseAssetPrecision", 8)),
+        int(entry.get("quoteAssetPrecision", entry.get("quotePrecision", 8))),
+        _price(price.get("tickSize")),
+        _price(lot.get("stepSize")),
+        _price(price.get("minPrice")),
+        _price(price.get("maxPrice")),
+        _price(lot.get("minQty")),
+        _price(lot.get("maxQty")),
+        _price(value.get("minNotional")),
+        tuple(entry.get("orderTypes", ())),
+        filters,
+        entry,
+    )
