@@ -45,6 +45,11 @@ def connect(config: BinanceConfig, *, pro: bool = False) -> Any:
     return exchange
 
 
+def has_streams(exchange: Any) -> bool:
+    """Whether an exchange is one of ``ccxt.pro``; the others have the same methods, which refuse."""
+    return any(kind.__module__.startswith("ccxt.pro") for kind in type(exchange).__mro__)
+
+
 def twin(exchange: Any) -> Any:
     """
     The exchange of ``ccxt.pro`` that is like one of ``ccxt.async_support``: its keys, options and addresses.

@@ -12,7 +12,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any, Self
 
 from exec_plugin.binance.config import BinanceConfig
-from exec_plugin.binance.connecting import connect, limiter_for, twin
+from exec_plugin.binance.connecting import connect, has_streams, limiter_for, twin
 from exec_plugin.binance.errand import Errand
 from exec_plugin.binance.errors import (
     BinanceError,
@@ -168,7 +168,7 @@ class Session:
         """The exchange whose streams are watched: the one that is there, where it has any, else its twin that has."""
         self._check_open()
         if self._streams is None:
-            if hasattr(self.exchange, "watch_ticker"):
+            if has_streams(self.exchange):
                 self._streams = self.exchange
             else:
                 self._streams = connect(self.config, pro=True) if self._owns else twin(self.exchange)

@@ -7,6 +7,7 @@ What they give has the shapes of the client's queries: the exchange's own dicts 
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -87,6 +88,12 @@ class Watch:
         while not self.client._closed:
             try:
                 message = await self.ask(exchange)
+            except asyncio.CancelledError:
+                task = asyncio.current_task()
+                if self.client._closed and task is not None and not task.cancelling():
+                    # closing cancels what ccxt waits for, not us
+                    return
+                raise
             except (NetworkError, InvalidNonce) as error:
                 self._lost = veiled(f"{type(error).__name__}: {error}")
             except BaseError as error:

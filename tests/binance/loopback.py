@@ -11,7 +11,9 @@ from exec_plugin.binance import BinanceClient, BinanceConfig
 from exec_plugin.protocol.control import ScriptedExchange
 from exec_plugin.server import PaperServer, ServerSettings
 
+
 def wall_clock():
+    """Now in ms."""
     return time.time_ns() // 1_000_000
 
 

@@ -109,7 +109,11 @@ class Proxy:
 
 def _plain(status):
     text = b"<html>not today</html>"
-    return b"HTTP/1.1 %d Not Today\r\nContent-Type: text/html\r\nContent-Length: %d\r\n\r\n%s" % (status, len(text), text)
+    return b"HTTP/1.1 %d Not Today\r\nContent-Type: text/html\r\nContent-Length: %d\r\n\r\n%s" % (
+        status,
+        len(text),
+        text,
+    )
 
 
 async def _message(reader):
