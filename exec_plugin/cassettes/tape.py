@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from exec_plugin.cassettes import scrubbing
 from exec_plugin.cassettes.player import Player
-from exec_plugin.core.errors import ExecPluginError
+from exec_plugin.core.errors import ConfigError, ExecPluginError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -48,9 +48,14 @@ def binance_vcr(mode: str = "none", *, told: str = "", secrets: Iterable[str] = 
         mode: vcrpy's record mode.
         told: what the head of a new cassette says of its origin.
         secrets: values that must not be written, whatever field they stand in.
-    """
-    import vcr
 
+    Raises:
+        ConfigError: without vcrpy, with the line that installs it.
+    """
+    try:
+        import vcr
+    except ImportError as error:
+        raise ConfigError("cassettes need vcrpy: pip install 'exec-plugin[test]'") from error
     made = vcr.VCR(**vcr_config(mode))
     made.register_persister(_Persister(told, tuple(secrets)))
     return made

@@ -25,13 +25,14 @@ Examples:
   exec-plugin record --target live
 """
 
-PAPER, TESTNET, LIVE = "paper", "testnet", "live"
+#: A server of its own is the paper exchange.
+OWN, TESTNET, LIVE = "paper", "testnet", "live"
 #: The market of the package's own cassettes.
 SEED = 7
 
 
 @click.command(epilog=EXAMPLES, short_help="Record cassettes for tests of the Binance client.")
-@click.option("--target", default=PAPER, show_default=True,
+@click.option("--target", default=OWN, show_default=True,
               help="paper (a server of its own), testnet, live, or the address of a server.")  # fmt: skip
 @click.option("--out", default="cassettes", show_default=True, help="Folder of the cassettes.",
               type=click.Path(file_okay=False, path_type=Path))  # fmt: skip
@@ -53,7 +54,7 @@ def record(
 
     _check_names(only, PLAYS)
     wanted = [play for play in PLAYS.values() if not only or play.name in only]
-    config = None if target == PAPER else _config(target, api_key)
+    config = None if target == OWN else _config(target, api_key)
     chosen = [play for play in wanted if _obstacle(play, target, config, trade_for_real=trade_for_real) is None]
     _announce(wanted, target, config, out, trade_for_real=trade_for_real)
     if listed:
@@ -79,10 +80,10 @@ def _config(target: str, api_key: str | None) -> BinanceConfig:
 
     testnet = target == TESTNET
     key, secret = credentials(testnet=testnet)
-    if not secret:
-        key = api_key = None
+    # a key without its secret opens nothing
+    known = (api_key or key) if secret else None
     address = None if target in (TESTNET, LIVE) else target
-    return BinanceConfig(api_key=api_key or key, api_secret=secret, testnet=testnet, base_url=address)
+    return BinanceConfig(api_key=known, api_secret=secret, testnet=testnet, base_url=address)
 
 
 def _obstacle(play: Play, target: str, config: BinanceConfig | None, *, trade_for_real: bool) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import sys
 
 import aiohttp
 import pytest
@@ -13,6 +14,7 @@ from vcr.errors import CannotOverwriteExistingCassetteException
 
 from exec_plugin.cassettes.scene import Replay
 from exec_plugin.cassettes.tape import SecretLeak, binance_vcr, offline
+from exec_plugin.core.errors import ConfigError
 
 
 @pytest.fixture
@@ -94,3 +96,10 @@ async def test_time(monkeypatch):
     await client.sleep(2.5)
     assert (before, client._get_timestamp(), scene.now) == (1_000_000, 1_002_500, 1_002.5)
     await client.close_session()
+
+
+def test_without_vcrpy(monkeypatch):
+    """Without vcrpy the line that installs it is told."""
+    monkeypatch.setitem(sys.modules, "vcr", None)
+    with pytest.raises(ConfigError, match=r"pip install 'exec-plugin\[test\]'"):
+        binance_vcr()
