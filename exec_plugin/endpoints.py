@@ -341,8 +341,8 @@ _ROWS = (
     Endpoint("GET", "/sapi/v1/capital/config/getall", "capital.config", 10, SIGNED, {}),
     Endpoint("GET", "/sapi/v1/account/apiRestrictions", "account.apiRestrictions", 1, SIGNED, {}),
     Endpoint("GET", "/sapi/v1/spot/delist-schedule", "spot.delistSchedule", 100, KEYED, {}),
-    Endpoint("GET", "/sapi/v1/margin/allPairs", "margin.allPairs", 1, KEYED, {"symbol": "symbol"}),
-    Endpoint("GET", "/sapi/v1/margin/isolated/allPairs", "margin.isolated.allPairs", 10, KEYED, {"symbol": "symbol"}),
+    Endpoint("GET", "/sapi/v1/margin/allPairs", "margin.allPairs", 1, KEYED, {"symbol": "text"}),
+    Endpoint("GET", "/sapi/v1/margin/isolated/allPairs", "margin.isolated.allPairs", 10, KEYED, {"symbol": "text"}),
 )  # fmt: skip
 
 # what Binance has and the paper exchange does not answer

@@ -22,6 +22,9 @@ class ServerTime:
 
     def learn(self, sent: float, received: float, server: float, resolution: float = 0.001) -> None:
         """Take over that the server's clock stood in ``server`` .. ``server + resolution`` between two local moments."""
+        if received < sent:
+            # the local clock was set back in between: this answer tells nothing
+            return
         if not self.is_known:
             server_clock.guess(self._cells, received, received)
             self.is_known = True
