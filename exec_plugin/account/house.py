@@ -15,6 +15,7 @@ from exec_plugin.core.symbols import default_symbol
 from exec_plugin.core.units import FAR, to_units
 from exec_plugin.core.venue import Venue
 from exec_plugin.feeds import PushFeed, SyntheticFeed, open_recording
+from exec_plugin.feeds.synthetic import PROFILES
 from exec_plugin.protocol import Gateway, Key, Reply
 from exec_plugin.protocol.ws_api import ApiSession
 
@@ -53,7 +54,7 @@ class PaperExchange:
             fill_model=settings.fill_model,
         )
         factor = 0.0 if settings.speed == "max" else float(settings.speed)
-        start = self.feed.opens if isinstance(self.feed, SyntheticFeed) else self.feed.start
+        start = self._opening(clock)
         self.pump = Pump(self.venue, self.feed, factor, start, clock)
         self.gateway = Gateway(self.venue, rate_limits=settings.rate_limits())
         self.pump.streams = self.gateway.streams
@@ -65,6 +66,17 @@ class PaperExchange:
         self.pump.move_to(start)
         if settings.feed == "recording":
             self._find_prices()
+
+    def _opening(self, clock: Callable[[], int]) -> int:
+        """The market's time when it opens; what the feed tells from before is its past."""
+        if self.settings.feed == "live":
+            return clock()
+        return self.feed.opens if isinstance(self.feed, SyntheticFeed) else self.feed.start
+
+    def close(self) -> None:
+        """End what its feed has running; a live market says from then on that it is closed."""
+        if isinstance(self.feed, PushFeed):
+            self.feed.close()
 
     def _find_prices(self) -> None:
         """Begin a recording where every symbol has a last price and a touch, as an exchange that is open has."""
@@ -213,6 +225,11 @@ def open_feed(settings: Settings, clock: Callable[[], int] = wall_clock) -> Feed
         return open_recording(settings.recording, wanted[0], "skip" if settings.on_bad == "skip" else "raise")
     if settings.feed == "push":
         return PushFeed([default_symbol(name) for name in settings.symbols or ("BTCUSDT",)], clock())
+    if settings.feed == "live":
+        # aiohttp is imported by those who need it
+        from exec_plugin.feeds.live import LiveFeed
+
+        return LiveFeed(settings.symbols or PROFILES, clock, url=settings.live_url, history_ms=settings.history)
     # a replayed synthetic market starts at a fixed moment, so that a seed means the same market every time
     start = EPOCH if settings.speed == "max" else clock()
     return SyntheticFeed(settings.symbols or None, settings.seed, start, history_ms=HISTORY)
@@ -241,9 +258,12 @@ class House:
             return found
 
     def clear(self) -> None:
-        """Forget all exchanges; accounts opened before live on by themselves."""
+        """Forget all exchanges; accounts opened before live on by themselves, but those on a live market end with it."""
         with self._lock:
+            exchanges = tuple(self._exchanges.values())
             self._exchanges.clear()
+        for exchange in exchanges:
+            exchange.close()
 
 
 HOUSE = House()
