@@ -229,7 +229,7 @@ def open_feed(settings: Settings, clock: Callable[[], int] = wall_clock) -> Feed
         # aiohttp is imported by those who need it
         from exec_plugin.feeds.live import LiveFeed
 
-        return LiveFeed(settings.symbols or PROFILES, clock, url=settings.live_url, history_ms=settings.history)
+        return LiveFeed(settings.symbols or PROFILES, clock, url=settings.live_url, history_ms=settings.history_ms)
     # a replayed synthetic market starts at a fixed moment, so that a seed means the same market every time
     start = EPOCH if settings.speed == "max" else clock()
     return SyntheticFeed(settings.symbols or None, settings.seed, start, history_ms=HISTORY)

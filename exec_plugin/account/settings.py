@@ -112,15 +112,20 @@ def _speed(value: Any) -> str:
     return format(factor, "f")
 
 
-def _duration(value: Any) -> int:
+def _duration(text: str) -> int:
     """A time such as ``3d`` in ms."""
-    text = str(value)
     found = re.fullmatch(r"(\d{1,4})([mhd])", text)
     length = int(found[1]) * _UNITS[found[2]] if found else 0
     if length > _LONGEST or (not found and text != "0"):
-        msg = f"history={value!r} is 0 or a time of at most {_LONGEST // DAY}d such as 90m, 12h or 3d"
+        msg = f"history={text!r} is 0 or a time of at most {_LONGEST // DAY}d such as 90m, 12h or 3d"
         raise ConfigError(msg)
     return length
+
+
+def _history(value: Any) -> str:
+    text = str(value)
+    _duration(text)
+    return text
 
 
 def _names(value: Any) -> tuple[str, ...]:
@@ -227,7 +232,7 @@ class Settings:
     recording: str = field(default="", converter=str)
     symbols: tuple[str, ...] = field(default=(), converter=_names)
     live_url: str = field(default="", converter=str)
-    history: int = field(default="3d", converter=_duration)
+    history: str = field(default="3d", converter=_history)
     seed: int = field(default=0, converter=_seed)
     speed: str = field(default="1", converter=_speed)
     fill_model: str = field(default="queue", validator=_one_of(*FILL_MODELS))
@@ -268,6 +273,11 @@ class Settings:
             msg = f"feed={settings.feed!r} follows no live_url; leave it out or set feed='live'"
             raise ConfigError(msg)
         return settings
+
+    @property
+    def history_ms(self) -> int:
+        """How far back the candles of a live feed reach, in ms."""
+        return _duration(self.history)
 
     def market_key(self) -> str:
         """What tells one market from another: accounts whose settings agree in it share theirs."""
