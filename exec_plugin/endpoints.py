@@ -338,6 +338,12 @@ _ROWS = (
     # outside the spot documents, but ccxt asks it for a symbol's fees
     Endpoint("GET", "/sapi/v1/asset/tradeFee", "asset.tradeFee", 1, SIGNED, {"symbol": "symbol"}),
     Endpoint("GET", "/sapi/v1/system/status", "system.status", 1, PUBLIC, {}),
+    # what clients ask of the wallet when they start
+    Endpoint("GET", "/sapi/v1/capital/config/getall", "capital.config", 10, SIGNED, {}),
+    Endpoint("GET", "/sapi/v1/account/apiRestrictions", "account.apiRestrictions", 1, SIGNED, {}),
+    Endpoint("GET", "/sapi/v1/spot/delist-schedule", "spot.delistSchedule", 100, KEYED, {}),
+    Endpoint("GET", "/sapi/v1/margin/allPairs", "margin.allPairs", 1, KEYED, {"symbol": "symbol"}),
+    Endpoint("GET", "/sapi/v1/margin/isolated/allPairs", "margin.isolated.allPairs", 10, KEYED, {"symbol": "symbol"}),
 )  # fmt: skip
 
 # what Binance has and the paper exchange does not answer

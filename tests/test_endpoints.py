@@ -97,6 +97,11 @@ BY_PARAMETERS = {
 ELSEWHERE = """
 GET /sapi/v1/asset/tradeFee
 GET /sapi/v1/system/status
+GET /sapi/v1/capital/config/getall
+GET /sapi/v1/account/apiRestrictions
+GET /sapi/v1/spot/delist-schedule
+GET /sapi/v1/margin/allPairs
+GET /sapi/v1/margin/isolated/allPairs
 POST /api/v3/userDataStream
 PUT /api/v3/userDataStream
 DELETE /api/v3/userDataStream

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from exec_plugin.account.links import Link, is_known
 from exec_plugin.account.pump import Pump, wall_clock
+from exec_plugin.account.script import ScriptedAccount, Scripts
 from exec_plugin.account.settings import Settings
 from exec_plugin.core.clock import DAY
 from exec_plugin.core.errors import ConfigError
@@ -17,6 +18,7 @@ from exec_plugin.core.venue import Venue
 from exec_plugin.feeds import PushFeed, SyntheticFeed, open_recording
 from exec_plugin.feeds.synthetic import PROFILES
 from exec_plugin.protocol import Gateway, Key, Reply
+from exec_plugin.protocol.faults import CLEAR, Faults
 from exec_plugin.protocol.ws_api import ApiSession
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
     from exec_plugin.core.ledger import Account
     from exec_plugin.feeds import Feed
+    from exec_plugin.protocol.faults import Way
 
 _T = TypeVar("_T")
 
@@ -59,6 +62,8 @@ class PaperExchange:
         self.gateway = Gateway(self.venue, rate_limits=settings.rate_limits())
         self.pump.streams = self.gateway.streams
         self.gateway.free_orders = settings.free_orders
+        if settings.faults:
+            self.gateway.inject(Faults.read(settings.faults))
         # a second between signing and asking is many of a fast clock's
         self.gateway.timing_slack = int(1000 * max(factor - 1, 0))
         self.on_move: Callable[[], None] | None = None
@@ -106,12 +111,23 @@ class PaperExchange:
         streams = self.gateway.streams
         return min(self.pump.upcoming, streams.due) if streams.busy else self.pump.upcoming
 
+    def seconds_to_next(self) -> float | None:
+        """How long nothing happens or is due on its clock; None where no clock drives it, or nothing is in sight."""
+        moment = self.next_moment()
+        return self.pump.seconds_until(moment) if self.pump.is_paced and moment < FAR else None
+
+    @property
+    def on_push(self) -> list[Callable[[], None]]:
+        """What is called when somebody pushes rows; for a market that moves otherwise, nobody will."""
+        return self.feed.listeners if isinstance(self.feed, PushFeed) else []
+
     def step(self) -> bool:
         """Let a replay go on to the next thing that happens; False when its recording is over."""
         with self.lock:
-            if self.pump.ended:
+            moment = self.next_moment()
+            if self.pump.ended or moment == FAR:
                 return False
-            self.move_to(self.next_moment())
+            self.move_to(moment)
             return True
 
     def catch_up(self) -> None:
@@ -145,6 +161,17 @@ class PaperAccount:
         self.account = account
         # at full speed another task's sleep may move the market while a signed request is on its way
         self._key = Key(account, secret, timed=exchange.pump.is_paced)
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        return self.account.name
+
+    @property
+    def is_over(self) -> bool:
+        """Whether a scripted market has taken the place of this one."""
+        scripts = HOUSE.scripts
+        return bool(scripts) and scripts.find(self.exchange.settings) is not None
 
     def request(self, method: str, url: str, headers: Mapping[str, str], body: str | bytes | None) -> Reply:
         """Answer one signed request as Binance would."""
@@ -189,6 +216,15 @@ class PaperAccount:
         """
         exchange = self.exchange
         return (exchange.leg() / 1000, exchange.leg() / 1000) if exchange.pump.is_paced else (0.0, 0.0)
+
+    def way(self, method: str, url: str) -> Way:
+        """What happens to a request on its way, where faults are rehearsed."""
+        exchange = self.exchange
+        faults = exchange.gateway.faults
+        if faults is None:
+            return CLEAR
+        with exchange.lock:
+            return faults.way_of_request(method, url)
 
     def milliseconds(self) -> int:
         """The venue's time."""
@@ -247,6 +283,7 @@ class House:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._exchanges: dict[str, PaperExchange] = {}
+        self.scripts = Scripts()
 
     def exchange(self, settings: Settings) -> PaperExchange:
         """The exchange with these market settings, opened on first use."""
@@ -262,6 +299,7 @@ class House:
         with self._lock:
             exchanges = tuple(self._exchanges.values())
             self._exchanges.clear()
+            self.scripts.clear()
         for exchange in exchanges:
             exchange.close()
 
@@ -269,7 +307,9 @@ class House:
 HOUSE = House()
 
 
-def open_account(options: Mapping[str, Any], api_key: str | None = None, secret: str | None = None) -> PaperAccount:
+def open_account(
+    options: Mapping[str, Any], api_key: str | None = None, secret: str | None = None
+) -> PaperAccount | ScriptedAccount:
     """
     The paper account that the options name: ``account``, else the API key, else ``default``.
 
@@ -280,6 +320,9 @@ def open_account(options: Mapping[str, Any], api_key: str | None = None, secret:
         FeedError: when a recording cannot be read.
     """
     settings = Settings.read(options)
+    script = HOUSE.scripts.find(settings)
+    if script is not None:
+        return ScriptedAccount(script, secret)
     exchange = HOUSE.exchange(settings)
     account = exchange.open_account(settings.account or api_key or "default", settings.balances)
     return PaperAccount(exchange, account, secret)

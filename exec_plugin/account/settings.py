@@ -25,6 +25,7 @@ from exec_plugin.core.fill_models import (
 )
 from exec_plugin.core.units import to_units
 from exec_plugin.endpoints import RATE_LIMITS
+from exec_plugin.protocol.faults import Faults
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -194,6 +195,12 @@ def _number(where: str, name: str, value: Any) -> None:
         raise ConfigError(msg) from None
 
 
+def _faults(value: Any) -> dict[str, Any]:
+    given = _table("faults", value, "{'rules': [{'fault': 'timeout'}]}")
+    Faults.read(given)
+    return given
+
+
 def _balances() -> dict[str, str]:
     return {"USDT": "10000"}
 
@@ -223,6 +230,7 @@ class Settings:
             not in a replay at full speed, whose requests take no time.
         free_orders: whether calls that place or cancel orders cost no request weight when they succeed, as on Binance
             since 2026-04-02.
+        faults: what shall go wrong, as in docs/faults.md; nothing unless set.
         on_bad: ``raise`` or ``skip`` for a recording's malformed lines.
     """
 
@@ -242,6 +250,7 @@ class Settings:
     latency: UniformLatency = field(default=UniformLatency(), converter=_latency)
     limits: bool | None = field(default=None, validator=_switch)
     free_orders: bool = field(default=True, validator=_switch)
+    faults: Mapping[str, Any] = field(factory=dict, converter=_faults)
     on_bad: str = field(default="raise", validator=_one_of("raise", "skip"))
 
     @classmethod
@@ -286,7 +295,7 @@ class Settings:
             self.feed, recording, self.symbols, self.live_url, self.history, self.seed, self.speed, self.fill_model, self.queue,
             {name: str(value) for name, value in self.fees.items()},
             {name: str(value) for name, value in self.slippage.items()},
-            self.latency.min_ms, self.latency.max_ms, self.limits, self.free_orders, self.on_bad,
+            self.latency.min_ms, self.latency.max_ms, self.limits, self.free_orders, self.faults, self.on_bad,
         )  # fmt: skip
         return json.dumps(parts, sort_keys=True)
 

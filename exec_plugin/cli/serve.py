@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -60,10 +61,14 @@ def serve(**given: Any) -> None:
     Its address and the account's key and secret are printed once, as three lines for a shell; Ctrl-C stops it.
     """
     # help and completion need none of these
+    from exec_plugin.account import PaperExchange
     from exec_plugin.server import PaperServer
 
     plan = _plan(given).checked()
-    server = PaperServer(plan.open(), plan.server)
+    exchange = plan.open()
+    if isinstance(exchange, PaperExchange):
+        exchange.on_end = lambda: click.echo("the recording has ended: the market stands still", err=True)
+    server = PaperServer(exchange, plan.server)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(_run(server, plan))
 
@@ -78,10 +83,10 @@ def _plan(given: dict[str, Any]) -> Plan:
     plan = read_plan(given["config"]) if given["config"] else Plan()
     names = ("host", "port", "control", "control_token", "tls_cert", "tls_key")
     server = {name: given[name] for name in names if given[name] is not None}
-    paper = {name: given[name] for name in ("feed", "symbols", "seed", "speed") if given[name] is not None}
+    market = {name: given[name] for name in ("feed", "symbols", "seed", "speed") if given[name] is not None}
     if given["recording"]:
-        paper["recording"] = str(given["recording"])
-    plan = evolve(plan, server=evolve(plan.server, **server), paper={**plan.paper, **paper})
+        market["recording"] = str(given["recording"])
+    plan = evolve(plan, server=evolve(plan.server, **server), market={**plan.market, **market})
     if given["db_url"]:
         plan = evolve(plan, db_url=given["db_url"])
     if given["faults"]:
@@ -116,7 +121,9 @@ async def _run(server: PaperServer, plan: Plan) -> None:
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stopping.set)
+        # where signals do not reach an event loop, Ctrl-C ends it with an exception instead
+        with contextlib.suppress(NotImplementedError):
+            loop.add_signal_handler(number, stopping.set)
     await server.start()
     try:
         _announce(server, plan)
@@ -135,4 +142,4 @@ def _announce(server: PaperServer, plan: Plan) -> None:
         if not account.is_told:
             # nobody else knows it; it is printed this once and logged nowhere
             click.echo(f"BINANCE_API_SECRET{suffix}={account.secret}")
-    click.echo(f"serving {plan.paper.get('feed', 'the synthetic market')}; Ctrl-C stops it", err=True)
+    click.echo(f"serving {plan.market.get('feed', 'the synthetic market')}; Ctrl-C stops it", err=True)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from exec_plugin.core.errors import ConfigError, RequestRejected
 from exec_plugin.core.fill_models import BinanceFees, Rates
 from exec_plugin.core.symbols import ExchangeRules, Symbol
-from exec_plugin.core.units import parse_units
+from exec_plugin.core.units import FAR, parse_units
 from exec_plugin.core.venue import Venue
 from exec_plugin.endpoints import RATE_LIMITS
 from exec_plugin.protocol.gateway import Gateway
@@ -39,6 +39,8 @@ class ScriptedExchange:
 
     def __init__(self, setup: Mapping[str, Any], wall_clock: Callable[[], int] | None = None) -> None:
         self.lock = threading.RLock()
+        #: nobody pushes: what its owner does is told to connections at once
+        self.on_push: list[Callable[[], None]] = []
         self._wall_clock = wall_clock
         self.reset(setup)
 
@@ -82,6 +84,28 @@ class ScriptedExchange:
         self.gateway.add_key(setup.get("apiKey", _ACCOUNT), self.account, setup.get("secretKey"))
         self.log = UserDataLog()
         self.venue.listeners.append(self.log)
+
+    @property
+    def is_real_time(self) -> bool:
+        """Whether the clock goes on by itself."""
+        return self._ahead is not None
+
+    @property
+    def is_replay(self) -> bool:
+        """It moves when its owner says so, not because somebody waits."""
+        return False
+
+    def step(self) -> bool:
+        """There is nothing to go on to."""
+        return False
+
+    def seconds_to_next(self) -> float | None:
+        """How long nothing is due for those who listen, where the clock is real time; None where it stands still."""
+        streams = self.gateway.streams
+        if not self.is_real_time or not streams.busy or streams.due >= FAR:
+            return None
+        self.catch_up()
+        return (streams.due - self.venue.now) / 1000
 
     def catch_up(self) -> None:
         """Let the clock go on until now, where it is real time."""

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from exec_plugin.core.clock import SECOND
 from exec_plugin.core.errors import RequestRejected, VenueError
 from exec_plugin.core.orders import EXPIRED
-from exec_plugin.endpoints import DOCUMENTED, ENDPOINTS, KEYED, RATE_LIMITS, SIGNED
+from exec_plugin.endpoints import DOCUMENTED, ENDPOINTS, KEYED, PUBLIC, RATE_LIMITS, SIGNED
 from exec_plugin.protocol import accounts, market_data, order_lists, orders, prevented, replacing, sor
 from exec_plugin.protocol.candles import CandleStore
 from exec_plugin.protocol.context import Context
@@ -253,6 +253,8 @@ class Gateway:
             if key.timed:
                 check_timing(sent, now, self.timing_slack)
             account = call.account = key.account
+        if endpoint.security != PUBLIC:
+            # clients sign what needs only a key as well
             sent = {name: value for name, value in sent.items() if name not in _SECURITY_PARAMS}
         params = _SPECS[endpoint.name].read(sent, self._symbol)
         handler = _HANDLERS[endpoint.name]

@@ -126,8 +126,8 @@ class Bans:
     def ban(self, caller: str, now: int) -> Banned:
         """Ban a caller, for longer than the last time; answers what its requests are refused with."""
         found = self._offenders.setdefault(caller, _Offender())
-        # 2 to the 11th times 2 minutes is more than the longest
-        found.banned_until = now + min(SHORTEST_BAN << min(found.bans, 11), LONGEST_BAN)
+        # 2 minutes times 2 to the 12th is more than the longest
+        found.banned_until = now + min(SHORTEST_BAN << min(found.bans, 12), LONGEST_BAN)
         found.bans += 1
         found.refused = 0
         return Banned(now, found.banned_until)

@@ -97,7 +97,7 @@ def test(context: Context, params: dict[str, Any]) -> dict[str, Any]:
     """Check a new order without sending it to the matching engine."""
     desk = context.desk(params["symbol"])
     options = order_options(desk.symbol, params)
-    context.venue.check(context.account, *order_basics(params), **options)
+    context.venue.check(context.venue.draft(context.account, *order_basics(params), **options))
     if not params.get("computeCommissionRates"):
         return {}
     fees = _fees(context)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
 from exec_plugin.core.errors import ConfigError, VenueError
+from exec_plugin.protocol.faults import Faults
 from exec_plugin.protocol.render import to_json
 from exec_plugin.server.settings import is_loopback
 
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 PREFIX = "/paper/"
 TOKEN_HEADER = "X-Paper-Token"  # noqa: S105  a header's name
-_JSON = "application/json"
 
 
 class Asked(NamedTuple):
@@ -63,7 +63,7 @@ def admit(settings: ServerSettings, peer: str | None, headers: Mapping[str, str]
 
 
 class Control:
-    """Carries control requests out on a stage."""
+    """Carries control requests out on a stage; a reset ends the faults that were asked for."""
 
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
@@ -72,6 +72,7 @@ class Control:
             ("POST", "market"): self._market,
             ("POST", "clock"): self._clock,
             ("GET", "events"): self._events,
+            ("POST", "faults"): self._faults,
         }
 
     def answer(self, asked: Asked) -> tuple[HTTPStatus, str]:
@@ -117,6 +118,10 @@ class Control:
     def _events(self, query: dict[str, list[str]]) -> dict[str, Any]:
         events, last = self._script().events(_whole("after", query.get("after", ["0"])[0]))
         return {"events": [{"seq": number, "event": event} for number, event in events], "last": last}
+
+    def _faults(self, payload: dict[str, Any]) -> dict[str, Any]:
+        self._stage.gateway.inject(Faults.read(payload) if payload else None)
+        return {}
 
     def _script(self) -> ScriptedExchange:
         script = self._stage.script

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from exec_plugin.account import Reply
 
+_UUID = "x-mbx-uuid"
 _JSON = "application/json;charset=UTF-8"
 
 
@@ -43,8 +44,20 @@ async def read_body(request: web.BaseRequest, most: int) -> str:
 
 def form_response(reply: Reply) -> web.Response:
     """A reply of the gateway as an HTTP response."""
-    headers = {**reply.headers, "x-mbx-uuid": os.urandom(16).hex()}
+    headers = {**reply.headers, _UUID: _uuid()}
     return web.Response(status=reply.status, reason=reply.reason, headers=headers, body=reply.text.encode())
+
+
+def form_bytes(reply: Reply) -> bytes:
+    """The same as it goes over the wire."""
+    body = reply.text.encode()
+    lines = [f"{name}: {value}" for name, value in reply.headers.items()]
+    head = "\r\n".join((f"HTTP/1.1 {reply.status} {reply.reason}", *lines))
+    return f"{head}\r\n{_UUID}: {_uuid()}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
+
+
+def _uuid() -> str:
+    return os.urandom(16).hex()
 
 
 def json_response(status: HTTPStatus, text: str) -> web.Response:

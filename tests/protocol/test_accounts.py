@@ -19,6 +19,9 @@ STATUS = [
 ]  # fmt: skip
 
 
+COINS = "/sapi/v1/capital/config/getall"
+
+
 @pytest.fixture
 def client():
     """A fresh exchange."""
@@ -225,3 +228,24 @@ def test_no_filters(client):
     """Where the exchange and the assets have no filters there is nothing to list."""
     reply = client.ask("GET", "myFilters", symbol="BTCUSDT")
     assert (reply["exchangeFilters"], reply["assetFilters"]) == ([], [])
+
+
+def test_coins(client):
+    """The wallet lists every asset that is held or traded, with what is free and locked."""
+    client.place()
+    coins = {row["coin"]: (row["free"], row["locked"], row["networkList"]) for row in client.ask("GET", COINS)}
+    assert coins["USDT"] == ("905.00000000", "95.00000000", [])
+    assert coins["LTC"] == ("0.00000000", "0.00000000", [])
+
+
+def test_restrictions(client):
+    """A key may read and trade on the spot market, and nothing else."""
+    allowed = {name for name, value in client.ask("GET", "/sapi/v1/account/apiRestrictions").items() if value}
+    assert allowed == {"enableReading", "enableSpotAndMarginTrading"}
+
+
+@pytest.mark.parametrize("path", ["spot/delist-schedule", "margin/allPairs", "margin/isolated/allPairs"])
+@pytest.mark.parametrize("query", ["", "?timestamp=1&signature=x&recvWindow=5"])
+def test_nothing(client, path, query):
+    """There is no margin and no delisting, whether the question is signed or not."""
+    assert client.gateway.handle("GET", f"/sapi/v1/{path}{query}", {}).text == "[]"
