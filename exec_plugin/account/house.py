@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from exec_plugin.account.links import Link, is_known
@@ -10,7 +12,7 @@ from exec_plugin.account.pump import Pump, wall_clock
 from exec_plugin.account.script import ScriptedAccount, Scripts
 from exec_plugin.account.settings import Settings
 from exec_plugin.core.clock import DAY
-from exec_plugin.core.errors import ConfigError
+from exec_plugin.core.errors import ConfigError, FeedError
 from exec_plugin.core.fill_models import QUEUES
 from exec_plugin.core.symbols import default_symbol
 from exec_plugin.core.units import FAR, to_units
@@ -34,6 +36,8 @@ _T = TypeVar("_T")
 REQUEST_MS = 1
 #: How much of a recording may pass before it is open, looked at in steps of so many ms.
 LONGEST_OPENING, OPENING_STEP = 60_000, 10
+#: Rows that may wait for somebody to look at the market: some tens of seconds of a few busy symbols.
+MOST_ROWS = 10_000
 
 
 class PaperExchange:
@@ -82,6 +86,18 @@ class PaperExchange:
         """End what its feed has running; a live market says from then on that it is closed."""
         if isinstance(self.feed, PushFeed):
             self.feed.close()
+
+    def keep_up(self) -> None:
+        """Let a live feed move the market itself where nobody has looked for long, before too much has gathered."""
+        feed = self.feed
+        if self.settings.feed == "live" and isinstance(feed, PushFeed):
+            feed.listeners.append(partial(self._relieve, feed))
+
+    def _relieve(self, feed: PushFeed) -> None:
+        if len(feed) >= MOST_ROWS:
+            # closed a moment ago: there is nothing to keep up with
+            with suppress(FeedError):
+                self.catch_up()
 
     def _find_prices(self) -> None:
         """Begin a recording where every symbol has a last price and a touch, as an exchange that is open has."""
@@ -283,15 +299,22 @@ class House:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._exchanges: dict[str, PaperExchange] = {}
+        self._doors: dict[str, threading.Lock] = {}
         self.scripts = Scripts()
 
     def exchange(self, settings: Settings) -> PaperExchange:
         """The exchange with these market settings, opened on first use."""
+        key = settings.market_key()
         with self._lock:
-            key = settings.market_key()
+            door = self._doors.setdefault(key, threading.Lock())
+        # a live market takes its time to open, and nobody waits for it but those who want it
+        with door:
             found = self._exchanges.get(key)
             if found is None:
-                found = self._exchanges[key] = PaperExchange(settings)
+                found = PaperExchange(settings)
+                found.keep_up()
+                with self._lock:
+                    self._exchanges[key] = found
             return found
 
     def clear(self) -> None:
