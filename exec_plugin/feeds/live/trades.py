@@ -63,12 +63,11 @@ class TradeLine:
         self._waits = False
         self._tries = 0
         self._pages = 0
-        # how far the list of single trades reached, the ids around a gap, and how many gaps turned out to be none
-        self._newest = 0
+        # from where to where the list of single trades reached, the ids around a gap, and how many gaps turned out to be none
+        self._oldest = self._newest = 0
         self._gap = (0, 0)
         self._alarms = 0
         self._held: dict[int, Print] = {}
-        self._bridge: list[Print] = []
         self._recent: deque[tuple[int, int]] = deque(maxlen=REMEMBERED)
 
     @property
@@ -79,7 +78,6 @@ class TradeLine:
     def catch_up(self, delay: float = 0.0) -> None:
         """A connection is new: find out what came before its first trade."""
         self._tries = 0
-        self._bridge.clear()
         self._waits = True
         self._ask(Ask("trades", self.name, (("limit", PAGE),), delay))
 
@@ -101,7 +99,7 @@ class TradeLine:
     def recent(self, trades: list[Print], now: int) -> list[Row]:
         """The newest trades, one by one; what they do not reach back to is asked for as aggregates."""
         is_all = len(trades) < PAGE
-        self._newest = trades[-1].id if trades else 0
+        self._oldest, self._newest = (trades[0].id, trades[-1].id) if trades else (0, 0)
         self._judge_gap(trades)
         if not self.begin_id:
             wanted = [trade for trade in trades if trade.time >= self.since]
@@ -119,19 +117,18 @@ class TradeLine:
         return []
 
     def aggregates(self, page: list[tuple[int, Print]], now: int) -> list[Row]:
-        """Older trades in aggregates, up to the first that is known by itself."""
-        known = min(self._held)
+        """Older trades in aggregates, up to the first of the list of single ones."""
         for _, whole in page:
-            if self.last_id < whole.id and whole.first_id < known:
-                rest = self._unknown_part(whole, known)
-                if rest is not None:
-                    self._bridge.append(rest)
+            rest = self._unknown_part(whole)
+            if rest is not None:
+                self._held[rest.id] = rest
         self._pages += 1
-        if len(page) == PAGE and page[-1][1].id < known - 1:
+        if len(page) == PAGE and page[-1][1].id < self._oldest - 1:
             if self._pages < MOST_PAGES:
                 self._ask_aggregates("fromId", page[-1][0] + 1)
                 return []
-            self._note(f"{self.name}: trades {page[-1][1].id + 1} to {known - 1} are too many to fetch and left out")
+            first, last = page[-1][1].id + 1, self._oldest - 1
+            self._note(f"{self.name}: trades {first} to {last} are too many to fetch and left out")
         return self._release(now)
 
     def give_up(self, now: int) -> list[Row]:
@@ -149,18 +146,18 @@ class TradeLine:
     def _ask_aggregates(self, name: str, value: int) -> None:
         self._ask(Ask("aggTrades", self.name, ((name, value), ("limit", PAGE))))
 
-    def _unknown_part(self, whole: Print, known: int) -> Print | None:
-        """An aggregate without the trades that were, or will be, told one by one."""
-        first, last = whole.first_id, whole.id
+    def _unknown_part(self, whole: Print) -> Print | None:
+        """An aggregate without the trades that are known one by one, under the last id of the others."""
+        first, last, held = whole.first_id, whole.id, self._held
+        ids = range(min(last, self._oldest - 1), max(first - 1, self.last_id), -1)
+        unknown = next((number for number in ids if number not in held), 0)
         told = sum(qty for number, qty in self._recent if first <= number <= last)
-        told += sum(self._held[number].qty for number in range(known, last + 1) if number in self._held)
-        qty = whole.qty - told
-        return whole._replace(id=min(last, known - 1), qty=qty) if qty > 0 else None
+        told += sum(held[number].qty for number in range(first, last + 1) if number in held)
+        return whole._replace(id=unknown, qty=whole.qty - told) if unknown and whole.qty > told else None
 
     def _release(self, now: int) -> list[Row]:
         """What is known, in order, up to where the list of single trades lags behind the stream."""
-        rows = [self._row(trade, now) for trade in self._bridge]
-        self._bridge.clear()
+        rows: list[Row] = []
         held, self._held = self._held, {}
         self._waits = False
         for number in sorted(held):

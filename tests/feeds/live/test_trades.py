@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exec_plugin.core.events import TRADE
@@ -138,6 +138,22 @@ def test_wide_gap():
     assert sum(trade[3] for trade in told) == sum(trade[3] for trade in burst)
 
 
+@pytest.mark.usefixtures("small_pages")
+def test_known_in_the_middle():
+    """A trade of the stream that lies within an aggregate of the gap is taken out of it, and the rest stays."""
+    upstream = Upstream([(100 + i, NOW, 100, 1 + i, True) for i in range(9)], shown=2)
+    bench = Bench(upstream)
+    bench.connect()
+    bench.connect(answer=False)
+    bench.hear(upstream.trade_text(4))
+    upstream.shown = 9
+    bench.answer_all()
+    told = seen(bench)
+    assert [trade[0] for trade in told] == [100, 101, 104, 105, 106, 107, 108]
+    assert told[3] == (105, NOW, 100, 3 + 4 + 6, True)
+    assert sum(trade[3] for trade in told) == sum(range(1, 10))
+
+
 def test_late_list():
     """A list that lags behind the stream is asked for again, a little later."""
     upstream = Upstream(plain(6), shown=2)
@@ -240,6 +256,7 @@ MOVES = st.lists(
 )
 
 
+@settings(max_examples=400)
 @given(moves=MOVES, page=st.integers(2, 6))
 def test_nothing_lost_nothing_twice(moves, page):
     """Whenever connections break and however late answers come, all that traded is told once, in order, in full."""
