@@ -39,6 +39,9 @@ class PushFeed:
         for listener in tuple(self.listeners):
             listener()
 
+    def close(self) -> None:
+        """Nothing runs behind it; a feed that fills itself ends here."""
+
     def rows(self) -> Iterator[Row]:
         """Take out what was pushed, oldest first, until nothing is left."""
         while True:
