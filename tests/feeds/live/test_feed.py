@@ -321,6 +321,8 @@ def test_only_public(upstream, caplog):
     with following(upstream.url, history="1d"):
         pass
     assert {method for method, _, _ in seen} == {"GET"}
-    assert {path for _, path, _ in seen} == {f"/api/v3/{name}" for name in ("exchangeInfo", "klines", "trades", "depth")}
+    assert {path for _, path, _ in seen} == {
+        f"/api/v3/{name}" for name in ("exchangeInfo", "klines", "trades", "depth")
+    }
     assert not any("x-mbx-apikey" in headers for _, _, headers in seen)
     assert caplog.text == ""

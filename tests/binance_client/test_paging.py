@@ -6,11 +6,10 @@ import asyncio
 from decimal import Decimal
 
 import pytest
-from binance.faulty import START, FaultyBinance, Line
+from binance_client.faulty import START, FaultyBinance, Line
 from rate_limit.virtual import run
 
-from exec_plugin.binance import BinanceClient, BinanceRequestError
-from exec_plugin.binance import paging
+from exec_plugin.binance import BinanceClient, BinanceRequestError, paging
 from exec_plugin.core.clock import DAY, MINUTE
 
 
@@ -29,9 +28,17 @@ def with_client(play):
 async def traded(client, line, count, pause=0.0):
     """So many market orders, each a trade of its own in the market's tape as well."""
     for number in range(count):
-        line.exchange.market([
-            {"type": "trade", "symbol": "BTCUSDT", "price": "100", "qty": "1", "taker": "BUY" if number % 2 else "SELL"}
-        ])
+        line.exchange.market(
+            [
+                {
+                    "type": "trade",
+                    "symbol": "BTCUSDT",
+                    "price": "100",
+                    "qty": "1",
+                    "taker": "BUY" if number % 2 else "SELL",
+                }
+            ]
+        )
         await client.place_order("BTCUSDT", "BUY", "MARKET", "0.1", validate=False)
         await asyncio.sleep(pause)
     line.asked.clear()
@@ -114,9 +121,9 @@ def test_klines():
 
     async def play(client, line):
         for _ in range(11):
-            line.exchange.market([
-                {"type": "trade", "symbol": "BTCUSDT", "price": "100", "qty": "1", "taker": "BUY", "time": line.now()}
-            ])
+            line.exchange.market(
+                [{"type": "trade", "symbol": "BTCUSDT", "price": "100", "qty": "1", "taker": "BUY", "time": line.now()}]
+            )
             await asyncio.sleep(60)
         told = []
         span = {"end": START + 9 * MINUTE, "progress": told.append}
