@@ -46,7 +46,7 @@ async def test_close_during_requests():
         # the server answers under this lock
         with exchange.lock:
             calls = [asyncio.create_task(client.get_ticker("BTCUSDT")) for _ in range(20)]
-            while len(client._waiting) < 20:
+            while len(client._waiting) < 20:  # noqa: ASYNC110 - what is waited for tells nobody
                 await asyncio.sleep(0)
             await client.close_session()
         results = await asyncio.gather(*calls, return_exceptions=True)
@@ -64,7 +64,7 @@ async def test_cancelled_and_closed():
         client = client_of(server.url)
         with exchange.lock:
             call = asyncio.create_task(client.get_ticker("BTCUSDT"))
-            while not client._waiting:
+            while not client._waiting:  # noqa: ASYNC110 - as above
                 await asyncio.sleep(0)
             call.cancel()
             await client.close_session()
@@ -78,7 +78,7 @@ async def test_forgotten():
         client = client_of(server.url)
         await client.start_session()
         await client.exchange.close()
-        with pytest.warns(ResourceWarning, match=r"loopback\.py:\d+ was not closed"):
+        with pytest.warns(ResourceWarning, match=r"loopback\.py:\d+ was not closed"):  # noqa: PT031 - the last reference has to go
             del client
             gc.collect()
 

@@ -58,6 +58,7 @@ class Canned(FaultyBinance):
 
 
 def refusal(status, code, msg, **headers):
+    """A status, headers and body that refuse."""
     return status, headers, {"code": code, "msg": msg}
 
 
