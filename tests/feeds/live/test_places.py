@@ -25,7 +25,14 @@ def test_places(url, rest, streams):
 
 @pytest.mark.parametrize(
     "url",
-    ["127.0.0.1:8080", "ws://127.0.0.1", "https://", "https://user:secret@host", "https://host/api", "https://host?k=v"],
+    [
+        "127.0.0.1:8080",
+        "ws://127.0.0.1",
+        "https://",
+        "https://user:secret@host",
+        "https://host/api",
+        "https://host?k=v",
+    ],
 )
 def test_refused(url):
     """What is no plain address is refused, and not repeated: it may hold a secret."""

@@ -20,9 +20,7 @@ def plain(count, first=100):
 
 def seen(bench):
     """The trades that came out, as the upstream knows them."""
-    return [
-        (row[6], row[7], row[3] // SCALE, row[4] // SCALE, row[5]) for row in bench.take_rows() if row[0] == TRADE
-    ]
+    return [(row[6], row[7], row[3] // SCALE, row[4] // SCALE, row[5]) for row in bench.take_rows() if row[0] == TRADE]
 
 
 @pytest.fixture

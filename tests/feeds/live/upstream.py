@@ -78,7 +78,9 @@ def stream(kind, data, name=NAME):
 
 def ticker_text(number, bid, ask):
     """The best bid and ask, one coin each."""
-    return stream("bookTicker", {"u": number, "s": NAME, "b": units(bid), "B": units(1), "a": units(ask), "A": units(1)})
+    return stream(
+        "bookTicker", {"u": number, "s": NAME, "b": units(bid), "B": units(1), "a": units(ask), "A": units(1)}
+    )
 
 
 def diff_text(first, last, bids=(), asks=()):
