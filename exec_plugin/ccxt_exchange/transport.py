@@ -242,7 +242,6 @@ class AsyncTransport(PaperTransport):
     async def fetch(self, url: str, method: str = "GET", headers: Any = None, body: Any = None) -> Any:
         """Answer one signed request from the paper account."""
         self.open(lazy=True)
-        await self._arrive()
         there, back = self._paper().legs()
         way, delay = self._travel(url, method)
         # at least one turn of the loop: a bot that only ever awaits requests must not starve its other tasks
@@ -259,13 +258,13 @@ class AsyncTransport(PaperTransport):
 
     async def throttle(self, cost: float | None = None) -> None:
         """Keep ccxt's distance between requests, in the venue's time; bound to no event loop."""
-        await self._arrive()
         await self.sleep(self._turn(cost))
 
-    async def _arrive(self) -> None:
-        """Let a live market open without holding up the event loop: it waits for the network."""
+    async def fetch2(self, *args: Any, **named: Any) -> Any:
+        """Where every request begins; a live market opens here without holding up the loop: it waits for the network."""
         if self._opened is None and (self.options.get("paper") or {}).get("feed") == "live":
             await asyncio.to_thread(self._paper)
+        return await super().fetch2(*args, **named)
 
     def open(self, lazy: bool = False) -> None:  # noqa: FBT001, FBT002  ccxt's own signature
         """Note the running event loop; there is no session to open."""

@@ -91,6 +91,11 @@ class LiveFeed(PushFeed):
         return super().rows()
 
     @property
+    def is_behind(self) -> bool:
+        """Whether the connection is lost, or was and what was missed is not here yet."""
+        return self._closed or self._worker.is_behind
+
+    @property
     def is_running(self) -> bool:
         """Whether its thread is there."""
         return self._worker.is_running

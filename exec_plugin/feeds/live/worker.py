@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 #: Seconds between pings of ours; without an answer for half of that the connection is gone.
-HEARTBEAT = 20.0
+HEARTBEAT = 6.0
 #: A connection that held so many seconds was a good one: the next attempt is made at once.
 GOOD = 30.0
 #: Seconds that closing may take, of a connection and of the thread.
@@ -57,13 +57,14 @@ class Worker:
     """
     Follows the market in a thread of its own, and hands its rows to ``deliver``.
 
-    ``symbols``, ``start`` and ``opening`` (the rows so far) are there when ``wait`` returns. ``failure`` is why it
-    ended by itself.
+    ``symbols`` and ``start`` are there when ``wait`` returns. ``is_behind`` is true from the loss of a connection until
+    all that was missed has been delivered. ``failure`` is why it ended by itself.
     """
 
     def __init__(self, plan: Plan, deliver: Callable[[list[Row]], None]) -> None:
         self.symbols: tuple[Symbol, ...] = ()
         self.start = 0
+        self.is_behind = True
         self.failure: BaseException | None = None
         self._plan = plan
         self._deliver = deliver
@@ -129,6 +130,7 @@ class Worker:
                     self.failure = error
                     logger.exception("the live feed ended")
             finally:
+                self.is_behind = True
                 self._is_open.set()
 
     def _cancel(self) -> None:
@@ -192,6 +194,7 @@ class Worker:
                     await self._listen(socket, rest)
             except (ClientError, TimeoutError, OSError) as error:
                 reason = f"{type(error).__name__} {error}".rstrip()
+            self.is_behind = True
             if not self._is_open.is_set():
                 self._trouble = lambda reason=reason: f"{self._plan.places.streams}: {reason}"  # type: ignore[misc]
             if loop.time() - since >= GOOD:
@@ -240,6 +243,8 @@ class Worker:
         if self._opening is None:
             if rows:
                 self._deliver(rows)
+            if self.is_behind:
+                self.is_behind = bool(self._market.missing())
             return
         self._opening += rows
         if not self._market.missing():
@@ -254,6 +259,7 @@ class Worker:
         rows, self._opening = past + (self._opening or []), None
         self.start = rows[0][1] if rows else self._plan.clock()
         self._deliver(rows)
+        self.is_behind = False
         self._is_open.set()
 
 

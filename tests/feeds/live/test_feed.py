@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from contextlib import contextmanager
+from urllib.parse import urlencode
 
 import pytest
 import requests
@@ -62,6 +63,15 @@ def scripted():
     return exchange
 
 
+@pytest.fixture(autouse=True)
+def house():
+    """Markets of this test alone, and none afterwards."""
+    HOUSE.clear()
+    yield HOUSE
+    HOUSE.clear()
+    assert [thread.name for thread in threading.enumerate() if "live feed" in thread.name] == []
+
+
 @pytest.fixture
 def upstream():
     """A running upstream."""
@@ -81,6 +91,20 @@ def following(url, **settings):
     assert not exchange.feed.is_running
 
 
+class Bot:
+    """An account in process, whose signatures are not checked."""
+
+    def __init__(self, options):
+        self._account = open_account(options)
+        self.exchange = self._account.exchange
+
+    def ask(self, method, path, **params):
+        """Status and JSON of a request."""
+        query = urlencode({**params, "timestamp": wall_clock(), "signature": "0" * 64})
+        reply = self._account.request(method, f"https://x/api/v3/{path}?{query}", {"X-MBX-APIKEY": "key"}, None)
+        return reply.status, json.loads(reply.text)
+
+
 def until(exchange, condition):
     """Let the market go on as its feed pushes, until something holds."""
     pushed = threading.Event()
@@ -93,6 +117,14 @@ def until(exchange, condition):
             exchange.feed.listeners.remove(pushed.set)
             return
         assert pushed.wait(max(end - time.monotonic(), 0)), "nothing more is pushed"
+
+
+def wait_for(condition):
+    """Give another thread the time to get there."""
+    end = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < end, "it never happened"
+        time.sleep(0.01)
 
 
 def tape(exchange, symbol="BTCUSDT"):
@@ -173,6 +205,32 @@ def test_restart(monkeypatch):
         assert tape(exchange) == tape(market)
         assert exchange.venue.market("BTCUSDT").depth_view(9) == market.venue.market("BTCUSDT").depth_view(9)
         exchange.close()
+
+
+def test_out_of_touch(monkeypatch):
+    """
+    While the market cannot be seen no order is placed or cancelled, by Binance's code for it; queries go on.
+
+    Once it is back, what traded meanwhile is no concern of an order that is placed then.
+    """
+    monkeypatch.setattr(rest, "SOONEST", 0.01)
+    order = {"symbol": "BTCUSDT", "side": "BUY", "type": "LIMIT", "timeInForce": "GTC", "quantity": "1", "price": "97"}
+    market = scripted()
+    with in_thread(market) as server:
+        port = int(server.url.rpartition(":")[2])
+        bot = Bot({"feed": "live", "live_url": server.url, "symbols": NAMES, "history": "0"})
+        assert bot.ask("POST", "order", **order)[1]["status"] == "NEW"
+        assert bot.ask("DELETE", "openOrders", symbol="BTCUSDT")[0] == 200
+    wait_for(lambda: bot.exchange.feed.is_behind)
+    refused = (503, {"code": -1001, "msg": "Internal error; unable to process your request. Please try again."})
+    assert bot.ask("POST", "order", **order) == refused
+    assert bot.ask("DELETE", "openOrders", symbol="BTCUSDT") == refused
+    assert bot.ask("GET", "openOrders") == (200, [])
+    market.market([{"type": "trade", "symbol": "BTCUSDT", "price": "96", "qty": "9", "taker": "SELL"}])
+    with in_thread(market, ServerSettings(port=port)):
+        wait_for(lambda: not bot.exchange.feed.is_behind)
+        assert bot.ask("POST", "order", **order)[1]["status"] == "NEW"
+        assert tape(bot.exchange) == tape(market)
 
 
 @pytest.mark.parametrize("history", ["0", "90m", "1d"])
@@ -286,7 +344,6 @@ def test_unattended(upstream, monkeypatch):
     for number in range(8):
         upstream.print_trade(f"9{number}")
     assert moved.wait(PATIENCE)
-    HOUSE.clear()
 
 
 @pytest.mark.parametrize("way", ["end", "exit"])
