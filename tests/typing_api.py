@@ -6,14 +6,14 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, assert_type
 
 import exec_plugin
-from exec_plugin.binance import BinanceConfig, create_binance_client
+from exec_plugin.binance import BinanceClient, BinanceConfig, create_binance_client
 from exec_plugin.rate_limit import RateLimitConfig
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from exec_plugin.binance.rows import Rows
-    from exec_plugin.core.models import ExchangeInfo, KlineData, Order
+    from exec_plugin.core.models import ExchangeInfo, Fill, KlineData, Order
     from exec_plugin.rate_limit import Permit
 
 assert_type(exec_plugin.__version__, str)
@@ -60,5 +60,19 @@ async def client() -> None:
         assert_type(await live.get_exchange_info("BTCUSDC"), ExchangeInfo)
         assert_type((await live.get_24hr_ticker("BTCUSDC"))["volume"], Any)
         assert_type(await live.health_check(), bool)
-        await live.place_order("BTCUSDC", "BUY", "LIMIT", 0.001)  # type: ignore[arg-type]
     assert_type(await create_binance_client(), exec_plugin.BinanceClient)
+
+
+async def histories() -> None:
+    """The client's calls give typed values; histories and streams are iterated over."""
+    async with BinanceClient(BinanceConfig(testnet=True)) as binance:
+        order = await binance.place_order("BTCUSDC", "BUY", "LIMIT", Decimal("0.001"), Decimal(50_000))
+        assert_type(order, Order)
+        await binance.place_order("BTCUSDC", "BUY", "LIMIT", 0.001)  # type: ignore[arg-type]
+        assert_type(await binance.resolve_order("BTCUSDC", order.client_order_id), Order | None)
+        assert_type(await binance.get_klines("BTCUSDC", "1h", limit=100), Rows[KlineData])
+        assert_type(await binance.iter_my_trades("BTCUSDC", 0).rows(), Rows[Fill])
+        async for candle in binance.iter_klines("BTCUSDC", "1h", 0, end=10):
+            assert_type(candle, KlineData)
+        async for trade in binance.watch_trades("BTCUSDC"):
+            assert_type(trade.price, Decimal)

@@ -11,7 +11,7 @@ from uuid import uuid4
 from exec_plugin.binance import checking, paging, placing, watching
 from exec_plugin.binance.config import BinanceConfig, credentials
 from exec_plugin.binance.errand import Errand
-from exec_plugin.binance.errors import BinanceError, BinanceRequestError
+from exec_plugin.binance.errors import BinanceError, BinanceFilterError, BinanceRequestError
 from exec_plugin.binance.paging import History
 from exec_plugin.binance.rows import Rows
 from exec_plugin.binance.session import Session
@@ -280,6 +280,10 @@ class BinanceClient(Session):
         await self._know_time()
         try:
             return order_of(await placing.place(Errand(self), params))
+        except BinanceFilterError:
+            # the rules have changed since they were read
+            self._symbols.pop(symbol, None)
+            raise
         except asyncio.CancelledError:
             name = params["newClientOrderId"]
             _log.warning("placing order %s on %s was cancelled: resolve_order tells whether it exists", name, symbol)
@@ -295,9 +299,11 @@ class BinanceClient(Session):
         rules = await self._rules(symbol)
         if rounding:
             amounts = dict(amounts)
-            amounts["quantity"] = checking.rounded(rules, amounts["quantity"], is_market=order_type == "MARKET")
+            if amounts["quantity"]:
+                amounts["quantity"] = checking.rounded(rules, amounts["quantity"], is_market=order_type == "MARKET")
             for name in ("price", "stop_price"):
-                amounts[name] = checking.rounded_price(rules, amounts[name])
+                if amounts[name]:
+                    amounts[name] = checking.rounded_price(rules, amounts[name])
         checking.check(rules, order_type, amounts["quantity"], amounts["price"], amounts["stop_price"])
         return amounts
 

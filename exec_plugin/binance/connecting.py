@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from exec_plugin.binance.veil import Veil
+from exec_plugin.binance.veil import Veil, veiling
 from exec_plugin.core.errors import ConfigError
 from exec_plugin.rate_limit import AdaptiveRateLimiter
 from exec_plugin.rate_limit.requests import account_name
@@ -32,7 +32,7 @@ def connect(config: BinanceConfig, *, pro: bool = False) -> Any:
         import ccxt.pro
 
     exchange: Any = (ccxt.pro if pro else ccxt.async_support).binance(_options(config))
-    exchange.logger = Veil(exchange.logger)
+    exchange.logger, exchange.log = Veil(exchange.logger), veiling(exchange.log)
     kinds: Any = exchange.options["fetchMarkets"]
     # ccxt 4.4 keeps a plain list of market types here, later versions a table with "types" in it
     exchange.options["fetchMarkets"] = {"types": ["spot"]} if isinstance(kinds, dict) else ["spot"]

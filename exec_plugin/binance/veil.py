@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import logging
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import aiohttp
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _SIGNED = re.compile(r"((?:signature|listenKey|X-MBX-APIKEY)['\"]?(?:=|:\s*['\"]?))[^&\s'\",)}]+", re.IGNORECASE)
 
@@ -40,3 +43,12 @@ class Veil(logging.LoggerAdapter[logging.Logger]):
         if self.isEnabledFor(level):
             shown = [veiled(str(each)) if isinstance(each, (str, bytes, dict)) else each for each in args]
             super().log(level, veiled(msg), *shown, **named)
+
+
+def veiling(below: Callable[..., Any]) -> Callable[..., None]:
+    """A function that prints, like ``below``, which is shown no signatures and keys."""
+
+    def log(*told: Any) -> None:
+        below(*[veiled(str(each)) if isinstance(each, (str, dict)) else each for each in told])
+
+    return log

@@ -51,11 +51,12 @@ class Gap:
     last_id: int | None = None
 
 
-OnGap = "Callable[[Gap], None] | None"
-
-
 def _warn(gap: Gap) -> None:
     _log.warning("%s: messages between %s and %s are missing: %s", gap.stream, gap.since, gap.until, gap.cause)
+
+
+class _Over(Exception):
+    """The client was closed."""
 
 
 class Watch:
@@ -83,35 +84,44 @@ class Watch:
 
     async def messages(self) -> AsyncGenerator[Any, None]:
         """What ccxt gives, one after the other, until the client closes."""
-        attempt = 0
         exchange = self.client._streaming()
         while not self.client._closed:
             try:
-                message = await self.ask(exchange)
+                message = await self._next(exchange)
+            except _Over:
+                return
+            if self._lost:
+                self.tell(Gap(self.name, self.last, self.now(), self._lost))
+                self._lost = ""
+            self.last = self.now()
+            yield message
+
+    async def _next(self, exchange: Any) -> Any:
+        """The next message, of another connection where the first is lost."""
+        attempt = 0
+        while not self.client._closed:
+            try:
+                return await self.ask(exchange)
             except asyncio.CancelledError:
                 task = asyncio.current_task()
                 if self.client._closed and task is not None and not task.cancelling():
                     # closing cancels what ccxt waits for, not us
-                    return
+                    raise _Over from None
                 raise
-            except (NetworkError, InvalidNonce) as error:
-                self._lost = veiled(f"{type(error).__name__}: {error}")
             except BaseError as error:
                 if self.client._closed:
-                    return
-                raise _as_ours(self.name, error) from error
-            else:
-                attempt = 0
-                if self._lost:
-                    self.tell(Gap(self.name, self.last, self.now(), self._lost))
-                    self._lost = ""
-                self.last = self.now()
-                yield message
-                continue
-            if self.client._closed:
-                return
+                    raise _Over from None
+                if not isinstance(error, (NetworkError, InvalidNonce)):
+                    raise _as_ours(self.name, error) from error
+                self._lose(error)
             await self.client.sleep(self.client._calculate_retry_delay(attempt))
             attempt += 1
+        raise _Over
+
+    def _lose(self, error: BaseError) -> None:
+        if not self._lost:
+            _log.warning("%s: the connection is lost, connecting again", self.name)
+        self._lost = veiled(f"{type(error).__name__}: {error}")
 
     def now(self) -> int:
         """The exchange's time in ms."""

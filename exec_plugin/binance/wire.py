@@ -47,12 +47,13 @@ _NOTHING = Answer(0, {}, None)
 class _Box:
     """One request on its way: what was sent, when, and what came back."""
 
-    __slots__ = ("answer", "received", "sent", "url_and_body")
+    __slots__ = ("answer", "received", "sent", "text", "url_and_body")
 
     def __init__(self) -> None:
         self.answer = _NOTHING
         self.url_and_body: tuple[str, str] | None = None
         self.sent = self.received = 0.0
+        self.text = ""
 
     def stamp(self) -> int | None:
         """The timestamp that the request carries, in ms."""
@@ -89,6 +90,8 @@ class Wire:
         self._dates = DateReader()
         self._dated = ("", 0.0)
         self._lists_api = _takes_lists(exchange)
+        # ccxt 4.4 reads numbers as texts
+        self._quotes_numbers = exchange.on_json_response("[1]") != [1]
         self._seen: set[str] = set()
         self._order: deque[str] = deque()
         # sessions that were left, by their number, until their last request has ended
@@ -149,6 +152,7 @@ class Wire:
                 box.answer = Answer(code, headers, _object(text))
             else:
                 box.answer = Answer(code, headers, None)
+                box.text = text
         return self._below(code, reason, *told)
 
     def _is_repeated(self, headers: Mapping[str, Any]) -> bool:
@@ -204,6 +208,8 @@ class Wire:
         if box.answer.status >= _FIRST_ERROR or not isinstance(result, (dict, list)):
             # ccxt lets some through: an HTTP status that it has no class for, a body that ends in the middle
             raise self._failure(f"{method} {endpoint}", ValueError("the answer is not the exchange's JSON"), box)
+        if self._quotes_numbers:
+            result = json.loads(box.text)
         if endpoint == _TIME and isinstance(result, dict) and isinstance(result.get("serverTime"), int):
             self.time.learn(box.sent, box.received, result["serverTime"] / 1000)
         return result

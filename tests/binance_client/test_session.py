@@ -6,6 +6,7 @@ import asyncio
 import copy
 import gc
 import pickle
+from contextlib import asynccontextmanager
 
 import pytest
 from binance_client.faulty import KEY, SECRET, FaultyBinance, Line
@@ -38,21 +39,37 @@ async def test_thousand_at_once():
     gc.collect()
 
 
+@asynccontextmanager
+async def silence(count):
+    """A server that never answers: its address, and an event for when so many requests have come."""
+    arrived, writers = asyncio.Event(), []
+
+    async def hear(reader, writer):
+        writers.append(writer)
+        await reader.readuntil(b"\r\n\r\n")
+        if len(writers) == count:
+            arrived.set()
+
+    server = await asyncio.start_server(hear, "127.0.0.1", 0)
+    yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", arrived
+    server.close()
+    for writer in writers:
+        writer.close()
+    await server.wait_closed()
+
+
 async def test_close_during_requests():
     """Closing gives up what is under way: its callers get an error and go on."""
-    async with serving() as (server, exchange):
-        client = client_of(server.url)
-        await client.start_session()
-        # the server answers under this lock
-        with exchange.lock:
-            calls = [asyncio.create_task(client.get_ticker("BTCUSDT")) for _ in range(20)]
-            while len(client._waiting) < 20:  # noqa: ASYNC110 - what is waited for tells nobody
-                await asyncio.sleep(0)
-            await client.close_session()
+    async with silence(20) as (url, arrived):
+        client = client_of(url)
+        calls = [asyncio.create_task(client.get_ticker("BTCUSDT")) for _ in range(20)]
+        await arrived.wait()
+        await client.close_session()
         results = await asyncio.gather(*calls, return_exceptions=True)
         assert all(isinstance(each, BinanceError) for each in results)
         assert all("closed" in str(each) for each in results)
         assert not any(task.cancelling() for task in calls)
+        assert client.rate_limiter.open == 0
         with pytest.raises(BinanceError, match="closed"):
             await client.get_ticker("BTCUSDT")
     gc.collect()
@@ -60,14 +77,12 @@ async def test_close_during_requests():
 
 async def test_cancelled_and_closed():
     """A caller that was cancelled by somebody else as well stays cancelled."""
-    async with serving() as (server, exchange):
-        client = client_of(server.url)
-        with exchange.lock:
-            call = asyncio.create_task(client.get_ticker("BTCUSDT"))
-            while not client._waiting:  # noqa: ASYNC110 - as above
-                await asyncio.sleep(0)
-            call.cancel()
-            await client.close_session()
+    async with silence(1) as (url, arrived):
+        client = client_of(url)
+        call = asyncio.create_task(client.get_ticker("BTCUSDT"))
+        await arrived.wait()
+        call.cancel()
+        await client.close_session()
         with pytest.raises(asyncio.CancelledError):
             await call
 
@@ -78,9 +93,8 @@ async def test_forgotten():
         client = client_of(server.url)
         await client.start_session()
         await client.exchange.close()
-        with pytest.warns(ResourceWarning, match=r"loopback\.py:\d+ was not closed"):  # noqa: PT031 - the last reference has to go
+        with pytest.warns(ResourceWarning, match=r"loopback\.py:\d+ was not closed"):
             del client
-            gc.collect()
 
 
 async def test_start_fails():

@@ -18,7 +18,7 @@ from exec_plugin.core.errors import ConfigError
 
 
 def raw_trade(number):
-    """A trade event as Binance sends it."""
+    """As the stream tells it."""
     return {"e": "trade", "s": "BTCUSDT", "t": number, "p": "100.50", "q": "2.00", "T": 1000 + number, "m": True}
 
 
