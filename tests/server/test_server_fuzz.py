@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import json
 import logging
+import re
 import socket
 import struct
 import threading
@@ -237,7 +238,8 @@ def check_bytes(served, heard):
     for leak in (b"Traceback", b".py", b"exec_plugin/"):
         assert leak not in heard.partition(b"\r\n\r\n")[2]
     if heard:
-        assert heard.startswith(b"HTTP/1."), heard[:80]
+        # a version that was torn is answered in kind
+        assert re.match(rb"HTTP/\d\.\d \d{3} ", heard), heard[:80]
         assert heard.split(b" ", 2)[1][:1] != b"5", heard
 
 
