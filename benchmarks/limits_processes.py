@@ -10,6 +10,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING
 
+import _peers
 import click
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -85,11 +86,14 @@ def stores() -> Iterator[dict[str, str]]:
 @click.option("--processes", default=3, show_default=True, help="How many share the budget.")
 @click.option("--seconds", default=10, show_default=True, help="Length of a window.")
 @click.option("--weight", default=3000, show_default=True, help="What a window allows.")
-@click.option("--windows", default=4, show_default=True, help="Whole windows that are measured.")
+@click.option("--windows", "--rounds", "windows", default=4, show_default=True, help="Whole windows that are measured.")
 @click.option("--kill", type=int, default=1, show_default=True, help="In which of them one process is killed.")
 @click.option("--count", default=5000, show_default=True, help="Updates whose time is taken.")
-def main(count: int, **options: int) -> None:
+@_peers.options
+def main(peers: _peers.Peers, count: int, **options: int) -> None:
     """Measure and print."""
+    # nobody else shares a budget between processes
+    del peers
     print(f"{'store':<14}{'used':>8}{'refused':>9}{'p50 us':>9}{'p99 us':>9}")
     with stores() as named:
         for name, store in named.items():

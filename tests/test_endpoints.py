@@ -93,10 +93,15 @@ BY_PARAMETERS = {
     ],
 }  # fmt: skip
 
-# What no heading has: CHANGELOG.md 2023-08-25 (weights of the user data stream), and two that ccxt asks for.
+# What no heading has: CHANGELOG.md 2023-08-25 (weights of the user data stream), and what clients ask of wallet and margin.
 ELSEWHERE = """
 GET /sapi/v1/asset/tradeFee
 GET /sapi/v1/system/status
+GET /sapi/v1/capital/config/getall
+GET /sapi/v1/account/apiRestrictions
+GET /sapi/v1/spot/delist-schedule
+GET /sapi/v1/margin/allPairs
+GET /sapi/v1/margin/isolated/allPairs
 POST /api/v3/userDataStream
 PUT /api/v3/userDataStream
 DELETE /api/v3/userDataStream

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import asyncio
 import importlib.util
+import subprocess
 import sys
 from pathlib import Path
 
@@ -116,6 +117,15 @@ START = [
     ("sell", "102.01"),
     ("sell", "103.03"),
 ]
+
+
+def test_watching_bot(root):
+    """The bot that only listens runs as it stands in the documentation, and makes its trips."""
+    script = root / "docs" / "examples" / "watching_bot.py"
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    assert [line.split()[1] for line in done.stdout.splitlines()[:-1]] == ["buy", "sell"] * 2
 
 
 def test_short(path):

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from exec_plugin.account.links import Link, is_known
 from exec_plugin.account.pump import Pump, wall_clock
+from exec_plugin.account.script import ScriptedAccount, Scripts
 from exec_plugin.account.settings import Settings
 from exec_plugin.core.clock import DAY
-from exec_plugin.core.errors import ConfigError
+from exec_plugin.core.errors import ConfigError, FeedError
 from exec_plugin.core.fill_models import QUEUES
 from exec_plugin.core.symbols import default_symbol
 from exec_plugin.core.units import FAR, to_units
 from exec_plugin.core.venue import Venue
 from exec_plugin.feeds import PushFeed, SyntheticFeed, open_recording
+from exec_plugin.feeds.synthetic import PROFILES
 from exec_plugin.protocol import Gateway, Key, Reply
+from exec_plugin.protocol.faults import CLEAR, Faults
 from exec_plugin.protocol.ws_api import ApiSession
 
 if TYPE_CHECKING:
@@ -23,6 +28,7 @@ if TYPE_CHECKING:
 
     from exec_plugin.core.ledger import Account
     from exec_plugin.feeds import Feed
+    from exec_plugin.protocol.faults import Way
 
 _T = TypeVar("_T")
 
@@ -30,6 +36,8 @@ _T = TypeVar("_T")
 REQUEST_MS = 1
 #: How much of a recording may pass before it is open, looked at in steps of so many ms.
 LONGEST_OPENING, OPENING_STEP = 60_000, 10
+#: Rows that may wait for somebody to look at the market: some tens of seconds of a few busy symbols.
+MOST_ROWS = 10_000
 
 
 class PaperExchange:
@@ -53,11 +61,13 @@ class PaperExchange:
             fill_model=settings.fill_model,
         )
         factor = 0.0 if settings.speed == "max" else float(settings.speed)
-        start = self.feed.opens if isinstance(self.feed, SyntheticFeed) else self.feed.start
+        start = self._opening(clock)
         self.pump = Pump(self.venue, self.feed, factor, start, clock)
         self.gateway = Gateway(self.venue, rate_limits=settings.rate_limits())
         self.pump.streams = self.gateway.streams
         self.gateway.free_orders = settings.free_orders
+        if settings.faults:
+            self.gateway.inject(Faults.read(settings.faults))
         # a second between signing and asking is many of a fast clock's
         self.gateway.timing_slack = int(1000 * max(factor - 1, 0))
         self.on_move: Callable[[], None] | None = None
@@ -65,6 +75,29 @@ class PaperExchange:
         self.pump.move_to(start)
         if settings.feed == "recording":
             self._find_prices()
+
+    def _opening(self, clock: Callable[[], int]) -> int:
+        """The market's time when it opens; what the feed tells from before is its past."""
+        if self.settings.feed == "live":
+            return clock()
+        return self.feed.opens if isinstance(self.feed, SyntheticFeed) else self.feed.start
+
+    def close(self) -> None:
+        """End what its feed has running; a live market says from then on that it is closed."""
+        if isinstance(self.feed, PushFeed):
+            self.feed.close()
+
+    def keep_up(self) -> None:
+        """Let a live feed move the market itself where nobody has looked for long, before too much has gathered."""
+        feed = self.feed
+        if self.settings.feed == "live" and isinstance(feed, PushFeed):
+            feed.listeners.append(partial(self._relieve, feed))
+
+    def _relieve(self, feed: PushFeed) -> None:
+        if len(feed) >= MOST_ROWS:
+            # closed a moment ago: there is nothing to keep up with
+            with suppress(FeedError):
+                self.catch_up()
 
     def _find_prices(self) -> None:
         """Begin a recording where every symbol has a last price and a touch, as an exchange that is open has."""
@@ -94,16 +127,30 @@ class PaperExchange:
         streams = self.gateway.streams
         return min(self.pump.upcoming, streams.due) if streams.busy else self.pump.upcoming
 
+    def seconds_to_next(self) -> float | None:
+        """How long nothing happens or is due on its clock; None where no clock drives it, or nothing is in sight."""
+        moment = self.next_moment()
+        return self.pump.seconds_until(moment) if self.pump.is_paced and moment < FAR else None
+
+    @property
+    def on_push(self) -> list[Callable[[], None]]:
+        """What is called when somebody pushes rows; for a market that moves otherwise, nobody will."""
+        return self.feed.listeners if isinstance(self.feed, PushFeed) else []
+
     def step(self) -> bool:
         """Let a replay go on to the next thing that happens; False when its recording is over."""
         with self.lock:
-            if self.pump.ended:
+            moment = self.next_moment()
+            if self.pump.ended or moment == FAR:
                 return False
-            self.move_to(self.next_moment())
+            self.move_to(moment)
             return True
 
     def catch_up(self) -> None:
         """Let the market go on until now."""
+        if isinstance(self.feed, PushFeed):
+            # asked before what has come is taken: an order must not meet what traded before it was placed
+            self.gateway.is_away = self.feed.is_behind
         if self.pump.is_paced or isinstance(self.feed, PushFeed):
             self.move_to(self.pump.now())
 
@@ -133,6 +180,17 @@ class PaperAccount:
         self.account = account
         # at full speed another task's sleep may move the market while a signed request is on its way
         self._key = Key(account, secret, timed=exchange.pump.is_paced)
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        return self.account.name
+
+    @property
+    def is_over(self) -> bool:
+        """Whether a scripted market has taken the place of this one."""
+        scripts = HOUSE.scripts
+        return bool(scripts) and scripts.find(self.exchange.settings) is not None
 
     def request(self, method: str, url: str, headers: Mapping[str, str], body: str | bytes | None) -> Reply:
         """Answer one signed request as Binance would."""
@@ -178,6 +236,15 @@ class PaperAccount:
         exchange = self.exchange
         return (exchange.leg() / 1000, exchange.leg() / 1000) if exchange.pump.is_paced else (0.0, 0.0)
 
+    def way(self, method: str, url: str) -> Way:
+        """What happens to a request on its way, where faults are rehearsed."""
+        exchange = self.exchange
+        faults = exchange.gateway.faults
+        if faults is None:
+            return CLEAR
+        with exchange.lock:
+            return faults.way_of_request(method, url)
+
     def milliseconds(self) -> int:
         """The venue's time."""
         return self.exchange.pump.now()
@@ -213,6 +280,11 @@ def open_feed(settings: Settings, clock: Callable[[], int] = wall_clock) -> Feed
         return open_recording(settings.recording, wanted[0], "skip" if settings.on_bad == "skip" else "raise")
     if settings.feed == "push":
         return PushFeed([default_symbol(name) for name in settings.symbols or ("BTCUSDT",)], clock())
+    if settings.feed == "live":
+        # aiohttp is imported by those who need it
+        from exec_plugin.feeds.live import LiveFeed
+
+        return LiveFeed(settings.symbols or PROFILES, clock, url=settings.live_url, history_ms=settings.history_ms)
     # a replayed synthetic market starts at a fixed moment, so that a seed means the same market every time
     start = EPOCH if settings.speed == "max" else clock()
     return SyntheticFeed(settings.symbols or None, settings.seed, start, history_ms=HISTORY)
@@ -230,26 +302,40 @@ class House:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._exchanges: dict[str, PaperExchange] = {}
+        self._doors: dict[str, threading.Lock] = {}
+        self.scripts = Scripts()
 
     def exchange(self, settings: Settings) -> PaperExchange:
         """The exchange with these market settings, opened on first use."""
+        key = settings.market_key()
         with self._lock:
-            key = settings.market_key()
+            door = self._doors.setdefault(key, threading.Lock())
+        # a live market takes its time to open, and nobody waits for it but those who want it
+        with door:
             found = self._exchanges.get(key)
             if found is None:
-                found = self._exchanges[key] = PaperExchange(settings)
+                found = PaperExchange(settings)
+                found.keep_up()
+                with self._lock:
+                    self._exchanges[key] = found
             return found
 
     def clear(self) -> None:
-        """Forget all exchanges; accounts opened before live on by themselves."""
+        """Forget all exchanges; accounts opened before live on by themselves, but those on a live market end with it."""
         with self._lock:
+            exchanges = tuple(self._exchanges.values())
             self._exchanges.clear()
+            self.scripts.clear()
+        for exchange in exchanges:
+            exchange.close()
 
 
 HOUSE = House()
 
 
-def open_account(options: Mapping[str, Any], api_key: str | None = None, secret: str | None = None) -> PaperAccount:
+def open_account(
+    options: Mapping[str, Any], api_key: str | None = None, secret: str | None = None
+) -> PaperAccount | ScriptedAccount:
     """
     The paper account that the options name: ``account``, else the API key, else ``default``.
 
@@ -260,6 +346,9 @@ def open_account(options: Mapping[str, Any], api_key: str | None = None, secret:
         FeedError: when a recording cannot be read.
     """
     settings = Settings.read(options)
+    script = HOUSE.scripts.find(settings)
+    if script is not None:
+        return ScriptedAccount(script, secret)
     exchange = HOUSE.exchange(settings)
     account = exchange.open_account(settings.account or api_key or "default", settings.balances)
     return PaperAccount(exchange, account, secret)

@@ -2,21 +2,68 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 from urllib.parse import parse_qs, urlsplit
 
 from exec_plugin.protocol.render import to_json
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Callable
 
-    from exec_plugin.account.house import PaperAccount, PaperExchange
-    from exec_plugin.protocol import StreamHub
+    from exec_plugin.core.venue import Venue
+    from exec_plugin.protocol import Gateway, StreamHub
+    from exec_plugin.protocol.ws_api import ApiSession
+
+    T = TypeVar("T")
 
 #: What speaks the WebSocket API, as its version is part of the path (web-socket-api.md).
 API = "/ws-api/v3"
 #: The place of the user-data events that clients of old ask for with a listen key; no stream has such a name.
 LISTEN_KEY = "paper-user-data"
+
+
+class Exchange(Protocol):
+    """A market that connections lead to, and what moves it while they only listen."""
+
+    lock: threading.RLock
+    venue: Venue
+    gateway: Gateway
+
+    @property
+    def is_replay(self) -> bool:
+        """Whether it moves only while somebody waits for it."""
+
+    @property
+    def on_push(self) -> list[Callable[[], None]]:
+        """What is called when somebody else moves it."""
+
+    def catch_up(self) -> None:
+        """Let it go on until now."""
+
+    def seconds_to_next(self) -> float | None:
+        """How long nothing happens on its clock, where it has one."""
+
+    def step(self) -> bool:
+        """Let a replay go on to the next thing that happens."""
+
+
+class Owner(Protocol):
+    """An account that connections are opened for."""
+
+    @property
+    def exchange(self) -> Exchange:
+        """Its market."""
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+
+    def converse(self, ask: Callable[[], T]) -> T:
+        """Ask the exchange something."""
+
+    def open_api(self, push: Callable[[str], None], *, micros: bool = False) -> ApiSession:
+        """A session of the WebSocket API."""
 
 
 class Session(Protocol):
@@ -32,9 +79,9 @@ class Session(Protocol):
 class _UserData:
     """A connection that only tells what happens to an account."""
 
-    def __init__(self, account: PaperAccount, push: Callable[[str], None]) -> None:
+    def __init__(self, account: Owner, push: Callable[[str], None]) -> None:
         self._user_data = account.exchange.gateway.user_data
-        self._name = account.account.name
+        self._name = account.name
         self._sink = lambda event: push(to_json(event))
         self._user_data.subscribe(self._name, self._sink)
 
@@ -59,8 +106,8 @@ class Link:
     ``push`` is called under the exchange's lock by whoever moves the market, and must not block.
     """
 
-    def __init__(self, account: PaperAccount, url: str, push: Callable[[str], None]) -> None:
-        self.exchange: PaperExchange = account.exchange
+    def __init__(self, account: Owner, url: str, push: Callable[[str], None]) -> None:
+        self.exchange = account.exchange
         self._account = account
         self._is_api = urlsplit(url).path == API
         with self.exchange.lock:
@@ -82,7 +129,7 @@ class Link:
             self._session.close()
 
 
-def _open(account: PaperAccount, url: str, push: Callable[[str], None]) -> Session:
+def _open(account: Owner, url: str, push: Callable[[str], None]) -> Session:
     parts = urlsplit(url)
     query = parse_qs(parts.query)
     micros = query.get("timeUnit", [""])[0].upper() == "MICROSECOND"

@@ -36,7 +36,9 @@ class PaperConnection:
 
     def __init__(self, account: PaperAccount, client: Any) -> None:
         self.client = client
+        #: whether the end was read, or asked for; ccxt looks at it before it reads on
         self.closed = False
+        self._dropped = False
         self._loop = asyncio.get_running_loop()
         self._inbox: deque[str] = deque()
         self._reader: asyncio.Future[None] | None = None
@@ -68,7 +70,7 @@ class PaperConnection:
                 self._drop()
 
     def _drop(self) -> None:
-        self.closed = True
+        self._dropped = True
         self._link.close()
         self._driver.leave(self)
 
@@ -80,7 +82,8 @@ class PaperConnection:
     async def receive(self) -> WSMessage:
         """The next message, the end of the connection after the last."""
         while not self._inbox:
-            if self.closed:
+            if self._dropped:
+                self.closed = True
                 return WSMessage(WSMsgType.CLOSED, None, None)
             self._reader = self._loop.create_future()
             await self._reader
@@ -100,6 +103,7 @@ class PaperConnection:
     async def close(self, **_: Any) -> bool:
         """End the connection."""
         if not self.closed:
+            self.closed = True
             self._inbox.clear()
             self._drop()
             if self._reader is not None and not self._reader.done():
@@ -117,7 +121,10 @@ def adopt(client: Any, account: Any, throttle: Any) -> None:
     """Give one of ccxt's clients a paper account for a far end; all else stays ccxt's."""
 
     async def connect(_session: Any) -> PaperConnection:
-        return PaperConnection(account(), client)
+        client.paper = account()
+        return PaperConnection(client.paper, client)
+
+    client.paper = None
 
     client.create_connection = connect
     client.throttle = throttle

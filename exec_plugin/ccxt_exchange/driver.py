@@ -13,13 +13,11 @@ from weakref import WeakKeyDictionary
 from ccxt.base.errors import ExchangeClosedByUser, ExchangeError
 
 from exec_plugin.core.errors import ExecPluginError
-from exec_plugin.core.units import FAR
-from exec_plugin.feeds import PushFeed
 
 if TYPE_CHECKING:
     import asyncio
 
-    from exec_plugin.account import PaperExchange
+    from exec_plugin.account.links import Exchange
     from exec_plugin.ccxt_exchange.connection import PaperConnection
 
 #: Seconds between two looks at least, however fast the market is.
@@ -29,13 +27,13 @@ TURNS = 16
 #: How far a replay goes without anything to tell before the loop has a turn.
 STEPS = 200
 
-_drivers: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[PaperExchange, Driver]] = WeakKeyDictionary()
+_drivers: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Exchange, Driver]] = WeakKeyDictionary()
 
 
 class Driver:
     """Moves one exchange on behalf of the connections of one event loop, as long as there are any."""
 
-    def __init__(self, exchange: PaperExchange, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, exchange: Exchange, loop: asyncio.AbstractEventLoop) -> None:
         self._exchange = exchange
         self._loop = loop
         self._connections: list[PaperConnection] = []
@@ -44,7 +42,7 @@ class Driver:
         self._seen = -1
 
     @classmethod
-    def of(cls, exchange: PaperExchange, loop: asyncio.AbstractEventLoop) -> Driver:
+    def of(cls, exchange: Exchange, loop: asyncio.AbstractEventLoop) -> Driver:
         """The one driver of an exchange in a loop."""
         drivers = _drivers.setdefault(loop, {})
         found = drivers.get(exchange)
@@ -60,8 +58,8 @@ class Driver:
 
     def join(self, connection: PaperConnection) -> None:
         """A connection is open."""
-        if not self._connections and isinstance(self._exchange.feed, PushFeed):
-            self._exchange.feed.listeners.append(self._on_push)
+        if not self._connections:
+            self._exchange.on_push.append(self._on_push)
         self._connections.append(connection)
         self.wake()
 
@@ -71,8 +69,8 @@ class Driver:
             self._connections.remove(connection)
         if self._connections:
             return
-        if isinstance(self._exchange.feed, PushFeed) and self._on_push in self._exchange.feed.listeners:
-            self._exchange.feed.listeners.remove(self._on_push)
+        if self._on_push in self._exchange.on_push:
+            self._exchange.on_push.remove(self._on_push)
         if self._timer is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._stop)
         drivers = _drivers.get(self._loop, {})
@@ -99,10 +97,9 @@ class Driver:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        moment = self._exchange.next_moment()
-        if self._connections and moment < FAR and self._exchange.pump.is_paced:
-            delay = max(self._exchange.pump.seconds_until(moment), SHORTEST)
-            self._timer = self._loop.call_later(delay, self._look)
+        delay = self._exchange.seconds_to_next()
+        if self._connections and delay is not None:
+            self._timer = self._loop.call_later(max(delay, SHORTEST), self._look)
 
     def _look(self) -> None:
         self._timer = None

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ccxt.base.errors import ExchangeClosedByUser, ExchangeError, NotSupported
+from ccxt.base.errors import BaseError, ExchangeClosedByUser, ExchangeError, NetworkError, NotSupported
 
 from exec_plugin.ccxt_exchange.description import NO_CREDENTIAL, paper_description
 from exec_plugin.core.errors import ExecPluginError
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
     from ccxt import binance as _Binance  # noqa: N812  a class in spite of its name
 
     from exec_plugin.account import PaperAccount, Reply
+    from exec_plugin.account.script import ScriptedAccount
+    from exec_plugin.protocol.faults import Way
+
+    Account = PaperAccount | ScriptedAccount
 else:
     # laid over one of ccxt's Binance classes by the module that names the flavour
     _Binance = object
@@ -34,7 +39,7 @@ _FIRST_ERROR = 400
 _TRANSIENT = ("_opened", "asyncio_loop", "asyncioLoop", "clients", "markets_loading", "marketsLoading")
 
 
-def _open(options: Mapping[str, Any], api_key: str | None, secret: str | None) -> PaperAccount:
+def _open(options: Mapping[str, Any], api_key: str | None, secret: str | None) -> Account:
     # the first request of a process pays for the venue and its feed, not the import of a ccxt class
     from exec_plugin.account import open_account
 
@@ -50,6 +55,21 @@ class _Request(NamedTuple):
     body: str | None
 
 
+class _Control:
+    """
+    ``exchange.paper``: the control calls of a scripted market.
+
+    No property: a host may have a setting of that name, which ccxt puts into the instance.
+    """
+
+    def __get__(self, exchange: PaperTransport | None, owner: type | None = None) -> Any:
+        if exchange is None:
+            return self
+        from exec_plugin.account import HOUSE, PaperControl, Settings
+
+        return PaperControl(HOUSE.scripts, lambda: Settings.read(exchange.options.get("paper") or {}))
+
+
 class PaperTransport(_Binance):
     """Hands the requests that ccxt has signed to a paper account, and its answers back to ccxt's own parsers."""
 
@@ -60,8 +80,9 @@ class PaperTransport(_Binance):
     returnResponseHeaders = False  # noqa: N815
 
     # Names open with an underscore because ccxt's constructor reads and copies every other name that contains one.
+    paper = _Control()
     _open_account = staticmethod(_open)
-    _opened: tuple[tuple[Any, ...], PaperAccount] | None = None
+    _opened: tuple[tuple[Any, ...], Account] | None = None
     _next_request = 0.0
 
     def __init__(self, config: Mapping[str, Any] | None = None) -> None:
@@ -90,17 +111,17 @@ class PaperTransport(_Binance):
         """The venue's time; its resolution is the millisecond."""
         return self.milliseconds() * 1_000
 
-    def _paper(self) -> PaperAccount:
+    def _paper(self) -> Account:
         options = self.options.get("paper") or {}
         wanted = (self.apiKey, self.secret, options)
         # hosts set keys and swap whole option tables after construction
-        if self._opened is None or self._opened[0] != wanted:
+        if self._opened is None or self._opened[0] != wanted or self._opened[1].is_over:
             account = self._find_account(options)
             self._opened = ((self.apiKey, self.secret, dict(options)), account)
             self._next_request = 0.0
         return self._opened[1]
 
-    def _find_account(self, options: Mapping[str, Any]) -> PaperAccount:
+    def _find_account(self, options: Mapping[str, Any]) -> Account:
         api_key = None if self.apiKey == NO_CREDENTIAL else self.apiKey
         try:
             return self._open_account(options, api_key, self.secret)
@@ -131,6 +152,23 @@ class PaperTransport(_Binance):
             msg = f"{self.id} {method} {url} {error}"
             raise ExchangeError(msg) from error
         return self._digest(reply, sent)
+
+    def _travel(self, url: str, method: str) -> tuple[Way, float]:
+        """What happens to a request on its way there, and how many seconds that takes."""
+        paper = self._paper()
+        way = paper.way(method, url)
+        return way, paper.sleep_plan(way.delay) if way.delay else 0.0
+
+    def _carried(self, way: Way, url: str, method: str, headers: Any, body: Any) -> Any:
+        """The answer to a request, unless the connection breaks before or after it is carried out."""
+        if not way.cut:
+            return self._roundtrip(url, method, headers, body)
+        if way.executed:
+            # whatever came of it: the bot is not to know
+            with contextlib.suppress(BaseError):
+                self._roundtrip(url, method, headers, body)
+        msg = f"{self.id} {method} {url.partition('?')[0]} the connection broke, as a fault of the settings demands"
+        raise NetworkError(msg)
 
     def _digest(self, reply: Reply, sent: _Request) -> Any:
         """What ccxt does with an answer, in its order: hooks in there see the same as on a real exchange."""
@@ -176,11 +214,12 @@ class SyncTransport(PaperTransport):
     def fetch(self, url: str, method: str = "GET", headers: Any = None, body: Any = None) -> Any:
         """Answer one signed request from the paper account."""
         there, back = self._paper().legs()
-        if not there and not back:
-            return self._roundtrip(url, method, headers, body)
-        time.sleep(there)
+        way, delay = self._travel(url, method)
+        if not there and not back and not delay:
+            return self._carried(way, url, method, headers, body)
+        time.sleep(there + delay)
         try:
-            return self._roundtrip(url, method, headers, body)
+            return self._carried(way, url, method, headers, body)
         finally:
             time.sleep(back)
 
@@ -204,10 +243,11 @@ class AsyncTransport(PaperTransport):
         """Answer one signed request from the paper account."""
         self.open(lazy=True)
         there, back = self._paper().legs()
+        way, delay = self._travel(url, method)
         # at least one turn of the loop: a bot that only ever awaits requests must not starve its other tasks
-        await asyncio.sleep(there)
+        await asyncio.sleep(there + delay)
         try:
-            return self._roundtrip(url, method, headers, body)
+            return self._carried(way, url, method, headers, body)
         finally:
             if back:
                 await asyncio.sleep(back)
@@ -219,6 +259,12 @@ class AsyncTransport(PaperTransport):
     async def throttle(self, cost: float | None = None) -> None:
         """Keep ccxt's distance between requests, in the venue's time; bound to no event loop."""
         await self.sleep(self._turn(cost))
+
+    async def fetch2(self, *args: Any, **named: Any) -> Any:
+        """Where every request begins; a live market opens here without holding up the loop: it waits for the network."""
+        if self._opened is None and (self.options.get("paper") or {}).get("feed") == "live":
+            await asyncio.to_thread(self._paper)
+        return await super().fetch2(*args, **named)
 
     def open(self, lazy: bool = False) -> None:  # noqa: FBT001, FBT002  ccxt's own signature
         """Note the running event loop; there is no session to open."""
@@ -241,15 +287,19 @@ class AsyncTransport(PaperTransport):
             raise NotSupported(msg)
         self.open()
         known = (self.clients or {}).get(url)
-        if known is not None and known.asyncio_loop is not self.asyncio_loop:
-            # the client of a loop that is gone, one asyncio.run earlier
+        if known is not None and (known.asyncio_loop is not self.asyncio_loop or self._is_elsewhere(known)):
+            # the client of a loop that is gone, one asyncio.run earlier, or of a market that was replaced
             del self.clients[url]
             known = None
         client = super().client(url)
         if client is not known:
-            adopt(client, self._paper, self.throttle)
+            # not a limiter that a user put in place of ``throttle``: frames are no requests
+            adopt(client, self._paper, functools.partial(AsyncTransport.throttle, self))
         Driver.wake_all(self.asyncio_loop)
         return client
+
+    def _is_elsewhere(self, client: Any) -> bool:
+        return client.paper is not None and client.paper is not self._paper()
 
     def init_rest_rate_limiter(self) -> None:
         """The throttler of ccxt belongs to the first event loop it meets; ``throttle`` above takes its place."""

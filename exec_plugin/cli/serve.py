@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,11 +24,13 @@ Examples:
   exec-plugin serve --port 0 --symbols BTCUSDT,ETHUSDT --seed 7
   exec-plugin serve --recording ethusdt.gz --speed 10
   exec-plugin serve --feed push --api-key k --api-secret s
+  exec-plugin serve --feed live --symbols BTCUSDT,ETHUSDT
   exec-plugin serve --config server.toml --faults faults.toml
 
 \b
-Another program reads where it is and who may trade:
-  eval "$(exec-plugin serve --port 0 | head -3)"
+Another shell reads where it is and who may trade:
+  exec-plugin serve | tee paper.env
+  set -a; . ./paper.env
 """
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -39,6 +42,7 @@ _FEEDS = ("synthetic", "recording", "push", "live")
 @click.option("--port", type=click.IntRange(0, 65535), help="0 for any that is free. Default: 8080.")
 @click.option("--feed", type=click.Choice(_FEEDS), help="Where the market comes from. Default: synthetic.")
 @click.option("--recording", type=_FILE, help="Play this recorded market.")
+@click.option("--live-url", help="Whose public market data a live feed follows. Default: Binance's.")
 @click.option("--symbols", help="What to trade: BTCUSDT,ETHUSDT. Default: all that the feed knows.")
 @click.option("--seed", type=int, help="Another seed, another synthetic market. Default: 0.")
 @click.option("--speed", help="real, or a factor such as 60. Default: real.")
@@ -60,12 +64,20 @@ def serve(**given: Any) -> None:
     Its address and the account's key and secret are printed once, as three lines for a shell; Ctrl-C stops it.
     """
     # help and completion need none of these
+    from exec_plugin.account import PaperExchange
     from exec_plugin.server import PaperServer
 
     plan = _plan(given).checked()
-    server = PaperServer(plan.open(), plan.server)
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(_run(server, plan))
+    exchange = plan.open()
+    if isinstance(exchange, PaperExchange):
+        exchange.on_end = lambda: click.echo("the recording has ended: the market stands still", err=True)
+    server = PaperServer(exchange, plan.server)
+    try:
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            runner.run(_run(server, plan))
+    finally:
+        if isinstance(exchange, PaperExchange):
+            exchange.close()
 
 
 def _plan(given: dict[str, Any]) -> Plan:
@@ -78,10 +90,10 @@ def _plan(given: dict[str, Any]) -> Plan:
     plan = read_plan(given["config"]) if given["config"] else Plan()
     names = ("host", "port", "control", "control_token", "tls_cert", "tls_key")
     server = {name: given[name] for name in names if given[name] is not None}
-    paper = {name: given[name] for name in ("feed", "symbols", "seed", "speed") if given[name] is not None}
+    market = {name: given[name] for name in ("feed", "live_url", "symbols", "seed", "speed") if given[name] is not None}
     if given["recording"]:
-        paper["recording"] = str(given["recording"])
-    plan = evolve(plan, server=evolve(plan.server, **server), paper={**plan.paper, **paper})
+        market["recording"] = str(given["recording"])
+    plan = evolve(plan, server=evolve(plan.server, **server), market={**plan.market, **market})
     if given["db_url"]:
         plan = evolve(plan, db_url=given["db_url"])
     if given["faults"]:
@@ -116,7 +128,9 @@ async def _run(server: PaperServer, plan: Plan) -> None:
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stopping.set)
+        # where signals do not reach an event loop, Ctrl-C ends it with an exception instead
+        with contextlib.suppress(NotImplementedError):
+            loop.add_signal_handler(number, stopping.set)
     await server.start()
     try:
         _announce(server, plan)
@@ -135,4 +149,4 @@ def _announce(server: PaperServer, plan: Plan) -> None:
         if not account.is_told:
             # nobody else knows it; it is printed this once and logged nowhere
             click.echo(f"BINANCE_API_SECRET{suffix}={account.secret}")
-    click.echo(f"serving {plan.paper.get('feed', 'the synthetic market')}; Ctrl-C stops it", err=True)
+    click.echo(f"serving {plan.market.get('feed', 'the synthetic market')}; Ctrl-C stops it", err=True)

@@ -114,8 +114,9 @@ class Execution(NamedTuple):
     """
     Something happened to an order: an execution report.
 
-    ``order`` is the live order; what may change later stands in the event itself. ``prevented`` is all that
-    self-trade prevention has taken from it, ``match`` the prevented match that is reported.
+    ``order`` is the live order; what may change later stands in the event itself: ``since`` is when it began to work (-1:
+    not yet), ``former_id`` the client id that a cancel or an amendment named. ``prevented`` is all that self-trade
+    prevention has taken from it, ``match`` the prevented match that is reported.
     """
 
     seq: int
@@ -129,6 +130,8 @@ class Execution(NamedTuple):
     fill: Fill | None
     reason: str
     cancel_id: str
+    since: int
+    former_id: str
     prevented: int = 0
     match: PreventedMatch | None = None
 

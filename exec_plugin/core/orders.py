@@ -43,6 +43,14 @@ EXECUTING = "EXECUTING"
 #: The best price on the order's own side, or on the other one (faqs/pegged_orders.md).
 PRIMARY_PEG, MARKET_PEG = "PRIMARY_PEG", "MARKET_PEG"
 
+# Why an order expired (enums.md, Expiry Reasons)
+NO_LIQUIDITY = "INSUFFICIENT_LIQUIDITY"
+UNFILLED_IOC = "UNFILLED_IOC_QUANTITY_EXPIRED"
+UNFILLED_FOK = "UNFILLED_FOK_ORDER_EXPIRED"
+OCO_TRIGGER = "OCO_TRIGGER"
+PHASE_ONE_EXPIRED = "OTO_PHASE_ONE_EXPIRED"
+REJECTED = "REJECTED"
+
 #: How the client ids begin that the venue gives to orders and lists without one.
 GENERATED = "paper_"
 GENERATED_LIST = "paper_list_"

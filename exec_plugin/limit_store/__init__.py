@@ -46,12 +46,15 @@ def open_store(
         raise ConfigError(f"store={where!r} is not known; give a path, 'memory', a redis:// URL, or a LimitStore")
     if where is not None and not isinstance(where, str | os.PathLike):
         return where
-    path = state_path(host) if where is None else Path(where)
+    path = Path(f"{host}.budget" if where is None else where)
     try:
+        if where is None:
+            path = state_path(host)
         if mapped.AVAILABLE:
             return MappedStore(path, clock)
         why = "this system has no file locks"
-    except OSError as error:
+    # pathlib's for a user who has no home, as in many containers, is a RuntimeError
+    except (OSError, RuntimeError) as error:
         why = str(error)
     return _fall_back(path, why, clock)
 

@@ -37,6 +37,11 @@ class LimitStore(Protocol):
     ``now`` is the clock in which the cells' times are written; all who share the cells read it alike, it never jumps.
     """
 
+    @property
+    def share(self) -> float:
+        """How much of the budget may be spent here: 1.0, or less where the others who share it are not seen."""
+        ...
+
     def now(self) -> float:
         """Seconds on the clock that all who share the cells have in common."""
         ...

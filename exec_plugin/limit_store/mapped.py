@@ -14,7 +14,7 @@ import struct
 import time
 import warnings
 from pathlib import Path
-from threading import Lock
+from threading import RLock
 from typing import TYPE_CHECKING
 from zlib import crc32
 
@@ -53,12 +53,14 @@ class MappedStore:
         OSError: when the file cannot be made, written or locked.
     """
 
+    share = 1.0
+
     def __init__(self, path: Path, clock: Callable[[], float] = time.monotonic, boot: int | None = None) -> None:
         self.path = path
         self.now = clock
         self._boot = boot_number() if boot is None else boot
         self._header = _header(self._boot)
-        self._lock = _lock_of(path)
+        self._turn = _turn_of(path)
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
@@ -69,25 +71,32 @@ class MappedStore:
 
     def update(self, change: Callable[[Cells, *Ts], T], *args: *Ts) -> T:
         """Answer ``change(cells, *args)``, run while nobody else changes the cells."""
-        counter = self._counter
-        with self._lock:
-            fcntl.lockf(self._file, fcntl.LOCK_EX)
+        counter, turn = self._counter, self._turn
+        with turn.lock:
+            if turn.busy:
+                # a signal's handler, or a finalizer, in the middle of a change of this thread
+                return change(self._cells, *args)
+            turn.busy = True
             try:
-                count = counter[0]
-                if count & 1:
-                    self._begin("was left half-changed by a process that ended")
+                fcntl.lockf(self._file, fcntl.LOCK_EX)
+                try:
                     count = counter[0]
-                counter[0] = count + 1
-                # An error in between leaves the counter odd: what was begun and not ended must not be believed.
-                answer = change(self._cells, *args)
-                counter[0] = count + 2
-                return answer
+                    if count & 1:
+                        self._begin("was left half-changed by a process that ended")
+                        count = counter[0]
+                    counter[0] = count + 1
+                    # An error in between leaves the counter odd: what was begun and not ended must not be believed.
+                    answer = change(self._cells, *args)
+                    counter[0] = count + 2
+                    return answer
+                finally:
+                    fcntl.lockf(self._file, fcntl.LOCK_UN)
             finally:
-                fcntl.lockf(self._file, fcntl.LOCK_UN)
+                turn.busy = False
 
     def close(self) -> None:
         """Let go of the file; the state stays for the others."""
-        with self._lock:
+        with self._turn.lock:
             if self._file >= 0:
                 self._cells.release()
                 self._counter.release()
@@ -96,12 +105,15 @@ class MappedStore:
                 self._file = -1
 
     def _map(self) -> None:
-        with self._lock:
+        with self._turn.lock:
             fcntl.lockf(self._file, fcntl.LOCK_EX)
             try:
                 size = os.fstat(self._file).st_size
                 if size != SIZE:
                     os.ftruncate(self._file, SIZE)
+                if hasattr(os, "posix_fallocate"):
+                    # on a full disk this is an error; to write into a hole of the file would kill the process
+                    os.posix_fallocate(self._file, 0, SIZE)
                 self._memory = mmap.mmap(self._file, SIZE)
                 view = memoryview(self._memory)
                 self._counter = view[_COUNTER * 8 : _FIRST * 8].cast("Q")
@@ -121,19 +133,27 @@ class MappedStore:
             warnings.warn(message, RuntimeWarning, stacklevel=4)
 
 
-_locks: dict[str, Lock] = {}
+class Turn:
+    """Whose turn it is among the threads of this process."""
+
+    def __init__(self) -> None:
+        self.lock = RLock()
+        self.busy = False
 
 
-def _lock_of(path: Path) -> Lock:
-    """One lock for each file and process: the file's own lock does not keep a process from itself."""
-    return _locks.setdefault(os.path.realpath(path), Lock())
+_turns: dict[str, Turn] = {}
+
+
+def _turn_of(path: Path) -> Turn:
+    """One for each file and process: the file's own lock does not keep a process from itself."""
+    return _turns.setdefault(os.path.realpath(path), Turn())
 
 
 if hasattr(os, "register_at_fork"):
 
     def _renew() -> None:
-        for lock in _locks.values():
-            lock._at_fork_reinit()  # type: ignore[attr-defined]
+        for turn in _turns.values():
+            turn.__init__()  # type: ignore[misc]
 
     os.register_at_fork(after_in_child=_renew)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from threading import Lock
+from threading import RLock
 from typing import TYPE_CHECKING
 
 from exec_plugin.limit_store.base import CELLS
@@ -17,10 +17,13 @@ if TYPE_CHECKING:
 class MemoryStore:
     """A list under a lock; limiters that are given the same store share the budget."""
 
+    share = 1.0
+
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.now = clock
         self._cells = [0.0] * CELLS
-        self._lock = Lock()
+        # a signal's handler, or a finalizer, may come in the middle of a change of its own thread
+        self._lock = RLock()
 
     def update(self, change: Callable[[Cells, *Ts], T], *args: *Ts) -> T:
         """Answer ``change(cells, *args)``, run while nobody else changes the cells."""

@@ -7,6 +7,7 @@ from hashlib import sha1
 from importlib import import_module
 from os import getpid, urandom
 from struct import Struct
+from threading import Thread
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
@@ -202,12 +203,13 @@ class Link:
         limits = {"socket_timeout": settings.timeout, "socket_connect_timeout": settings.timeout}
         try:
             # by default the package tries again for seconds
-            pool = redis.ConnectionPool.from_url(settings.url, retry=retry, protocol=2, **limits)
+            self._pool = redis.ConnectionPool.from_url(settings.url, retry=retry, protocol=2, **limits)
             # taking it from the pool, and a client around it, would cost a third of a round trip each time
-            self._connection = pool.make_connection()
+            self._connection = self._pool.make_connection()
         except (ValueError, TypeError) as error:
             raise ConfigError(f"{masked(settings.url)} is no Redis URL: {error}") from error
-        self._process, self._used = 0, 0.0
+        self._timeout = settings.timeout
+        self._process, self._used, self._ready = 0, 0.0, False
 
     def exchange(
         self, number: int, stamp: bytes, changes: bytes, fresh: bytes, whole: bytes = b"", *, turn: bool = False
@@ -221,8 +223,10 @@ class Link:
         """
         given = (len(self.keys), *self.keys, HEAD, self._who, int(turn), number, stamp, changes, fresh, whole)
         asked = self._monotonic()
+        ready, self._ready = self._refresh(asked), False
         try:
-            self._refresh(asked)
+            if not ready:
+                self._connect()
             try:
                 seconds, micros, *rest = self._call("EVALSHA", SHA, *given)
             except self._errors.NoScriptError:
@@ -233,6 +237,7 @@ class Link:
             raise self._refusal(error) from error
         except self._errors.RedisError as error:
             raise Unreachable(str(error)) from error
+        self._ready = True
         self._used = heard = self._monotonic()
         return Reply(asked, heard, seconds + micros / 1e6, *rest)
 
@@ -240,18 +245,44 @@ class Link:
         """Close the connection."""
         self._connection.disconnect()
 
-    def _refresh(self, now: float) -> None:
-        """Give up a connection that belongs to the process this one was forked from, or that was closed long ago."""
+    def _connect(self) -> None:
+        """Connect, or give it up in time: to find a host's address may take the system many seconds."""
+        connection, failures = self._connection, []
+
+        def connect() -> None:
+            try:
+                connection.connect()
+            except (self._errors.RedisError, OSError, ValueError) as error:
+                failures.append(error)
+
+        thread = Thread(target=connect, name="exec_plugin-redis-connect", daemon=True)
+        thread.start()
+        thread.join(2 * self._timeout)
+        if thread.is_alive():
+            self._connection = self._pool.make_connection()
+            raise Unreachable(f"connecting takes longer than {2 * self._timeout:g} s")
+        for error in failures:
+            raise error if isinstance(error, self._errors.RedisError) else Unreachable(str(error))
+
+    def _refresh(self, now: float) -> bool:
+        """
+        Whether there is a connection that can be used.
+
+        One that belongs to the process this one was forked from, or that was closed long ago, is given up.
+        """
         if getpid() != self._process:
             self._connection.disconnect()
             self._process = getpid()
-        elif now - self._used > IDLE:
+            return False
+        if now - self._used > IDLE:
             try:
                 stale = self._connection.can_read(0)
             except self._errors.ConnectionError:
                 stale = True
             if stale:
                 self._connection.disconnect()
+                return False
+        return self._ready
 
     def _call(self, *words: Any) -> Any:
         self._connection.send_command(*words, check_health=False)

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import logging
 import time
+from functools import partial
 from os import urandom
-from threading import Event, Lock, Thread
+from threading import Event, RLock, Thread
 from typing import TYPE_CHECKING, Any
 
 from exec_plugin.core.errors import ConfigError
@@ -80,7 +81,10 @@ class RedisStore:
         self.now = self.clock.now
         self._share, self._hold = 1 / settings.machines, settings.hold
         self._link = Link(settings, name, clock)
-        self._lock = Lock()
+        self._lock = RLock()
+        # what a signal's handler, or a finalizer, wants in the middle of a change of its own thread
+        self._busy = False
+        self._asides: list[Callable[[], object]] = []
         # as it was at the known version, and with what was changed since: the same list when nothing was
         self._base = self._cells = Draft([0.0] * CELLS)
         self._number, self._stamp, self._fresh = 0, b"", b""
@@ -108,23 +112,36 @@ class RedisStore:
     def update(self, change: Callable[[Cells, *Ts], T], *args: *Ts) -> T:
         """Answer ``change(cells, *args)``, made from the newest state that all share."""
         with self._lock:
-            if self._down:
-                self._seek()
-                return change(self._cells, *args)
-            losses, late = 0, self.clock.monotonic() + LONGEST_TRY
-            while True:
-                draft = Draft(self._cells)
-                draft.touched |= self._cells.touched
-                answer = change(draft, *args)
-                try:
-                    if self._send(draft, turn=losses >= LOSSES):
-                        return answer
-                    losses += 1
-                    if self.clock.monotonic() > late:
-                        raise Unreachable(f"{losses} attempts came too late")  # noqa: TRY301
-                except (Unreachable, ConfigError) as error:
-                    self._lose(str(error), draft)
+            if self._busy:
+                # the connection is in the middle of an exchange: it is made after that, and answered from a copy
+                self._asides.append(partial(self._make, change, *args))
+                return change(Draft(self._cells), *args)
+            self._busy = True
+            try:
+                return self._make(change, *args)
+            finally:
+                self._busy = False
+                while self._asides:
+                    self._asides.pop(0)()
+
+    def _make(self, change: Callable[[Cells, *Ts], T], *args: *Ts) -> T:
+        if self._down:
+            self._seek()
+            return change(self._cells, *args)
+        losses, late = 0, self.clock.monotonic() + LONGEST_TRY
+        while True:
+            draft = Draft(self._cells)
+            draft.touched |= self._cells.touched
+            answer = change(draft, *args)
+            try:
+                if self._send(draft, turn=losses >= LOSSES):
                     return answer
+                losses += 1
+                if self.clock.monotonic() > late:
+                    raise Unreachable(f"{losses} attempts came too late")  # noqa: TRY301
+            except (Unreachable, ConfigError) as error:
+                self._lose(str(error), draft)
+                return answer
 
     def close(self) -> None:
         """Close the connection; the state stays in Redis."""

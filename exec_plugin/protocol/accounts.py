@@ -1,4 +1,4 @@
-"""The account itself: balances, permissions, order counts, and the few wallet calls that spot clients make."""
+"""The account itself: balances, permissions, order counts and filters."""
 
 from __future__ import annotations
 
@@ -92,23 +92,8 @@ def relevant_filters(context: Context, params: dict[str, Any]) -> dict[str, Any]
     }
 
 
-def trade_fee(context: Context, params: dict[str, Any]) -> list[dict[str, str]]:
-    """The wallet's fee list, which ccxt's ``fetch_trading_fee`` reads."""
-    standard = standard_rates(context.venue.fees)
-    names = [context.venue.market(params["symbol"]).symbol.name] if "symbol" in params else list(context.venue.markets)
-    maker, taker = to_text(standard.maker), to_text(standard.taker)
-    return [{"symbol": name, "makerCommission": maker, "takerCommission": taker} for name in names]
-
-
-def system_status(context: Context, params: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG001
-    """Always in order: the venue is in this process."""
-    return {"status": 0, "msg": "normal"}
-
-
 HANDLERS: Mapping[str, Callable[[Context, dict[str, Any]], Any]] = {
     "account.status": status,
     "account.rateLimits.orders": order_counts,
     "myFilters": relevant_filters,
-    "asset.tradeFee": trade_fee,
-    "system.status": system_status,
 }

@@ -55,8 +55,8 @@ class Context:
         return self.gateway.candles(symbol)
 
     def book_id(self, symbol: str) -> int:
-        """The id of a symbol's book as it is now."""
-        return self.gateway.streams.book(symbol).update_id()
+        """The id of a symbol's book, which the caller shows to somebody."""
+        return self.gateway.streams.book(symbol).show()
 
     def new_client_id(self) -> str:
         """An id for a request that came without one."""

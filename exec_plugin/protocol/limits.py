@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from exec_plugin.core.clock import DAY, HOUR, MINUTE, SECOND
-from exec_plugin.core.errors import VenueError
+from exec_plugin.core.errors import ConfigError, VenueError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -54,6 +54,9 @@ class Window:
         self.entry = dict(entry)
         self.length = _LENGTHS[entry["interval"]] * int(entry["intervalNum"])
         self.limit = int(entry["limit"])
+        if self.length <= 0 or self.limit < 0:
+            msg = f"rate limit {self.entry}: intervalNum is 1 or more, limit 0 or more"
+            raise ConfigError(msg)
         self.suffix = f"{entry['intervalNum']}{entry['interval'][0]}"
         self._index = -1
         self._counts: dict[str, int] = {}
@@ -126,8 +129,8 @@ class Bans:
     def ban(self, caller: str, now: int) -> Banned:
         """Ban a caller, for longer than the last time; answers what its requests are refused with."""
         found = self._offenders.setdefault(caller, _Offender())
-        # 2 to the 11th times 2 minutes is more than the longest
-        found.banned_until = now + min(SHORTEST_BAN << min(found.bans, 11), LONGEST_BAN)
+        # 2 minutes times 2 to the 12th is more than the longest
+        found.banned_until = now + min(SHORTEST_BAN << min(found.bans, 12), LONGEST_BAN)
         found.bans += 1
         found.refused = 0
         return Banned(now, found.banned_until)

@@ -60,7 +60,7 @@ class Context(Protocol):
         """The candles of a symbol that is listed."""
 
     def book_id(self, name: str, /) -> int:
-        """The id of the book of a symbol that is listed."""
+        """The id of the book of a symbol that is listed, for showing it."""
 
 
 # ---------------------------------------------------------------------- general

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from exec_plugin.core.errors import ConfigError
 
@@ -51,18 +51,18 @@ def _read(pem: str) -> tuple[str, Callable[[bytes, bytes], bool]]:
     except (ValueError, UnsupportedAlgorithm) as error:
         msg = f"a public key is no PEM text that can be read: {error}"
         raise ConfigError(msg) from error
-    extra: tuple[Any, ...]
+    verify: Callable[[bytes, bytes], None]
     if isinstance(key, ed25519.Ed25519PublicKey):
-        kind, verify, extra = ED25519, key.verify, ()
+        kind, verify = ED25519, key.verify
     elif isinstance(key, rsa.RSAPublicKey):
-        kind, verify, extra = RSA, key.verify, (padding.PKCS1v15(), SHA256())
+        kind, verify = RSA, lambda signed, text: key.verify(signed, text, padding.PKCS1v15(), SHA256())
     else:
         msg = f"a public key is Ed25519 or RSA, not {type(key).__name__}"
         raise ConfigError(msg)
 
     def check(signature: bytes, payload: bytes) -> bool:
         try:
-            verify(signature, payload, *extra)
+            verify(signature, payload)
         except InvalidSignature:
             return False
         return True

@@ -150,6 +150,7 @@ def amended(order: LiveOrder, change: Amendment) -> dict[str, Any]:
             **_stop_and_iceberg(order),
             **({"workingTime": order.working_since} if order.working_since >= 0 else {}),
             "selfTradePreventionMode": order.stp,
+            **_conditional(order),
         },
         **({"listStatus": _list_now(order.group)} if order.group is not None else {}),
     }

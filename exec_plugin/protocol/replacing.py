@@ -102,7 +102,7 @@ def _judge(context: Context, params: Mapping[str, Any]) -> TooMany | None:
 def _check_filters(context: Context, params: Mapping[str, Any], options: Mapping[str, Any]) -> None:
     """Refuse what breaks a filter; what only the matching engine would refuse is its business, after the cancel."""
     try:
-        context.venue.check(context.account, *order_basics(params), rules_only=True, **options)
+        context.venue.check(context.venue.draft(context.account, *order_basics(params), **options), rules_only=True)
     except OrderRejected:
         return
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 from exec_plugin.core.events import BalanceChange, Execution, ListChange
@@ -46,7 +47,7 @@ def execution_report(event: Execution) -> dict[str, Any]:
         "P": to_text(order.stop),
         "F": to_text(order.iceberg or 0),
         "g": list_id(order),
-        "C": order.client_id if event.cancel_id else "",
+        "C": event.former_id,
         "x": event.kind,
         "X": event.status,
         "r": "NONE",
@@ -67,8 +68,8 @@ def execution_report(event: Execution) -> dict[str, Any]:
         "Y": to_text(fill.quote) if fill else _ZERO,
         "Q": to_text(order.quote_qty),
     }
-    if event.working:
-        report["W"] = order.working_since
+    if event.since >= 0:
+        report["W"] = event.since
     report["V"] = order.stp
     for name, key in _REMEMBERED:
         if order.extra and name in order.extra:
@@ -199,5 +200,6 @@ class UserDataLog:
 
     def after(self, account: str, number: int) -> tuple[list[tuple[int, dict[str, Any]]], int]:
         """The kept events of an account with a higher number, oldest first, and the newest number there is."""
-        kept = self._events.get(account, ())
-        return [entry for entry in kept if entry[0] > number], self._last.get(account, 0)
+        # from the newest back: who polls wants the last few of many
+        wanted = takewhile(lambda entry: entry[0] > number, reversed(self._events.get(account, ())))
+        return list(wanted)[::-1], self._last.get(account, 0)

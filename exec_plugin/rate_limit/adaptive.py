@@ -142,13 +142,14 @@ class AdaptiveRateLimiter(RateLimiter):
     def withdraw(self, reservation: Reservation) -> None:
         """The request was never sent: what was reserved is free again."""
         with self._lock:
-            self._ledger.withdraw(reservation)
+            if reservation.open:
+                self._give_back(reservation)
             self._changed()
 
     def use_limits(self, limits: Sequence[Mapping[str, Any]]) -> None:
         """Take over ``exchangeInfo``'s ``rateLimits``."""
         with self._lock:
-            self._ledger.limits = _named(limits, self._ledger.limits)
+            self._ledger.use(_named(limits, self._ledger.limits))
             self._read_headers()
             self._changed()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from attrs import define
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
 REFUSED, BANNED = 429, 418
 TOO_MANY_ORDERS = -1015
+#: A counter has no more, and is exact as a float.
+_DIGITS = 15
 _BAN_END = re.compile(r"until (\d{13})")
 #: The longest ban that is known.
 LONGEST = 3 * 86_400.0
@@ -55,8 +58,7 @@ class AnswerReader:
             date = headers.get("DATE")
         else:
             date = headers.get("Date")
-        counter = int(used) if used is not None and used.isdecimal() else -1
-        answer = Answer(status, counter, (), self._dates.read(date))
+        answer = Answer(status, _number(used), (), self._dates.read(date))
         if orders:
             answer.orders = tuple(_number(headers.get(name)) for name in self._orders)
         if time and type(body) is dict and status < 400:  # noqa: PLR2004
@@ -71,17 +73,24 @@ class AnswerReader:
         answer.retry_after = min(_seconds(after, -1.0), LONGEST)
         if type(body) is dict:
             answer.code = int(_seconds(body.get("code")))
-            end = _BAN_END.search(str(body.get("msg", "")))
-            answer.until = int(end[1]) / 1000 if end else 0.0
+            answer.until = ban_end(body)
+
+
+def ban_end(body: Any) -> float:
+    """When a ban ends by the server's clock, as the text of its error says; 0.0 where it does not."""
+    end = _BAN_END.search(str(body.get("msg", ""))) if type(body) is dict else None
+    return int(end[1]) / 1000 if end else 0.0
 
 
 def _number(text: str | None) -> int:
-    # Only digits are a counter: what a proxy puts there must not stop the budget.
-    return int(text) if text is not None and text.isdecimal() else -1
+    # Only a few digits are a counter: what a proxy puts there must not stop the budget.
+    return int(text) if text is not None and text.isdecimal() and len(text) <= _DIGITS else -1
 
 
 def _seconds(value: Any, missing: float = 0.0) -> float:
     try:
-        return float(value)
-    except (TypeError, ValueError):
+        seconds = float(value)
+    except (TypeError, ValueError, OverflowError):
         return missing
+    # json reads NaN and Infinity; in the state that all share they would stay for ever
+    return seconds if isfinite(seconds) else missing

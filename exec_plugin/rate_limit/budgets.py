@@ -166,7 +166,7 @@ def unreserved(budget: Budget, weight: float, *, orders: int, endpoint: str, kin
     reservation = budget._reservation(weight, orders, endpoint, kind)
     reservation.sent = budget.store.now()
     # as one that is no longer in flight, of no window that is known
-    reservation.index = reservation.used = reservation.settled = reservation.cleared = -1.0
+    reservation.index = reservation.used = reservation.settled = reservation.member = -1.0
     return reservation
 
 

@@ -18,10 +18,12 @@ MISSING, CUT = 5, 6
 FLIGHT, REQUESTS = 7, 8
 # When the newest request was sent of which a counter is known, and when the state began.
 REPORTED, BORN = 10, 11
-# Members are looked after at most once a second.
+# When somebody last looked for members that were killed.
 SWEPT = 12
 # When a report last came while nothing was in flight: what strangers had spent was then known exactly.
 CLEAR = 13
+# What an answer said of the clocks' difference that could not be, until a second one agrees.
+DOUBT_LOW, DOUBT_HIGH = 14, 15
 
 # A slot of a window.
 INDEX, USED, SETTLED, STRANGERS, SLOT = 0, 1, 2, 3, 4
@@ -33,7 +35,7 @@ KEY, ORDERS, ORDERS_BLOCKED, ORDER_WINDOWS = 0, 1, 2, 4
 
 # Members are the limiters that spend the budget: what each has in flight, so that a killed one can be cleared.
 MEMBERS, MEMBER_ROWS, MEMBER_SIZE = 192, 64, 8
-WHO, ACTIVE, SENT, OWN_FLIGHT, OWN_REQUESTS, OWN_ORDERS, OWN_ACCOUNT, CLEARED = range(8)
+WHO, ACTIVE, SENT, OWN_FLIGHT, OWN_REQUESTS, OWN_ORDERS, OWN_ACCOUNT = range(7)
 
 # Two curves: what strangers spend, and what our own orders and cancels do.
 STRANGE, URGENT = 720, 1500

@@ -8,6 +8,7 @@ a store, so that all who share the budget draw it together.
 from __future__ import annotations
 
 from itertools import accumulate
+from math import ceil, inf
 from operator import sub
 from typing import TYPE_CHECKING
 
@@ -35,6 +36,8 @@ class Curve:
         self._at = at
         self._key: tuple[float, float, int] = (-1.0, -1.0, 0)
         self._answer = 0.0
+        self._most: list[float] = []
+        self._due = inf
 
     def add(self, cells: Cells, now: float, amount: float, since: float = 0.0) -> None:
         """Count what was spent until now; between ``since`` and now where nobody looked."""
@@ -58,6 +61,7 @@ class Curve:
         """
         at = self._at
         if not cells[at + TOTAL] or seconds <= 0:
+            self._most, self._key = [], (-1.0, -1.0, 0)
             return 0.0
         part = min(seconds / STEP, 1.0) if smooth else 1.0
         steps = min(int(-(-seconds // STEP)), SIZE)
@@ -66,6 +70,17 @@ class Curve:
             self._roll(cells, key[0])
             self._key, self._answer = key, self._most_ahead(cells, steps)
         return self._answer * part
+
+    def worst(self, cells: Cells, seconds: float) -> float:
+        """The most that was seen in any stretch of so many seconds."""
+        at = self._at + min(ceil(seconds / STEP), SIZE) - 1
+        return max(cells[at + _MOST], cells[at + _OLD], self._seen(cells)[at - self._at])
+
+    def later(self, steps: int) -> float:
+        """What ``ahead`` will answer when so many steps are left of what was last asked, and nothing came until then."""
+        if not self._most or not steps:
+            return 0.0
+        return max(0.0, min(self._most[min(steps, SIZE) - 1], self._due))
 
     def _most_ahead(self, cells: Cells, steps: int) -> float:
         at = self._at
@@ -76,7 +91,8 @@ class Curve:
         most[known:] = [max(most[length - 1], top * -(-length // known)) for length in range(known + 1, SIZE + 1)]
         # what comes after a pause may come a little earlier than ever
         reach = [most[min(length + length // 10 + 1, SIZE - 1)] for length in range(steps, max(steps, known))]
-        return max(0.0, min(most[steps - 1], min(map(sub, reach, seen), default=most[steps - 1])))
+        self._most, self._due = most, min(map(sub, reach, seen), default=inf)
+        return max(0.0, min(most[steps - 1], self._due))
 
     def _known(self, cells: Cells) -> int:
         """The longest stretch of which several were seen, so that its worst is more than chance."""

@@ -8,14 +8,15 @@ added to both. A request may leave when all that, with what others are likely to
 
 from __future__ import annotations
 
+import os
 from collections import deque
-from math import inf
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 from attrs import frozen
 
-from exec_plugin.endpoints import Priority
 from exec_plugin.rate_limit import server_clock
+from exec_plugin.rate_limit.alone import Alone
 from exec_plugin.rate_limit.answers import BANNED as BAN
 from exec_plugin.rate_limit.answers import LONGEST, REFUSED, TOO_MANY_ORDERS
 from exec_plugin.rate_limit.cells import (
@@ -35,6 +36,8 @@ from exec_plugin.rate_limit.cells import (
     ORDER_WINDOWS,
     ORDERS,
     ORDERS_BLOCKED,
+    OWN_FLIGHT,
+    OWN_ORDERS,
     RAW,
     REPORTED,
     REQUESTS,
@@ -44,14 +47,15 @@ from exec_plugin.rate_limit.cells import (
     STRANGE,
     STRANGERS,
     SWEPT,
-    URGENT,
     USED,
     WEIGHT,
 )
-from exec_plugin.rate_limit.curve import CHANGES, STEP, Curve
-from exec_plugin.rate_limit.members import Member
+from exec_plugin.rate_limit.curve import STEP
+from exec_plugin.rate_limit.kept import FOR_ORDERS, LANDING, ORDER, PROBE, RELEASE, Kept
+from exec_plugin.rate_limit.members import NOBODY, Member
 from exec_plugin.rate_limit.view import describe
 from exec_plugin.rate_limit.waiting import ORDERS as ORDERS_SHORT
+from exec_plugin.rate_limit.windows import count, open_window, order_slot
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,20 +64,8 @@ if TYPE_CHECKING:
     from exec_plugin.rate_limit.answers import Answer
     from exec_plugin.rate_limit.queue import Reservation
 
-#: Classes of requests, the most urgent first.
-CANCEL, ORDER, MARKET = Priority.CANCEL, Priority.ORDER, Priority.MARKET
 #: A request that was sent so long ago counts by now or never will.
 PATIENCE = 5.0
-#: What is kept for orders and cancels is given away so long before a window ends: they can wait for the next.
-RELEASE = 0.35
-#: How long a request may be on its way, for what strangers can do meanwhile.
-LANDING = 0.3
-#: Of the limit, as long as nobody knows who else spends it, and how many orders will come.
-UNKNOWN_STRANGERS, UNKNOWN_ORDERS = 0.45, 0.2
-#: Of the limit, always kept for orders early in a window, and for cancels to its end.
-FOR_ORDERS, FOR_CANCELS = 0.02, 1 / 600
-#: Of the limit, kept above what is expected of orders, until they can wait for the next window.
-MARGIN = 1 / 120
 #: Binance's shortest ban, for one that does not say how long it is.
 FIRST_BAN = 120.0
 REFUSALS = (REFUSED, BAN)
@@ -88,8 +80,20 @@ class Limits:
     """The exchange's limits: weight, requests and orders, each with the seconds of its windows."""
 
     weight: tuple[float, float] = (60.0, 6_000.0)
-    raw: tuple[float, float] = (300.0, 61_000.0)
+    raw: tuple[float, float] = (300.0, 300_000.0)
     orders: tuple[tuple[float, float], ...] = ((10.0, 100.0), (86_400.0, 200_000.0))
+
+
+_ledgers: WeakSet[Ledger] = WeakSet()
+
+
+def _leave_parent() -> None:
+    for ledger in _ledgers:
+        ledger.forked()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_leave_parent)
 
 
 class Ledger:
@@ -97,28 +101,44 @@ class Ledger:
 
     def __init__(self, store: LimitStore, limits: Limits, account: str, wall: Callable[[], float]) -> None:
         self.store = store
-        self.limits = limits
         self._wall = wall
         self._me = Member(account)
         self._flight: deque[Reservation] = deque()
-        self._strange, self._urgent = Curve(STRANGE), Curve(URGENT)
+        self._alone = Alone()
+        self.use(limits)
         #: What strangers had spent in the window in which they last did.
         self.strangers = 0.0
-        self._kept_for: tuple[float, ...] = ()
-        self._kept = inf
+        _ledgers.add(self)
+
+    def forked(self) -> None:
+        """Be a member of one's own in a forked child: what is in flight is the parent's."""
+        self._me.who = NOBODY
+        self._flight.clear()
+
+    def use(self, limits: Limits) -> None:
+        """Keep to these limits from now on."""
+        self.limits = limits
+        self._kept = Kept(*limits.weight)
 
     # ---- asking
 
     def reserve(self, request: Reservation) -> bool:
         """Reserve what a request costs; if it may not leave yet, ``retry`` says when to ask again."""
-        now = self.store.now()
-        if not self.store.update(self._reserve, request, now):
+        now, share = self.store.now(), self.store.share
+        if not self.store.update(self._reserve, request, now, share):
             return False
         request.sent, request.open = now, True
         self._flight.append(request)
+        if share < 1:
+            # a store may try a change more than once: it is counted when it stands
+            self._alone.spend("weight", request.weight)
+            for number in range(len(request.marks)):
+                self._alone.spend(f"orders {number}", request.orders)
+        elif self._alone.parts:
+            self._alone.over()
         return True
 
-    def _reserve(self, cells: Cells, request: Reservation, now: float) -> bool:
+    def _reserve(self, cells: Cells, request: Reservation, now: float, share: float) -> bool:
         if cells[self._me.row] != self._me.who:
             self._join(cells, now)
         if cells[BLOCKED] > now:
@@ -129,78 +149,91 @@ class Ledger:
         index = server // seconds
         slot = WEIGHT + SLOT * int(index % 2)
         if cells[slot] != index:
-            _open(cells, slot, index)
+            open_window(cells, slot, index)
+        if cells[REQUESTS] and now - cells[SWEPT] > PATIENCE:
+            # nobody was answered for long, as when who sent all that is in flight was killed
+            cells[SWEPT] = now
+            self._me.sweep(cells, index * seconds - server_clock.high(cells, now) - PATIENCE)
         if cells[MISSING]:
             limit *= 1 - self._missing(cells, now)
         weight = request.weight
         left = (index + 1) * seconds - server
         room = limit - cells[slot + USED] - weight
-        key = (now // STEP, cells[STRANGE + CHANGES], cells[URGENT + CHANGES], request.rank, index)
-        # What is kept for others changes slowly, except where it is given away.
-        held = self._kept if key == self._kept_for and left > 1 else self._held(cells, request.rank, left, now)
-        self._kept_for, self._kept = key, held
+        if share < 1 and self._part(cells, slot, request.rank, share, left) < weight:
+            request.lack, request.retry = "weight", server_clock.opens(cells, now, (index + 1) * seconds)
+            return False
+        held = self._kept.amount(cells, request.rank, index, left, now)
         if (
             room < 0
-            or room < cells[FLIGHT] + held
+            or (
+                room < cells[FLIGHT] + held
+                and not self._kept.finds_out(cells, request.rank, room, left, now, known=cells[slot + USED] > 0)
+            )
             or (not cells[REPORTED] and self._waits_for_probe(cells, request, now))
         ):
             end = server_clock.opens(cells, now, (index + 1) * seconds)
-            request.lack, request.retry = "weight", end if room < 0 else min(end, now + _pause(left))
+            request.lack = "weight"
+            request.retry = end if room < 0 else min(end, now + self._wait(cells, request, room, left, now))
             return False
-        if self._too_many(cells, request, server, now) or (request.orders and self._no_orders(cells, request, now)):
+        if self._too_many(cells, request, server, now) or (
+            request.orders and self._no_orders(cells, request, now, share)
+        ):
             return False
         request.index, request.used, request.settled = index, cells[slot + USED], cells[slot + SETTLED]
         self._me.take_off(cells, request, now)
         if request.kind <= ORDER:
-            self._urgent.add(cells, now, weight)
+            self._kept.urgent.add(cells, now, weight)
         return True
 
     def _join(self, cells: Cells, now: float) -> None:
-        """Take a row of our own, in a state that begins with us if nobody began it."""
+        """Take a row of our own."""
+        self._begin(cells, now)
+        self._me.join(cells)
+
+    def _begin(self, cells: Cells, now: float) -> None:
+        """Begin the state if nobody did."""
         if not cells[BORN]:
             cells[BORN] = now
             server_clock.guess(cells, now, self._wall())
-            self._strange.add(cells, now, 0)
-            self._urgent.add(cells, now, 0)
-        self._me.join(cells, now)
+            self._kept.strange.add(cells, now, 0)
+            self._kept.urgent.add(cells, now, 0)
 
     def _waits_for_probe(self, cells: Cells, request: Reservation, now: float) -> bool:
         """As long as nobody knows how much is used, one request finds out; what is urgent does not wait for it."""
-        return request.rank > ORDER and cells[REQUESTS] > 0 and now - cells[self._me.row + SENT] < 1
+        return request.rank > ORDER and cells[REQUESTS] > 0 and now - cells[self._me.row + SENT] < PROBE
 
-    def _held(self, cells: Cells, rank: int, left: float, now: float) -> float:
-        """What a class leaves to others until the window ends."""
-        silent = now - cells[REPORTED]
-        seconds, limit = self.limits.weight
-        if rank <= ORDER:
-            strangers = self._strange.ahead(
-                cells, cells[REPORTED], min(silent, seconds) + min(left, LANDING), smooth=True
-            )
-            return strangers if rank == CANCEL else strangers + limit * FOR_CANCELS
-        strangers = self._strange.ahead(cells, cells[REPORTED], min(silent + left, seconds), smooth=True)
-        unknown = max(1 - (now - cells[BORN]) / seconds, 0.0)
-        share = limit * left / seconds
-        strangers = max(strangers, unknown * UNKNOWN_STRANGERS * share)
-        if left <= RELEASE:
-            return strangers
-        urgent = min(self._urgent.ahead(cells, now, left - RELEASE), limit / 2)
-        if rank != MARKET:
-            return strangers + urgent + limit * MARGIN
-        return strangers + max(urgent * 1.25 + 2 * limit * MARGIN, (FOR_ORDERS + unknown * UNKNOWN_ORDERS) * share)
+    def _wait(self, cells: Cells, request: Reservation, room: float, left: float, now: float) -> float:
+        """In how many seconds there may be room, if no answer comes that makes us look earlier."""
+        if not cells[REPORTED] and self._waits_for_probe(cells, request, now):
+            return cells[self._me.row + SENT] + PROBE - now
+        wait = left
+        if room >= cells[FLIGHT]:
+            wait = self._kept.wait(cells, request.rank, room - cells[FLIGHT], left, now)
+        if cells[FLIGHT]:
+            # the answers to what is in flight, which other processes may see first, can leave more room than is known
+            wait = min(wait, LANDING if request.rank <= ORDER else PATIENCE)
+        return wait * (1 + server_clock.DRIFT) + server_clock.TICK
 
     def _too_many(self, cells: Cells, request: Reservation, server: float, now: float) -> bool:
         seconds, limit = self.limits.raw
         index = server // seconds
         slot = RAW + SLOT * int(index % 2)
         if cells[slot] != index:
-            _open(cells, slot, index)
+            open_window(cells, slot, index)
         room = limit if request.rank <= ORDER else limit * 0.98
         if cells[slot + USED] + cells[REQUESTS] + 1 <= room:
             return False
         request.lack, request.retry = "weight", server_clock.opens(cells, now, (index + 1) * seconds)
         return True
 
-    def _no_orders(self, cells: Cells, request: Reservation, now: float) -> bool:
+    def _part(self, cells: Cells, slot: int, rank: int, share: float, left: float) -> float:
+        """What is left of our part of the weight while the others are not seen; a little of it is for orders."""
+        limit = self.limits.weight[1]
+        mine, used = cells[self._me.row + OWN_FLIGHT] + cells[slot + SETTLED], cells[slot + USED] + cells[FLIGHT]
+        part = self._alone.room("weight", cells[slot], limit, share, used=used, mine=mine)
+        return part - (limit * share * FOR_ORDERS if rank > ORDER and left > RELEASE else 0.0)
+
+    def _no_orders(self, cells: Cells, request: Reservation, now: float, share: float) -> bool:
         """Whether the account may not place so many orders now."""
         row = self._me.account_row(cells)
         request.lack, request.retry = ORDERS_SHORT, cells[row + ORDERS_BLOCKED]
@@ -210,13 +243,19 @@ class Ledger:
         server = now + server_clock.low(cells, now)
         for number, (seconds, limit) in enumerate(self.limits.orders):
             index = server // seconds
-            slot = _order_slot(row, number, index)
+            slot = order_slot(row, number, index)
             if cells[slot] != index:
-                _open(cells, slot, index)
-            room = limit - cells[slot + USED] - request.orders
-            if room < cells[row + ORDERS]:
+                open_window(cells, slot, index)
+            sent, mine = cells[row + ORDERS], cells[self._me.row + OWN_ORDERS] + cells[slot + SETTLED]
+            room = limit - cells[slot + USED]
+            if share < 1:
+                name, used = f"orders {number}", cells[slot + USED] + sent
+                room = min(room, self._alone.room(name, index, limit, share, used=used, mine=mine) + sent)
+            room -= request.orders
+            if room < sent:
                 end = server_clock.opens(cells, now, (index + 1) * seconds)
-                request.retry = end if room < 0 else min(end, now + _pause((index + 1) * seconds - server))
+                # what is in flight is rejected by then, or counts
+                request.retry = end if room < 0 else min(end, now + PATIENCE)
                 return True
             marks.append((index, cells[slot + USED], cells[slot + SETTLED]))
         request.marks = tuple(marks)
@@ -229,10 +268,11 @@ class Ledger:
         return self.store.update(self._view, self.store.now())
 
     def _view(self, cells: Cells, now: float) -> dict[str, Any]:
-        if cells[self._me.row] != self._me.who:
-            self._join(cells, now)
+        # looking takes no place among those who spend
+        self._begin(cells, now)
         return {
-            **describe(cells, self.limits, self._me.account_row(cells), now),
+            **describe(cells, self.limits, self._me.find_account(cells), now),
+            "share": self.store.share,
             "factor": 1 - self._missing(cells, now),
         }
 
@@ -300,10 +340,10 @@ class Ledger:
             self._give_up(cells, overdue)
         second, drift = answer.second, server_clock.DRIFT * (now - cells[KNOWN])
         if second and (second - now > cells[LOW] - drift or second + 1 - request.sent < cells[HIGH] + drift):
-            server_clock.learn(cells, request.sent, now, second)
+            _learn(cells, request, answer, now)
         if answer.exact:
             server_clock.learn(cells, request.sent, now, answer.exact, 0.001)
-        server = second or now + server_clock.low(cells, now)
+        server = answer.second or now + server_clock.low(cells, now)
         if answer.status in REFUSALS:
             self._stop(cells, request, answer, now)
         if answer.status not in UNCOUNTED:
@@ -321,7 +361,7 @@ class Ledger:
             index -= 1
         slot = WEIGHT + SLOT * int(index % 2)
         if cells[slot] < index:
-            _open(cells, slot, index)
+            open_window(cells, slot, index)
         if cells[slot] == index:
             weight = request.weight if request.open else 0.0
             if answer.used > cells[slot + USED]:
@@ -329,7 +369,7 @@ class Ledger:
                 cells[slot + SETTLED] += weight
             else:
                 mark = (request.index, request.used, request.settled)
-                _count(cells, slot, mark, answer.used, weight, late=server % seconds >= seconds - 1)
+                count(cells, slot, mark, answer.used, weight, late=server % seconds >= seconds - 1)
             if answer.used >= 0:
                 self._find_strangers(cells, slot, request.sent)
         number = server // self.limits.raw[0]
@@ -365,9 +405,9 @@ class Ledger:
             self.strangers = cells[slot + STRANGERS] = known + growth
             begun = cells[slot] * self.limits.weight[0] - server_clock.high(cells, at)
             # what was used before anybody looked says nothing about how fast
-            self._strange.add(cells, at, growth if before else 0.0, max(cells[CLEAR], cells[BORN], begun))
+            self._kept.strange.add(cells, at, growth if before else 0.0, max(cells[CLEAR], cells[BORN], begun))
         elif at >= (cells[STRANGE] + 1) * STEP:
-            self._strange.add(cells, at, 0.0)
+            self._kept.strange.add(cells, at, 0.0)
         if not cells[FLIGHT]:
             cells[CLEAR] = at
 
@@ -377,21 +417,24 @@ class Ledger:
         for number, counter in enumerate(answer.orders):
             seconds, _ = self.limits.orders[number]
             index = server // seconds
-            slot = _order_slot(row, number, index)
+            slot = order_slot(row, number, index)
             if cells[slot] < index:
-                _open(cells, slot, index)
+                open_window(cells, slot, index)
             if cells[slot] != index or (counter < 0 and 400 <= answer.status < 500):  # noqa: PLR2004
                 continue
             mark = request.marks[number] if request.marks else (-1.0, 0.0, 0.0)
             orders = request.orders if request.open else 0
-            _count(cells, slot, mark, counter, orders, late=server % seconds >= seconds - 1)
+            count(cells, slot, mark, counter, orders, late=server % seconds >= seconds - 1)
 
     def _stop(self, cells: Cells, request: Reservation, answer: Answer, now: float) -> None:
         """A refusal stops everybody until the exchange wants to hear from us again."""
         seconds, limit = self.limits.weight
         server = now + server_clock.low(cells, now)
         silent = answer.retry_after
-        if silent < 0:
+        if silent < 0 and answer.until:
+            # the text alone says when the ban ends
+            silent = 0.0
+        elif silent < 0:
             silent = FIRST_BAN if answer.status == BAN else seconds - server % seconds
         until = now + silent
         if answer.until:
@@ -424,7 +467,7 @@ class Ledger:
             self._assume(cells, request.weight, request.index)
             row = self._me.account_row(cells) if request.orders else 0
             for number, (index, _, _) in enumerate(request.marks):
-                slot = _order_slot(row, number, index)
+                slot = order_slot(row, number, index)
                 if cells[slot] == index:
                     cells[slot + USED] += request.orders
             request.open = False
@@ -436,34 +479,7 @@ class Ledger:
             cells[slot + USED] = max(cells[slot + USED], cells[slot + SETTLED])
 
 
-def _open(cells: Cells, slot: int, index: float) -> None:
-    cells[slot] = index
-    cells[slot + USED] = cells[slot + SETTLED] = cells[slot + STRANGERS] = 0.0
-
-
-def _order_slot(row: int, number: int, index: float) -> int:
-    return row + ORDER_WINDOWS + SLOT * (2 * number + int(index % 2))
-
-
-def _count(
-    cells: Cells, slot: int, mark: tuple[float, float, float], counter: int, amount: float, *, late: bool
-) -> None:
-    """
-    Count a settled request in its window.
-
-    The highest counter is the newest, unless the exchange gave something back: then a request that was sent after a
-    counter was seen reports a lower one. ``late``: near a window's end a low counter may be the next window's.
-    """
-    used = cells[slot + USED]
-    if counter < 0:
-        cells[slot + USED] = used + amount
-    elif counter > used:
-        cells[slot + USED] = counter
-    elif counter < mark[1] and mark[0] == cells[slot] and not late:
-        cells[slot + USED] = min(used, counter + cells[slot + SETTLED] - mark[2])
-    cells[slot + SETTLED] += amount
-
-
-def _pause(left: float) -> float:
-    """When what is kept for others has become less: at the curve's next step, towards a window's end sooner."""
-    return STEP if left > 1 else 0.02
+def _learn(cells: Cells, request: Reservation, answer: Answer, now: float) -> None:
+    """Learn the time from an answer; where that cannot be, what it counts may be as old."""
+    if not server_clock.learn(cells, request.sent, now, answer.second):
+        answer.second, answer.used, answer.orders = 0.0, -1, (-1,) * len(answer.orders)

@@ -225,8 +225,9 @@ class RateLimiter:
     def _count(self, permit: Permit, sign: int) -> None:
         self._used["requests"] += sign
         self._used["weight"] += sign * permit.weight
-        self._used[ORDERS] += sign * permit.orders
-        self._orders_today = max(self._orders_today + sign * permit.orders, 0)
+        if permit.orders:
+            self._used[ORDERS] += sign * permit.orders
+            self._orders_today = max(self._orders_today + sign * permit.orders, 0)
 
     def _finished(self, permit: Permit) -> None:
         """The body that a permit was entered for has ended."""

@@ -11,7 +11,6 @@ from exec_plugin.rate_limit.cells import (
     ACCOUNT_SIZE,
     ACCOUNTS,
     ACTIVE,
-    CLEARED,
     FLIGHT,
     KEY,
     MEMBER_ROWS,
@@ -25,6 +24,7 @@ from exec_plugin.rate_limit.cells import (
     OWN_REQUESTS,
     REQUESTS,
     SENT,
+    SLOT,
 )
 
 if TYPE_CHECKING:
@@ -32,29 +32,33 @@ if TYPE_CHECKING:
     from exec_plugin.rate_limit.queue import Reservation
 
 _ROWS = range(MEMBERS, MEMBERS + MEMBER_ROWS * MEMBER_SIZE, MEMBER_SIZE)
+_ACCOUNTS = range(ACCOUNTS, ACCOUNTS + ACCOUNT_ROWS * ACCOUNT_SIZE, ACCOUNT_SIZE)
+
+#: The name that no member has.
+NOBODY = -1.0
 
 
 class Member:
     """One limiter among those that share a budget; ``account`` names whose orders it places."""
 
     def __init__(self, account: str) -> None:
-        self.who = float(getrandbits(48) + 1)
+        self.who = _name()
         self.row = 0
         self._key = float(crc32(account.encode()) + 1)
         self._account = 0
 
-    def join(self, cells: Cells, now: float) -> int:
-        """Take a row of our own: a free one, or that of who was silent longest."""
+    def join(self, cells: Cells) -> None:
+        """Take a row under a new name: a free one, or that of who was silent longest."""
         row = next((row for row in _ROWS if not cells[row]), 0) or min(_ROWS, key=lambda row: cells[row + ACTIVE])
         self._clear(cells, row)
-        cells[row], cells[row + ACTIVE], cells[row + OWN_ACCOUNT] = self.who, now, 0.0
-        self.row = row
-        return row
+        # what was in flight before is not in flight under this name
+        self.who, self.row = _name(), row
+        cells[row] = self.who
 
     def take_off(self, cells: Cells, request: Reservation, now: float) -> None:
         """A request is in flight from now on."""
         me = self.row
-        request.cleared = cells[me + CLEARED]
+        request.member = self.who
         cells[FLIGHT] += request.weight
         cells[REQUESTS] += 1
         cells[me + OWN_FLIGHT] += request.weight
@@ -67,15 +71,17 @@ class Member:
     def land(self, cells: Cells, request: Reservation) -> None:
         """A request is no longer in flight; if its member was cleared meanwhile, it already was not."""
         me = self.row
-        if cells[me] != self.who or cells[me + CLEARED] != request.cleared:
+        if cells[me] != self.who or request.member != self.who:
             return
         cells[FLIGHT] -= request.weight
         cells[REQUESTS] -= 1
         cells[me + OWN_FLIGHT] -= request.weight
         cells[me + OWN_REQUESTS] -= 1
         if request.orders:
-            cells[self.account_row(cells) + ORDERS] -= request.orders
-            cells[me + OWN_ORDERS] -= request.orders
+            # none of them is, if the account was forgotten meanwhile
+            orders = min(request.orders, cells[me + OWN_ORDERS])
+            cells[self.account_row(cells) + ORDERS] -= orders
+            cells[me + OWN_ORDERS] -= orders
 
     def sweep(self, cells: Cells, before: float) -> None:
         """Clear members who sent nothing for so long that nothing of theirs can be on its way: they were killed."""
@@ -89,22 +95,37 @@ class Member:
         account = int(cells[row + OWN_ACCOUNT])
         if account:
             cells[account + ORDERS] -= cells[row + OWN_ORDERS]
-        cells[row + OWN_FLIGHT] = cells[row + OWN_REQUESTS] = cells[row + OWN_ORDERS] = 0.0
-        cells[row + CLEARED] += 1
+        for cell in range(row, row + MEMBER_SIZE):
+            cells[cell] = 0.0
+
+    def find_account(self, cells: Cells) -> int:
+        """The row of our account; 0 if it has none."""
+        row = self._account
+        if not row or cells[row + KEY] != self._key:
+            row = self._account = next((row for row in _ACCOUNTS if cells[row + KEY] == self._key), 0)
+        return row
 
     def account_row(self, cells: Cells) -> int:
         """The row of our account, taken if need be."""
-        row = self._account
-        if row and cells[row + KEY] == self._key:
-            return row
-        rows = range(ACCOUNTS, ACCOUNTS + ACCOUNT_ROWS * ACCOUNT_SIZE, ACCOUNT_SIZE)
-        row = next((row for row in rows if cells[row + KEY] in {self._key, 0.0}), 0)
+        row = self.find_account(cells)
         if not row:
-            # More accounts than rows: the one that has been idle longest is forgotten.
-            row = min(rows, key=lambda row: cells[row + ORDER_WINDOWS])
-            for cell in range(row, row + ACCOUNT_SIZE):
-                cells[cell] = 0.0
-        cells[row + KEY] = self._key
-        self._account = row
+            row = next((row for row in _ACCOUNTS if not cells[row + KEY]), 0) or self._forget_account(cells)
+            cells[row + KEY] = self._key
+            self._account = row
         cells[self.row + OWN_ACCOUNT] = row
         return row
+
+    @staticmethod
+    def _forget_account(cells: Cells) -> int:
+        """More accounts than rows: empty the row of the one that has been idle longest."""
+        account = min(_ACCOUNTS, key=lambda row: max(cells[row + ORDER_WINDOWS], cells[row + ORDER_WINDOWS + SLOT]))
+        for cell in range(account, account + ACCOUNT_SIZE):
+            cells[cell] = 0.0
+        for row in _ROWS:
+            if cells[row + OWN_ACCOUNT] == account:
+                cells[row + OWN_ACCOUNT] = cells[row + OWN_ORDERS] = 0.0
+        return account
+
+
+def _name() -> float:
+    return float(getrandbits(48) + 1)

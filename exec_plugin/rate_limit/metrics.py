@@ -29,6 +29,7 @@ BUDGETS = (
     ("orders_blocked_seconds", "orders_blocked_for", "Seconds until orders may leave again after a refusal."),
     ("banned", "banned", "1 while the exchange bans the IP."),
     ("factor", "factor", "How much of the windows is used: 1, or less after errors."),
+    ("share", "share", "How much of the budget is spent here: 1, or less where the others are not seen."),
     ("last_report_seconds", "last_report", "Seconds since the exchange last told its counters."),
     ("members", "members", "How many limiters spent the budget in the last minute."),
     ("orders_today", "orders_today", "Orders placed on the exchange's day."),

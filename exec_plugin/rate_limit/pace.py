@@ -6,6 +6,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from exec_plugin.core.errors import RateLimitError
+from exec_plugin.rate_limit.answers import LONGEST, ban_end
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -72,12 +73,15 @@ class Pace:
                 return place
 
     def settle(self, reservation: Place, status: int, headers: Mapping[str, str], body: Any = None) -> None:
-        """After a refusal nothing leaves before its ``Retry-After``."""
-        del reservation, body
+        """After a refusal nothing leaves before its ``Retry-After``, or the end of a ban that its text names."""
+        del reservation
+        if status not in _REFUSALS:
+            return
         after = headers.get("Retry-After", "")
-        if status in _REFUSALS and after.isdecimal():
-            with self._lock:
-                self._held = max(self._held, self._now() + int(after) * _SECOND)
+        with self._lock:
+            now = self._now()
+            silent = int(after) if after.isdecimal() else ban_end(body) - now / _SECOND
+            self._held = max(self._held, now + min(silent, LONGEST) * _SECOND)
 
     def lost(self, reservation: Place) -> None:
         """No answer came; it has cost what it has cost."""

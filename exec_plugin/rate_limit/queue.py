@@ -29,11 +29,11 @@ class Reservation(Permit):
 
     __slots__ = (
         "asked",
-        "cleared",
         "index",
         "kind",
         "lack",
         "marks",
+        "member",
         "open",
         "rank",
         "retry",
@@ -50,7 +50,7 @@ class Reservation(Permit):
     index: float
     used: float
     settled: float
-    cleared: float
+    member: float
 
     def __init__(
         self,
@@ -100,15 +100,24 @@ class PriorityLine:
         """Serve in order until somebody must wait; who is short of orders only holds up no other class."""
         served: list[Permit] = []
         delays: list[float] = []
+        now = self._clock()
         for kind, patience in PATIENT.items():
-            self._serve_old(kind, self._clock() - patience, take, served)
+            self._serve_old(kind, now - patience, take, served)
         for waiting in self._classes:
             short = self._serve_class(waiting, take, served)
             if short:
                 delays.append(max(short.values()))
                 if not all(name.startswith(ORDERS) for name in short):
                     break
-        return served, min(delays, default=None)
+        return served, self._until_old(min(delays), now) if delays else None
+
+    def _until_old(self, delay: float, now: float) -> float:
+        """That delay, or less where somebody will have waited for so long that he goes first."""
+        for kind, patience in PATIENT.items():
+            first = next(iter(self._classes[kind]), None)
+            if first is not None and first.rank == kind:
+                delay = min(delay, max(first.asked + patience - now, 0.0))
+        return delay
 
     def _serve_class(
         self, waiting: OrderedDict[Reservation, None], take: Take, served: list[Permit]

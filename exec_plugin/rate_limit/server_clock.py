@@ -12,7 +12,7 @@ from calendar import timegm
 from email.utils import parsedate
 from typing import TYPE_CHECKING
 
-from exec_plugin.rate_limit.cells import HIGH, KNOWN, LOW
+from exec_plugin.rate_limit.cells import DOUBT_HIGH, DOUBT_LOW, HIGH, KNOWN, LOW, REPORTED
 
 if TYPE_CHECKING:
     from exec_plugin.limit_store import Cells
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 DRIFT = 1e-4
 #: How wrong a machine's own clock may be before the server was asked.
 GUESS = 15.0
+#: Who looks a little later than a moment that was computed does not come too early by rounding.
+TICK = 1e-4
 
 
 def low(cells: Cells, now: float) -> float:
@@ -38,23 +40,32 @@ def guess(cells: Cells, now: float, wall: float) -> None:
     cells[LOW], cells[HIGH], cells[KNOWN] = wall - now - GUESS, wall - now + GUESS, now
 
 
-def learn(cells: Cells, sent: float, received: float, second: float, resolution: float = 1.0) -> None:
-    """Take over that the server's clock stood in ``second`` .. ``second + resolution`` between two of our moments."""
+def learn(cells: Cells, sent: float, received: float, second: float, resolution: float = 1.0) -> bool:
+    """
+    Take over that the server's clock stood in ``second`` .. ``second + resolution`` between two of our moments.
+
+    False when that contradicts what was known: a clock was set, or a proxy has kept the answer. A second one tells.
+    """
     least, most = second - received, second + resolution - sent
     was_least, was_most = low(cells, received), high(cells, received)
     if least <= was_least and most >= was_most:
-        return
+        return True
     if least > was_most or most < was_least:
+        if cells[REPORTED] and (least > cells[DOUBT_HIGH] or most < cells[DOUBT_LOW]):
+            cells[DOUBT_LOW], cells[DOUBT_HIGH] = least, most
+            return False
         # one of the clocks was set: only the newest answer is true
         cells[LOW], cells[HIGH] = least, most
+        cells[DOUBT_LOW] = cells[DOUBT_HIGH] = 0.0
     else:
         cells[LOW], cells[HIGH] = max(least, was_least), min(most, was_most)
     cells[KNOWN] = received
+    return True
 
 
 def opens(cells: Cells, now: float, moment: float) -> float:
     """When, on our clock, a moment of the server's clock has certainly come."""
-    return moment - low(cells, now) + DRIFT * max(moment - now - cells[LOW], 0.0) + 1e-4
+    return moment - low(cells, now) + DRIFT * max(moment - now - cells[LOW], 0.0) + TICK
 
 
 class DateReader:

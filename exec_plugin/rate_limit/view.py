@@ -34,7 +34,7 @@ RECENT = 60.0
 
 
 def describe(cells: Cells, limits: Limits, account: int, now: float) -> dict[str, Any]:
-    """Windows, refusals and the clock, as JSON; ``account`` is the row of whose orders are shown."""
+    """Windows, refusals and the clock, as JSON; ``account`` is the row of whose orders are shown, or 0."""
     flight, requests = cells[FLIGHT], cells[REQUESTS]
     buckets = {
         "weight": _window(cells, WEIGHT, limits.weight, flight, now),
@@ -43,12 +43,14 @@ def describe(cells: Cells, limits: Limits, account: int, now: float) -> dict[str
     buckets["weight"]["strangers"] = _cell(cells, WEIGHT, limits.weight[0], STRANGERS, now)
     for number, window in enumerate(limits.orders):
         at = account + ORDER_WINDOWS + 2 * SLOT * number
-        buckets[f"orders_{window[0]:.0f}s"] = _window(cells, at, window, cells[account + ORDERS], now)
+        sent = cells[account + ORDERS] if account else 0.0
+        shown = _window(cells, at, window, sent, now)
+        buckets[f"orders_{window[0]:.0f}s"] = shown if account else {**shown, "used": 0.0}
     rows = range(MEMBERS, MEMBERS + MEMBER_ROWS * MEMBER_SIZE, MEMBER_SIZE)
     return {
         "buckets": buckets,
         "blocked_for": max(cells[BLOCKED] - now, 0.0),
-        "orders_blocked_for": max(cells[account + ORDERS_BLOCKED] - now, 0.0),
+        "orders_blocked_for": max(cells[account + ORDERS_BLOCKED] - now, 0.0) if account else 0.0,
         "banned": cells[BANNED] > now,
         "last_report": now - cells[REPORTED] if cells[REPORTED] else None,
         "members": sum(bool(cells[row]) and now - cells[row + ACTIVE] < RECENT for row in rows),

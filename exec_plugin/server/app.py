@@ -14,12 +14,15 @@ from exec_plugin.core.errors import ConfigError
 from exec_plugin.server import control
 from exec_plugin.server.control import Asked, Control, Refused
 from exec_plugin.server.doors import Doors
+from exec_plugin.server.lane import Full, Lane
+from exec_plugin.server.refusals import Listener
 from exec_plugin.server.sockets import Sockets
 from exec_plugin.server.wire import TooLarge, cut, form_response, json_response, read_body
 
 if TYPE_CHECKING:
-    from exec_plugin.account import PaperExchange
+    from exec_plugin.account import PaperExchange, Reply
     from exec_plugin.protocol.control import ScriptedExchange
+    from exec_plugin.server.lane import Plain
     from exec_plugin.server.settings import ServerSettings
 
 _log = logging.getLogger(__name__)
@@ -30,17 +33,6 @@ TICK = 0.05
 LAST_REQUESTS, IDLE = 5.0, 75.0
 #: How many connections wait to be accepted.
 _BACKLOG = 512
-
-
-class _Listener(web.Server):
-    """aiohttp's server that takes no more connections than it may."""
-
-    most = 0
-
-    def connection_made(self, handler: web.RequestHandler, transport: asyncio.Transport) -> None:
-        super().connection_made(handler, transport)
-        if len(self._connections) > self.most:
-            transport.abort()
 
 
 class PaperServer:
@@ -58,7 +50,8 @@ class PaperServer:
         self.stage = self.doors.stage
         self.stage.on_change = self._on_change
         self._control = Control(self.stage)
-        self._listener: _Listener | None = None
+        self._listener: web.Server | None = None
+        self._lanes: set[Lane] = set()
         self._server: asyncio.Server | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -79,15 +72,15 @@ class PaperServer:
         """
         settings = self.settings
         loop = asyncio.get_running_loop()
-        self._listener = _Listener(self._handle, access_log=None, keepalive_timeout=IDLE)
-        self._listener.most = settings.max_connections
+        self._listener = Listener(self._handle, keepalive_timeout=IDLE)
         try:
             self._server = await loop.create_server(
-                self._listener, settings.host, settings.port, ssl=settings.tls(), backlog=_BACKLOG
+                self._accept, settings.host, settings.port, ssl=settings.tls(), backlog=_BACKLOG
             )
         except OSError as error:
             raise ConfigError(_cannot_listen(settings, error)) from error
-        self._tasks = [loop.create_task(self._tick()), loop.create_task(self.doors.sockets.pulse())]
+        chores = (self._tick(), self._sweep(), self.doors.sockets.pulse())
+        self._tasks = [loop.create_task(chore) for chore in chores]
         _log.info("serving at %s", self.url)
 
     async def stop(self) -> None:
@@ -99,6 +92,8 @@ class PaperServer:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.doors.sockets.close(WSCloseCode.GOING_AWAY, "the server stops")
+        for lane in tuple(self._lanes):
+            lane.close()
         self._listener.pre_shutdown()
         await self._listener.shutdown(LAST_REQUESTS)
         self._server = None
@@ -108,12 +103,37 @@ class PaperServer:
         while True:
             await asyncio.sleep(TICK)
             with self.stage.lock:
-                self.stage.exchange.catch_up()
+                self.stage.catch_up()
+
+    async def _sweep(self) -> None:
+        """Close connections that nobody uses."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(IDLE / 5)
+            for lane in tuple(self._lanes):
+                if loop.time() - lane.used > IDLE:
+                    lane.close()
 
     def _on_change(self) -> None:
         self.doors.sockets.end(WSCloseCode.SERVICE_RESTART, "the exchange was reset")
 
     # ------------------------------------------------------------------ requests
+
+    def _accept(self) -> asyncio.Protocol:
+        """What a new connection talks to."""
+        assert self._listener is not None  # noqa: S101
+        if len(self._lanes) + len(self._listener.connections) >= self.settings.max_connections:
+            return Full()
+        return Lane(self.settings, self._answer_at_once, self._listener, self._lanes)
+
+    def _answer_at_once(self, plain: Plain, body: str, peer: str) -> Reply | None:
+        """A REST request that takes no time on its way; None for others."""
+        stage = self.stage
+        if not stage.is_near:
+            return None
+        with stage.lock:
+            stage.catch_up()
+            return stage.gateway.handle(plain.method, plain.target, plain.headers, body, caller=peer)
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         target = request.raw_path
@@ -135,7 +155,7 @@ class PaperServer:
         if way.cut and not way.executed:
             return cut(request)
         with stage.lock:
-            stage.exchange.catch_up()
+            stage.catch_up()
             reply = stage.gateway.handle(request.method, target, known, body, caller=request.remote or "")
         if way.cut:
             return cut(request)

@@ -5,10 +5,9 @@ from __future__ import annotations
 import secrets
 import string
 import tomllib
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from attrs import Factory, evolve, field, fields, frozen
+from attrs import evolve, field, fields, frozen
 
 from exec_plugin.account import PaperExchange, Settings
 from exec_plugin.account.pump import wall_clock
@@ -23,6 +22,7 @@ from exec_plugin.server.settings import ServerSettings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from pathlib import Path
 
 #: What an account starts with when nobody says.
 FUNDS = {"USDT": "100000", "BTC": "1", "ETH": "10", "BNB": "10"}
@@ -65,14 +65,14 @@ class Plan:
 
     Args:
         server: where it listens.
-        paper: settings of the market, as ``account.Settings`` reads them.
+        market: its settings, as ``account.Settings`` reads them.
         accounts: who trades on it.
         faults: what goes wrong, as ``Faults.read`` takes it; empty for nothing.
         db_url: where accounts are kept; only in memory, so far.
     """
 
-    server: ServerSettings = ServerSettings()
-    paper: Mapping[str, Any] = field(factory=dict)
+    server: ServerSettings = field(factory=ServerSettings)
+    market: Mapping[str, Any] = field(factory=dict)
     accounts: tuple[AccountPlan, ...] = ()
     faults: Mapping[str, Any] = field(factory=dict)
     db_url: str = MEMORY
@@ -87,8 +87,6 @@ class Plan:
         if self.db_url != MEMORY:
             msg = f"db_url={self.db_url!r}: accounts cannot be kept beyond the server's end yet; leave it out"
             raise ConfigError(msg)
-        if self.paper.get("feed") == "live":
-            raise ConfigError("feed='live': there is no live feed yet; there are synthetic, recording and push")
         accounts = self.accounts or (AccountPlan("default", FUNDS, new_secret(), new_secret(), is_told=False),)
         if not self.server.is_local and not all(account.is_told for account in accounts):
             msg = f"host {self.server.host} can be reached from elsewhere: give every account its api_key and secret"
@@ -102,7 +100,7 @@ class Plan:
         Raises:
             ConfigError, FeedError: when a setting is wrong or a recording cannot be read.
         """
-        given = dict(self.paper)
+        given = dict(self.market)
         # time goes on by itself: who is served decides nothing about it
         if given.get("recording"):
             given.setdefault("speed", "1")
@@ -143,16 +141,12 @@ def read_plan(path: Path) -> Plan:
     Raises:
         ConfigError: when it cannot be read; an unknown name is told with the nearest known one.
     """
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        msg = f"{path} cannot be read: {error}"
-        raise ConfigError(msg) from error
+    table = _load(path)
     _only("the file", table, _TABLES)
     accounts = _table("accounts", table.get("accounts", {}))
     return Plan(
         server=_server(_table("server", table.get("server", {})), path.parent),
-        paper=_table("paper", table.get("paper", {})),
+        market=_table("paper", table.get("paper", {})),
         accounts=tuple(_account(name, _table(name, entry), path.parent) for name, entry in accounts.items()),
         faults=_table("faults", table.get("faults", {})),
         db_url=str(table.get("db_url", MEMORY)),
@@ -166,20 +160,22 @@ def read_faults(path: Path) -> dict[str, Any]:
     Raises:
         ConfigError: when it cannot be read.
     """
+    return _load(path)
+
+
+def _load(path: Path) -> dict[str, Any]:
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         msg = f"{path} cannot be read: {error}"
         raise ConfigError(msg) from error
-    return table
 
 
 def _server(table: dict[str, Any], folder: Path) -> ServerSettings:
     known = {attribute.name: attribute for attribute in fields(ServerSettings)}
     _only("server", table, known)
     for name, value in table.items():
-        default = known[name].default
-        wanted = str if name in _PATHS or isinstance(default, Factory) else type(default)
+        wanted = str if name in _PATHS else type(known[name].default)
         if type(value) is not wanted:
             msg = f"server: {name}={value!r} is no {wanted.__name__}"
             raise ConfigError(msg)

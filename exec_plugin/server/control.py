@@ -5,10 +5,11 @@ from __future__ import annotations
 import hmac
 import json
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 from urllib.parse import parse_qs, urlsplit
 
 from exec_plugin.core.errors import ConfigError, VenueError
+from exec_plugin.protocol.faults import Faults
 from exec_plugin.protocol.render import to_json
 from exec_plugin.server.settings import is_loopback
 
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 PREFIX = "/paper/"
 TOKEN_HEADER = "X-Paper-Token"  # noqa: S105  a header's name
-_JSON = "application/json"
 
 
 class Asked(NamedTuple):
@@ -63,7 +63,7 @@ def admit(settings: ServerSettings, peer: str | None, headers: Mapping[str, str]
 
 
 class Control:
-    """Carries control requests out on a stage."""
+    """Carries control requests out on a stage; a reset ends the faults that were asked for."""
 
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
@@ -72,6 +72,7 @@ class Control:
             ("POST", "market"): self._market,
             ("POST", "clock"): self._clock,
             ("GET", "events"): self._events,
+            ("POST", "faults"): self._faults,
         }
 
     def answer(self, asked: Asked) -> tuple[HTTPStatus, str]:
@@ -118,6 +119,10 @@ class Control:
         events, last = self._script().events(_whole("after", query.get("after", ["0"])[0]))
         return {"events": [{"seq": number, "event": event} for number, event in events], "last": last}
 
+    def _faults(self, payload: dict[str, Any]) -> dict[str, Any]:
+        self._stage.gateway.inject(Faults.read(payload) if payload else None)
+        return {}
+
     def _script(self) -> ScriptedExchange:
         script = self._stage.script
         if script is None:
@@ -135,12 +140,17 @@ def failure(msg: str) -> str:
 
 def _read(body: str) -> dict[str, Any]:
     try:
-        payload = json.loads(body)
+        payload = json.loads(body, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
         raise Refused(HTTPStatus.BAD_REQUEST, f"the body is no JSON: {error}") from error
     if not isinstance(payload, dict):
         raise Refused(HTTPStatus.BAD_REQUEST, "the body is a JSON object")
     return payload
+
+
+def _no_constant(name: str) -> NoReturn:
+    msg = f"{name} is no number"
+    raise ValueError(msg)
 
 
 def _whole(name: str, value: Any) -> int:

@@ -8,7 +8,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from aiohttp import WSCloseCode
+from aiohttp import WSCloseCode, web
 
 from exec_plugin.core.errors import VenueError
 from exec_plugin.protocol.gateway import error_body, http_status, read_time_unit
@@ -23,12 +23,11 @@ from exec_plugin.server.wire import json_response
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from aiohttp import web
-
     from exec_plugin.account import PaperExchange
+    from exec_plugin.protocol import StreamHub
     from exec_plugin.protocol.control import ScriptedExchange
     from exec_plugin.server.settings import ServerSettings
-    from exec_plugin.server.stage import Session, StreamHub
+    from exec_plugin.server.stage import Session
 
 API, RAW, COMBINED = "/ws-api/v3", "/ws", "/stream"
 #: How many connections an address may try in five minutes (WebSocket Limits); tests on this machine try many.
@@ -69,6 +68,8 @@ class Doors:
         """Shake hands and serve the connection until it ends."""
         if not self._attempts.note(request.remote or ""):
             return json_response(HTTPStatus.TOO_MANY_REQUESTS, failure("too many connections in five minutes"))
+        if not web.WebSocketResponse().can_prepare(request).ok:
+            return json_response(HTTPStatus.BAD_REQUEST, failure("this is no WebSocket handshake"))
         parts = urlsplit(request.raw_path)
         try:
             options = _options(parts.query)
@@ -78,10 +79,9 @@ class Doors:
         except VenueError as error:
             return json_response(http_status(error), to_json(error_body(error)))
         names = _names(parts.path, options)
-        hub = self.stage.streams
-        if names is None or hub is None:
+        if names is None:
             return json_response(HTTPStatus.NOT_FOUND, failure(f"there is no WebSocket at {parts.path}"))
-        return await self._open_streams(request, hub, names, micros=micros)
+        return await self._open_streams(request, self.stage.streams, names, micros=micros)
 
     async def _open_api(
         self, request: web.BaseRequest, options: Mapping[str, str], *, micros: bool
@@ -90,7 +90,7 @@ class Doors:
         gateway = exchange.gateway
         socket = Socket(request, self._settings, self._framer)
         with exchange.lock:
-            exchange.catch_up()
+            self.stage.catch_up()
             gateway.limits.spend(socket.peer, CONNECT_WEIGHT, gateway.venue.now)
             session = ApiSession(
                 gateway,
@@ -113,14 +113,10 @@ class Doors:
         # first, because a client may be sent something as soon as it is connected
         response = await socket.open()
         with exchange.lock:
-            exchange.catch_up()
+            self.stage.catch_up()
             session = hub.open(socket.push, names=names, combined=combined, micros=micros)
 
-        def farewell() -> None:
-            told = {"e": "serverShutdown", "E": exchange.gateway.venue.now * (1000 if micros else 1)}
-            socket.push(to_json({"stream": "!serverShutdown", "data": told} if combined else told))
-
-        socket.farewell = farewell
+        socket.farewell = session.shut_down
         return await self._serve(socket, exchange, session, response)
 
     async def _serve(
@@ -140,7 +136,7 @@ class Doors:
                 socket.cut()
             if not way.cut or way.executed:
                 with exchange.lock:
-                    exchange.catch_up()
+                    stage.catch_up()
                     session.receive(text)
 
         self.sockets.add(socket)

@@ -21,6 +21,7 @@ _log = logging.getLogger(__name__)
 PING_EVERY, PONG_WITHIN, LONGEST_LIFE = 20.0, 60.0, 24 * 3600.0
 #: Messages that a stream client may send in a second (web-socket-streams.md, WebSocket Limits).
 STREAM_MESSAGES = 5
+_HEARD = (WSMsgType.TEXT, WSMsgType.BINARY, WSMsgType.PING, WSMsgType.PONG)
 _SHORT, _MIDDLE = 126, 65_536
 
 
@@ -123,35 +124,28 @@ class Socket:
         """Hand each text to ``receive`` until the connection ends."""
         while True:
             message = await self._web.receive()
+            if message.type not in _HEARD:
+                return
+            if self._is_too_fast():
+                await self.close(WSCloseCode.POLICY_VIOLATION, "Too many requests")
+                return
             if message.type is WSMsgType.TEXT:
-                if self._is_too_fast():
-                    return
                 await receive(message.data)
             elif message.type is WSMsgType.PING:
-                if self._is_too_fast():
-                    return
                 await self._web.pong(message.data)
-            elif message.type is WSMsgType.PONG:
-                if self._is_too_fast():
-                    return
-                # an unsolicited pong keeps nobody connected (General WSS information)
-                if message.data == self._ping_payload():
-                    self._last_pong = self._loop.time()
             elif message.type is WSMsgType.BINARY:
-                self.end(WSCloseCode.UNSUPPORTED_DATA, "text frames only")
+                await self.close(WSCloseCode.UNSUPPORTED_DATA, "text frames only")
                 return
-            else:
-                return
+            elif message.data == self._ping_payload():
+                # an unsolicited pong keeps nobody connected (General WSS information)
+                self._last_pong = self._loop.time()
 
     def _is_too_fast(self) -> bool:
         if not self._rate:
             return False
         now = self._loop.time()
         self._heard.append(now)
-        if len(self._heard) <= self._rate or now - self._heard[0] >= 1:
-            return False
-        self.end(WSCloseCode.POLICY_VIOLATION, "Too many requests")
-        return True
+        return len(self._heard) > self._rate and now - self._heard[0] < 1
 
     async def beat(self) -> None:
         """Ping; who is silent for too long or connected for a day is disconnected."""

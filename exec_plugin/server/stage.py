@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import TYPE_CHECKING, Any, Protocol
 
 from exec_plugin.account import PaperExchange
 from exec_plugin.account.pump import wall_clock
+from exec_plugin.core.errors import FeedError
 from exec_plugin.protocol.control import ScriptedExchange
 from exec_plugin.protocol.faults import CLEAR
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
-    from exec_plugin.protocol import Gateway
+    from exec_plugin.protocol import Gateway, StreamHub
     from exec_plugin.protocol.faults import Faults, Way
+
+_log = logging.getLogger(__name__)
 
 
 class Session(Protocol):
@@ -28,20 +32,6 @@ class Session(Protocol):
         """The connection is gone."""
 
 
-class StreamHub(Protocol):
-    """The market streams of an exchange."""
-
-    def open(
-        self,
-        push: Callable[[str], None],
-        *,
-        names: Sequence[str] = (),
-        combined: bool = False,
-        micros: bool = False,
-    ) -> Session:
-        """Connect a client."""
-
-
 class Stage:
     """
     The exchange that is served now.
@@ -52,6 +42,7 @@ class Stage:
     def __init__(self, exchange: PaperExchange | ScriptedExchange) -> None:
         self.exchange = exchange
         self.on_change: Callable[[], None] = lambda: None
+        self._told = ""
 
     @property
     def gateway(self) -> Gateway:
@@ -64,10 +55,9 @@ class Stage:
         return self.exchange.lock
 
     @property
-    def streams(self) -> StreamHub | None:
-        """Its market streams, where it has any."""
-        hub: StreamHub | None = getattr(self.exchange.gateway, "streams", None)
-        return hub
+    def streams(self) -> StreamHub:
+        """Its market streams."""
+        return self.gateway.streams
 
     @property
     def script(self) -> ScriptedExchange | None:
@@ -81,8 +71,27 @@ class Stage:
         Raises:
             ConfigError: when a part of it cannot be used.
         """
-        self.exchange = ScriptedExchange(setup, wall_clock)
+        former, self.exchange = self.exchange, ScriptedExchange(setup, wall_clock)
+        if isinstance(former, PaperExchange):
+            former.close()
         self.on_change()
+
+    def catch_up(self) -> None:
+        """Let the market go on until now; what a feed cannot tell is logged, and the market goes on behind it."""
+        try:
+            self.exchange.catch_up()
+        except FeedError as error:
+            # this is tried many times a second, and need not be told as often
+            if str(error) != self._told:
+                self._told = str(error)
+                _log.error("%s", error)
+
+    @property
+    def is_near(self) -> bool:
+        """Whether requests take no time on their way, and nothing happens to them there."""
+        exchange = self.exchange
+        far = isinstance(exchange, PaperExchange) and exchange.settings.latency.max_ms
+        return not far and exchange.gateway.faults is None
 
     async def travel(self, faults_of: Callable[[Faults], Way]) -> Way:
         """Let a request take its way to the exchange; answers what happens to it there."""

@@ -12,7 +12,10 @@ if TYPE_CHECKING:
 
     from exec_plugin.account import Reply
 
+_UUID = "x-mbx-uuid"
 _JSON = "application/json;charset=UTF-8"
+#: What answers name as their server; aiohttp would name itself and its version.
+_SERVER = {"Server": "exec_plugin"}
 
 
 class TooLarge(Exception):
@@ -43,13 +46,26 @@ async def read_body(request: web.BaseRequest, most: int) -> str:
 
 def form_response(reply: Reply) -> web.Response:
     """A reply of the gateway as an HTTP response."""
-    headers = {**reply.headers, "x-mbx-uuid": os.urandom(16).hex()}
+    headers = {**reply.headers, **_SERVER, _UUID: _uuid()}
     return web.Response(status=reply.status, reason=reply.reason, headers=headers, body=reply.text.encode())
+
+
+def form_bytes(reply: Reply) -> bytes:
+    """The same as it goes over the wire."""
+    body = reply.text.encode()
+    lines = [f"{name}: {value}" for name, value in reply.headers.items()]
+    head = "\r\n".join((f"HTTP/1.1 {reply.status} {reply.reason}", *lines))
+    return f"{head}\r\n{_UUID}: {_uuid()}\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
+
+
+def _uuid() -> str:
+    return os.urandom(16).hex()
 
 
 def json_response(status: HTTPStatus, text: str) -> web.Response:
     """A JSON text as an HTTP response."""
-    return web.Response(status=status.value, reason=status.phrase, headers={"Content-Type": _JSON}, body=text.encode())
+    headers = {"Content-Type": _JSON, **_SERVER}
+    return web.Response(status=status.value, reason=status.phrase, headers=headers, body=text.encode())
 
 
 def cut(request: web.BaseRequest) -> web.Response:

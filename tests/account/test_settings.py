@@ -43,8 +43,8 @@ def test_recording():
         ("balance", "did you mean 'balances'?"),
         ("Seed", "did you mean 'seed'?"),
         ("fill-model", "did you mean 'fill_model'?"),
-        ("xyz", "known are account, balances, feed"),
-        (5, "known are account, balances, feed"),
+        ("xyz", "known are account, balances, faults, feed"),
+        (5, "known are account, balances, faults, feed"),
     ],
 )
 def test_unknown(name, hint):
@@ -67,7 +67,7 @@ def test_unknown(name, hint):
         ({"balances": {"USDT": float("inf")}}, "USDT=inf must be"),
         ({"balances": {"USDT": 0.1 + 0.2}}, "USDT=0.30000000000000004 must be"),
         ({"balances": {"USDT": "1e30"}}, "USDT='1e30' must be"),
-        ({"feed": "synthetics"}, "did you mean 'synthetic'? known are push, recording, synthetic"),
+        ({"feed": "synthetics"}, "did you mean 'synthetic'? known are live, push, recording, synthetic"),
         ({"feed": 5}, "feed=5: known are"),
         ({"feed": "recording"}, "recording='path/to/file'"),
         ({"feed": "push", "recording": "a.gz"}, "feed='push' reads no recording='a.gz'"),

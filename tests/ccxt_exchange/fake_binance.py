@@ -6,6 +6,8 @@ import json
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, urlsplit
 
+from exec_plugin.protocol.faults import CLEAR, Way
+
 NOW = 1_723_075_200_000
 FEE = "0.00100000"
 
@@ -226,8 +228,14 @@ class FakeAccount:
         """The time of the replay."""
         return self.now
 
+    is_over = False
+
     def legs(self) -> tuple[float, float]:
         return 0.0, 0.0
+
+    def way(self, method: str, url: str) -> Way:
+        """Nothing goes wrong."""
+        return CLEAR
 
     def sleep_plan(self, ms: float) -> float:
         """Move the market, or tell to wait."""

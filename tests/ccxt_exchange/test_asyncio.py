@@ -13,20 +13,6 @@ from test_transport import BTC, CALLS
 
 from exec_plugin.ccxt_exchange import aio, pro, sync
 
-STREAMS = [
-    ("watch_ticker", BTC),
-    ("watch_tickers",),
-    ("watch_order_book", BTC),
-    ("watch_trades", BTC),
-    ("watch_ohlcv", BTC),
-    ("watch_orders",),
-    ("watch_my_trades",),
-    ("watch_balance",),
-    ("create_order_ws", BTC, "limit", "buy", 0.001, 50_000),
-    ("cancel_order_ws", "7", BTC),
-    ("fetch_balance_ws",),
-]
-
 
 @pytest.mark.parametrize(("call", "path"), CALLS, ids=[call[0] for call, _ in CALLS])
 async def test_paths(waiting, account, call, path):
@@ -46,15 +32,6 @@ async def test_errors(waiting, account):
     account.refuse(400, -2013, "Order does not exist.")
     with pytest.raises(ccxt.OrderNotFound):
         await exchange.private_get_order({"symbol": "BTCUSDT", "orderId": 1})
-
-
-@pytest.mark.parametrize("call", STREAMS, ids=lambda call: call[0])
-async def test_streams(account, call):
-    """Everything that needs a WebSocket is refused in clear words, and no socket is opened."""
-    name, *arguments = call
-    async with pro.binancepaper() as exchange:
-        with pytest.raises(ccxt.NotSupported, match=r"no streams yet|not part of a spot paper account"):
-            await getattr(exchange, name)(*arguments)
 
 
 def test_two_loops(waiting):

@@ -33,10 +33,31 @@ def test_absent(flavour, name):
     assert flavour().has[name] is False
 
 
-def test_no_streams(flavour):
-    """No flavour promises a stream while none is there."""
-    has = flavour().has
-    assert not [name for name, value in has.items() if value is True and (name.startswith("watch") or name == "ws")]
+STREAMS = [
+    "watchTicker", "watchTickers", "watchBidsAsks", "watchOrderBook", "watchTrades", "watchOHLCV", "watchOrders",
+    "watchMyTrades", "watchBalance", "createOrderWs", "cancelOrderWs", "fetchOpenOrdersWs", "ws",
+]  # fmt: skip
+
+
+def streaming(has):
+    """The capabilities that need a WebSocket and are promised."""
+    return {
+        name for name, value in has.items()
+        if value and (name == "ws" or name.startswith(("watch", "unWatch")) or name.endswith("Ws"))
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("face", [sync.binancepaper, aio.binancepaper])
+def test_no_streams(face):
+    """The classes that cannot stream promise no stream."""
+    assert streaming(face().has) == set()
+
+
+def test_streams():
+    """The pro class promises the streams of a spot market, and nothing that needs futures."""
+    promised = streaming(pro.binancepaper().has)
+    assert promised >= set(STREAMS)
+    assert not {name for name in promised if "Mark" in name or "Position" in name or "Liquidation" in name}
 
 
 def test_options(flavour):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+from collections import deque
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
@@ -13,9 +14,8 @@ from exec_plugin.protocol.control import ScriptedExchange
 if TYPE_CHECKING:
     from pathlib import Path
 
-AREAS = (
-    "balances", "cancel-replace", "commission", "general", "limit", "market-orders", "responses", "stp", "time-in-force",
-)  # fmt: skip
+#: What only a server with sockets can play.
+SOCKETS = ("ws-api",)
 
 
 def load_runner(shared: Path) -> Any:
@@ -66,13 +66,43 @@ class LocalSession:
         return SimpleNamespace(status_code=200, text=text, content=text.encode(), json=lambda: json.loads(text))
 
 
+class LocalSocket:
+    """Stands where the runner has its WebSocket: market streams of the same exchange."""
+
+    def __init__(self, exchange: ScriptedExchange, url: str) -> None:
+        path, _, query = url.removeprefix("ws://in.process").partition("?")
+        names = query.removeprefix("streams=") if query else path.removeprefix("/ws").lstrip("/")
+        self._texts: deque[str] = deque()
+        self._session = exchange.gateway.streams.open(
+            self._texts.append, names=[name for name in names.split("/") if name], combined=path == "/stream"
+        )
+
+    def send(self, text: str) -> None:
+        """Write a control frame."""
+        self._session.receive(text)
+
+    def recv(self, wait: float) -> Any:
+        """The next message: all of them are there already."""
+        return json.loads(self._texts.popleft()) if self._texts else None
+
+    def close(self) -> None:
+        """End the connection."""
+        self._session.close()
+
+
 def open_scenarios(shared: Path) -> tuple[Any, Any]:
     """The runner's module and a player of the open scenarios on this process's own exchange."""
+    return player_of(shared, shared / "conformance" / "open")
+
+
+def player_of(shared: Path, scenarios: Path) -> tuple[Any, Any]:
+    """The runner's module and a player of a folder of scenarios."""
     runner = load_runner(shared)
-    suite = runner.Suite([str(shared / "conformance" / "open")])
+    suite = runner.Suite([str(scenarios)])
     options = SimpleNamespace(
         url="http://in.process", admin_prefix="/paper", timeout=5, transport="rest", events="admin", verbose=False
     )
     player = runner.Player(suite, options)
-    player.http = LocalSession()
+    player.http = session = LocalSession()
+    runner.WebSocket = lambda url, *_: LocalSocket(session.exchange, url)
     return runner, player

@@ -51,11 +51,29 @@ class Stage:
 
     def place(self, side, kind, qty="0", price="0", *, by=None, **options):
         """Place an order."""
-        amounts = {key: units(options.pop(key)) for key in ("stop", "quote_qty") if key in options}
-        is_buy = side == "BUY"
-        return self.venue.place(
-            by or self.alice, self.name, is_buy, kind, units(qty), units(price), **amounts, **options
-        )
+        return self.venue.place(*self._order(side, kind, qty, price, by), **_amounts(options))
+
+    def draft(self, side, kind, qty="0", price="0", *, by=None, **options):
+        """An order of a list, not placed yet."""
+        return self.venue.draft(*self._order(side, kind, qty, price, by), **_amounts(options))
+
+    def _order(self, side, kind, qty, price, by):
+        return by or self.alice, self.name, side == "BUY", kind, units(qty), units(price)
+
+    def oco(self, *legs, name=""):
+        """Place a pair of drafts that cancel each other; answers the list."""
+        return self.venue.lists.place_oco(legs, name, lambda group: group)
+
+    def oto(self, working, *pending, name="", pays=False):
+        """Place a draft and those that follow it, sized by it where it pays for them; answers the list."""
+        for order in pending if pays else ():
+            order.qty = 0
+        return self.venue.lists.place_oto(working, pending, name, lambda group: group, pays=pays)
+
+    def prints(self, *prices, qty="0.001"):
+        """Print trades of sellers at these prices, one after the other."""
+        for price in prices:
+            self.sold(price, qty)
 
     def buy(self, qty, price, **options):
         """Place a buy limit order."""
@@ -79,6 +97,12 @@ class Stage:
         gap = order.level.gap(order)
         return None if gap == FAR else short_text(gap)
 
+    def shown(self):
+        """The book as everybody sees it: bids and asks as ``"1 at 100"``, best first."""
+        return [
+            [f"{short_text(qty)} at {short_text(price)}" for price, qty in side] for side in self.market.depth_view(20)
+        ]
+
     def tape(self):
         """The public trades, as ``"1 at 100"``."""
         return [f"{short_text(trade.qty)} at {short_text(trade.price)}" for trade in self.market.tape.trades()]
@@ -89,6 +113,13 @@ class Stage:
             name: short_text(held.free) + (f"+{short_text(held.locked)}" if held.locked else "")
             for name, held in account.balances.items()
         }
+
+
+def _amounts(options):
+    return {
+        key: units(value) if key in ("stop", "quote_qty", "iceberg") and value else value
+        for key, value in options.items()
+    }
 
 
 def _levels(levels):

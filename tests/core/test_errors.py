@@ -39,7 +39,7 @@ def test_tree():
         (errors.OrderRejected("No.", "try 1"), -2010),
         (errors.AmendRejected("No.", "try 1"), -2038),
         (errors.CancelRejected(hint="try 1"), -2011),
-        (errors.UnknownOrder("try 1"), -2013),
+        (errors.UnknownOrder(hint="try 1"), -2013),
     ],
 )
 def test_codes(error, code):

@@ -133,6 +133,79 @@ def test_count():
     assert refusal.hint == "5 are open and the limit is 5; cancel one first"
 
 
+@pytest.mark.parametrize(
+    ("qty", "iceberg", "least"),
+    [("10", "2", None), ("10", "2.001", None), ("10", "1.999", "2"), ("10.001", "2", "2.001"), ("9.999", "2", None)],
+)
+def test_iceberg(qty, iceberg, least):
+    """ICEBERG_PARTS counts CEIL(quantity / part), and tells the smallest part that is legal."""
+    pair = _with(
+        {"filterType": "LOT_SIZE", "minQty": "0.001", "maxQty": "100", "stepSize": "0.001"},
+        {"filterType": "ICEBERG_PARTS", "limit": 5},
+    )
+    amounts = parse_units(iceberg), parse_units(qty)
+    if least is None:
+        filters.check_iceberg(pair, *amounts)
+        return
+    refusal = _refusal(filters.check_iceberg, pair, *amounts)
+    assert (refusal.name, refusal.hint.endswith(f"the smallest legal part is {least}")) == ("ICEBERG_PARTS", True)
+    filters.check_iceberg(pair, parse_units(least), amounts[1])
+
+
+def test_iceberg_lot():
+    """LOT_SIZE comes before the number of parts."""
+    assert _refusal(filters.check_iceberg, PAIR, 1, parse_units("9")).name == "LOT_SIZE"
+
+
+@pytest.mark.parametrize(("above", "low", "high"), [(True, 50, 500), (False, 100, 1000)])
+def test_trailing(above, low, high):
+    """TRAILING_DELTA has a range for each direction, bounds included, and tells the nearest legal delta."""
+    rule = {
+        "filterType": "TRAILING_DELTA", "minTrailingAboveDelta": 50, "maxTrailingAboveDelta": 500,
+        "minTrailingBelowDelta": 100, "maxTrailingBelowDelta": 1000,
+    }  # fmt: skip
+    for delta in (low, low + 1, high - 1, high):
+        filters.check_trailing(_with(rule), above, delta)
+    for delta, nearest in ((0, low), (low - 1, low), (high + 1, high)):
+        refusal = _refusal(filters.check_trailing, _with(rule), above, delta)
+        assert refusal.name == "TRAILING_DELTA"
+        assert refusal.hint.endswith(f"the nearest is {nearest}")
+
+
+@pytest.mark.parametrize(
+    ("position", "qty", "room"), [("4", "1", None), ("4", "1.001", "1"), ("5", "0.001", "0"), ("6", "1", "0")]
+)
+def test_position(position, qty, room):
+    """MAX_POSITION holds for what is held together with what is asked for, and tells what can be bought."""
+    pair = _with({"filterType": "MAX_POSITION", "maxPosition": "5"})
+    amounts = parse_units(position), parse_units(qty)
+    if room is None:
+        filters.check_position(pair, *amounts)
+        return
+    refusal = _refusal(filters.check_position, pair, *amounts)
+    assert (refusal.name, refusal.hint.endswith(f"{room} can be bought")) == ("MAX_POSITION", True)
+
+
+@pytest.mark.parametrize(("amount", "legal"), [("41.99", True), ("42", True), ("42.00000001", False)])
+def test_asset(amount, legal):
+    """MAX_ASSET allows its limit and no more."""
+    if legal:
+        filters.check_asset("USDC", parse_units(amount), parse_units("42"))
+        return
+    refusal = _refusal(filters.check_asset, "USDC", parse_units(amount), parse_units("42"))
+    assert (refusal.name, refusal.hint) == ("MAX_ASSET", "42.00000001 USDC is above the limit 42")
+
+
+@pytest.mark.parametrize(("count", "new", "legal"), [(3, 2, True), (4, 1, True), (4, 2, False), (5, 0, True)])
+def test_count_of_several(count, new, legal):
+    """Several orders at once are counted together."""
+    if legal:
+        filters.check_count("MAX_NUM_ORDERS", count, 5, new)
+        return
+    refusal = _refusal(filters.check_count, "MAX_NUM_ORDERS", count, 5, new)
+    assert refusal.hint == "4 are open and the limit is 5; cancel some first: 2 would be added"
+
+
 @given(st.integers(-(10**12), 10**18))
 def test_nearest_is_legal(value):
     """The value that a refusal names is accepted."""

@@ -5,7 +5,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exec_plugin.core.errors import ConfigError
-from exec_plugin.core.symbols import QUOTES, LotRule, Symbol, default_symbol, split_symbol
+from exec_plugin.core.symbols import (
+    QUOTES,
+    ExchangeRules,
+    LotRule,
+    Symbol,
+    TrailingRule,
+    default_symbol,
+    split_symbol,
+)
 from exec_plugin.core.units import FAR, parse_units
 
 
@@ -115,6 +123,75 @@ def test_default():
     assert symbol.notional.minimum == parse_units("10")
     assert (symbol.max_orders, symbol.max_algo_orders) == (200, 5)
     assert {"ICEBERG_PARTS", "TRAILING_DELTA", "MAX_NUM_ORDER_LISTS"} <= set(symbol.filters)
+
+
+@pytest.mark.parametrize(
+    ("item", "field", "value"),
+    [
+        ({"filterType": "MAX_NUM_ORDERS", "maxNumOrders": 3}, "max_orders", 3),
+        ({"filterType": "MAX_NUM_ALGO_ORDERS", "maxNumAlgoOrders": "3"}, "max_algo_orders", 3),
+        ({"filterType": "MAX_NUM_ICEBERG_ORDERS", "maxNumIcebergOrders": 3}, "max_icebergs", 3),
+        ({"filterType": "MAX_NUM_ORDER_AMENDS", "maxNumOrderAmends": 3}, "max_amends", 3),
+        ({"filterType": "MAX_NUM_ORDER_LISTS", "maxNumOrderLists": 3}, "max_lists", 3),
+        ({"filterType": "ICEBERG_PARTS", "limit": 3}, "iceberg_parts", 3),
+        ({"filterType": "MAX_POSITION", "maxPosition": "3.5"}, "max_position", parse_units("3.5")),
+        ({"filterType": "MAX_POSITION", "maxPosition": "0"}, "max_position", FAR),
+    ],
+)
+def test_counts(item, field, value):
+    """The filters that count are read each into its own bound; without one there is none."""
+    assert getattr(Symbol.from_exchange_info({"symbol": "BTCUSDT"}), field) == FAR
+    assert getattr(Symbol.from_exchange_info({"symbol": "BTCUSDT", "filters": [item]}), field) == value
+
+
+def test_trailing():
+    """TRAILING_DELTA is read as two ranges; without it anything follows but nothing."""
+    item = {
+        "filterType": "TRAILING_DELTA", "minTrailingAboveDelta": 1, "maxTrailingAboveDelta": 2,
+        "minTrailingBelowDelta": "3", "maxTrailingBelowDelta": 4,
+    }  # fmt: skip
+    assert Symbol.from_exchange_info({"symbol": "BTCUSDT", "filters": [item]}).trailing == TrailingRule(1, 2, 3, 4)
+    assert Symbol.from_exchange_info({"symbol": "BTCUSDT"}).trailing == TrailingRule(1, FAR, 1, FAR)
+
+
+# ---------------------------------------------------------------------- the exchange
+
+
+def test_exchange_rules():
+    """The filters of the exchange are read each into its own bound, and listed as they were given."""
+    items = [
+        {"filterType": "EXCHANGE_MAX_NUM_ORDERS", "maxNumOrders": 1},
+        {"filterType": "EXCHANGE_MAX_NUM_ALGO_ORDERS", "maxNumAlgoOrders": "2"},
+        {"filterType": "EXCHANGE_MAX_NUM_ICEBERG_ORDERS", "maxNumIcebergOrders": 3},
+        {"filterType": "EXCHANGE_MAX_NUM_ORDER_LISTS", "maxNumOrderLists": 4},
+    ]
+    rules = ExchangeRules.read(items, [{"filterType": "MAX_ASSET", "asset": "JPY", "limit": "1000000.5"}])
+    assert (rules.max_orders, rules.max_algo_orders, rules.max_icebergs, rules.max_lists) == (1, 2, 3, 4)
+    assert rules.assets == {"JPY": parse_units("1000000.5")}
+    assert rules.filters == items
+
+
+def test_no_exchange_rules():
+    """Without filters of the exchange nothing is bounded."""
+    rules = ExchangeRules.read()
+    assert (rules.max_orders, rules.max_algo_orders, rules.max_icebergs, rules.max_lists) == (FAR,) * 4
+
+
+@pytest.mark.parametrize(
+    ("exchange", "assets"),
+    [
+        ([{"filterType": "EXCHANGE_MAX_NUM_ORDERS"}], []),
+        ([{"filterType": "EXCHANGE_MAX_NUM_ORDERS", "maxNumOrders": "many"}], []),
+        ([{"filterType": "MAX_NUM_ORDERS", "maxNumOrders": 1}], []),
+        ([{"maxNumOrders": 1}], []),
+        ([], [{"filterType": "MAX_ASSET", "limit": "1"}]),
+        ([], [{"filterType": "MAX_ASSET", "asset": "JPY", "limit": "much"}]),
+    ],
+)
+def test_bad_exchange_rules(exchange, assets):
+    """A filter of the exchange or of an asset that cannot be read is refused with those that are known."""
+    with pytest.raises(ConfigError, match="EXCHANGE_MAX_NUM_ORDER_LISTS, MAX_ASSET"):
+        ExchangeRules.read(exchange, assets)
 
 
 rules = st.builds(

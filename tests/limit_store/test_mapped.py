@@ -1,3 +1,4 @@
+import errno
 import multiprocessing
 import os
 import signal
@@ -75,6 +76,13 @@ def test_threads(path):
     for thread in threads:
         thread.join()
     assert MappedStore(path).update(add, 0.0) == 2_000
+
+
+def test_nested(path):
+    """A change within a change of the same thread, as a signal's handler makes one, waits for nobody."""
+    store, other = MappedStore(path), MappedStore(path)
+    assert store.update(lambda cells: add(cells, 1.0) + other.update(add, 2.0)) == 4.0
+    assert store.update(add, 0.0) == 3.0
 
 
 def test_killed_inside(path):
@@ -159,6 +167,31 @@ def test_unusable(tmp_path):
         stores = [open_store(where), open_store(where)]
     assert len(caught) == 1
     assert stores[0] is stores[1]
+
+
+@pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="this system cannot reserve a file's room")
+def test_full_disk(path, monkeypatch):
+    """On a full disk the process counts alone; it is not killed when it writes."""
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    with pytest.warns(RuntimeWarning, match="No space left"):
+        assert isinstance(open_store(path), MemoryStore)
+
+
+def test_no_home(monkeypatch):
+    """A user without a home, as in many containers, counts alone."""
+
+    def homeless():
+        raise RuntimeError("Could not determine home directory.")
+
+    for name in ("EXEC_PLUGIN_HOME", "XDG_STATE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(mapped.Path, "home", homeless)
+    with pytest.warns(RuntimeWarning, match="home directory"):
+        assert isinstance(open_store(None, "homeless.example"), MemoryStore)
 
 
 def test_no_locks(tmp_path, monkeypatch):

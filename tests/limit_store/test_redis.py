@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
+import socket
 import subprocess
 import sys
-from threading import Thread
+from threading import Event, Thread
 from time import perf_counter
 
 import pytest
@@ -17,6 +18,7 @@ from exec_plugin.core.errors import ConfigError
 from exec_plugin.limit_store import CELLS, open_store
 from exec_plugin.limit_store.redis_link import HISTORY, Unreachable
 from exec_plugin.limit_store.shared_redis import LONGEST_TRY, RedisStore
+from exec_plugin.rate_limit import AdaptiveRateLimiter
 
 LOGGER = "exec_plugin.limit_store.shared_redis"
 
@@ -174,6 +176,18 @@ def test_threads(connect):
     assert [store.update(read)[3] for store in stores] == [400.0, 400.0]
 
 
+def test_nested(connect):
+    """A change within a change of the same thread, as a signal's handler makes one, is made after it."""
+    store, other = connect(), connect()
+
+    def change(cells):
+        add(cells, 0, 1.0)
+        return store.update(add, 1, 2.0)
+
+    assert store.update(change) == 2.0
+    assert other.update(read)[:2] == [1.0, 2.0]
+
+
 def test_turn(connect, client):
     """Nobody writes before one whose turn it is, for as long as a turn lasts."""
     slow, fast = connect(), connect()
@@ -235,6 +249,21 @@ def test_killed(mortal, caplog):
     assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
 
 
+def test_limiter_alone(mortal):
+    """Without Redis a limiter spends its machine's share of a window, and no more."""
+    limiter = AdaptiveRateLimiter(store=f"{mortal.store}&machines=4", host="alone")
+    mortal.kill()
+    limiter.settle(limiter.reserve_blocking(1), 200, {"X-MBX-USED-WEIGHT-1M": "1"})
+    spent = 1
+    while limiter._at_once(taken := limiter._reservation(50, 0, "", "order")):
+        limiter.settle(taken, 200, {})
+        spent += 50
+    # a minute may end meanwhile
+    assert 1_400 < spent <= 3_000
+    limiter.close()
+    mortal.start()
+
+
 def test_spent_meanwhile(mortal):
     """Who comes back to a state that others changed takes it over, and keeps to its share for a while."""
     clock = Clock()
@@ -277,6 +306,24 @@ def test_frozen(mortal):
     mortal.thaw()
     store._seeker.join()
     assert store.update(add, 0, 1.0) == 21.0
+
+
+def test_no_address(monkeypatch, caplog):
+    """A host whose address the system looks for in vain for seconds holds nobody up."""
+    found = Event()
+
+    def look(*_args, **_options):
+        found.wait(10)
+        raise OSError("no such host")
+
+    monkeypatch.setattr(socket, "getaddrinfo", look)
+    began = perf_counter()
+    store = RedisStore("redis://redis.example?timeout=0.05", "test")
+    assert store.update(add, 0, 1.0) == 1.0
+    assert perf_counter() - began < 2
+    assert "connecting takes longer than 0.1 s" in caplog.text
+    store.close()
+    found.set()
 
 
 def test_answer_lost(connect):

@@ -1,9 +1,9 @@
-"""The account: balances, permissions, order counts, fees."""
+"""The account: balances, permissions, order counts."""
 
 from __future__ import annotations
 
 import pytest
-from signing_client import LIMIT, NOW, SETUP, Client
+from signing_client import LIMIT, NOW, Client
 
 from exec_plugin.core.errors import RequestRejected
 from exec_plugin.core.symbols import default_symbol
@@ -129,20 +129,6 @@ def test_no_account():
         orders.open_orders(context, {})
 
 
-def test_trade_fee(client):
-    """The wallet's fees are told for one symbol or for all."""
-    row = {"symbol": "LTCBTC", "makerCommission": "0.00100000", "takerCommission": "0.00200000"}
-    assert client.ask("GET", "/sapi/v1/asset/tradeFee", symbol="LTCBTC") == [row]
-    names = [entry["symbol"] for entry in SETUP["symbols"]]
-    assert [row["symbol"] for row in client.ask("GET", "/sapi/v1/asset/tradeFee")] == names
-    assert client.refused("GET", "/sapi/v1/asset/tradeFee", symbol="ETHUSDT")[0] == -1121
-
-
-def test_system_status(client):
-    """The system is always up."""
-    assert client.ask("GET", "/sapi/v1/system/status") == {"status": 0, "msg": "normal"}
-
-
 def test_apart(client):
     """Nobody sees another account's orders."""
     other = client.venue.open_account("other", {"USDT": 10**12})
@@ -191,3 +177,37 @@ def test_order_count_frees():
     client.place()
     client.place()
     assert client.refused("POST", "order", **LIMIT)[0] == -1015
+
+
+# ---------------------------------------------------------------------- relevant filters
+
+
+def test_filters():
+    """The relevant filters are those of the exchange, of the symbol, and of the two assets of the symbol."""
+    rules = [{"filterType": "EXCHANGE_MAX_NUM_ORDERS", "maxNumOrders": 1000}]
+    limits = {"USDT": "42", "BTC": "1.5", "LTC": "7"}
+    assets = [{"filterType": "MAX_ASSET", "asset": asset, "limit": limit} for asset, limit in limits.items()]
+    client = Client(exchangeFilters=rules, assetFilters=assets)
+    reply = client.ask("GET", "myFilters", symbol="BTCUSDT")
+    assert list(reply) == ["exchangeFilters", "symbolFilters", "assetFilters"]
+    assert reply["exchangeFilters"] == client.ask("GET", "exchangeInfo")["exchangeFilters"] == rules
+    (listed,) = client.ask("GET", "exchangeInfo", symbol="BTCUSDT")["symbols"]
+    assert reply["symbolFilters"] == listed["filters"]
+    assert reply["assetFilters"] == [
+        {"filterType": "MAX_ASSET", "asset": "BTC", "limit": "1.50000000"},
+        {"filterType": "MAX_ASSET", "asset": "USDT", "limit": "42.00000000"},
+    ]
+    assert client.refused("POST", "order", **LIMIT) == (-1013, "Filter failure: MAX_ASSET")
+    client.place(quantity="0.44")
+
+
+@pytest.mark.parametrize(("params", "code"), [({}, -1102), ({"symbol": "ETHUSDT"}, -1121)])
+def test_filters_refuses(client, params, code):
+    """Relevant filters are asked for a symbol that there is."""
+    assert client.refused("GET", "myFilters", **params)[0] == code
+
+
+def test_no_filters(client):
+    """Where the exchange and the assets have no filters there is nothing to list."""
+    reply = client.ask("GET", "myFilters", symbol="BTCUSDT")
+    assert (reply["exchangeFilters"], reply["assetFilters"]) == ([], [])

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from signing_client import KEY, LIMIT, NOW, SECRET, Client, form
 
 from exec_plugin.core.clock import MINUTE
+from exec_plugin.core.errors import VenueError
 from exec_plugin.endpoints import ENDPOINTS, RATE_LIMITS
+from exec_plugin.protocol import gateway as gateway_module
 from exec_plugin.protocol import sign
 
 TIGHT = [
@@ -197,7 +199,8 @@ def symbols(count):
         ("GET", "ticker/bookTicker", {}, 4),
         ("GET", "ticker/bookTicker", NAMED, 2),
         ("GET", "ticker/bookTicker", MANY, 4),
-        ("POST", "order", LIMIT, 1),
+        ("POST", "order", LIMIT, 0),
+        ("POST", "order", {**LIMIT, "price": "0"}, 1),
         ("POST", "order/test", LIMIT, 1),
         ("POST", "order/test", {**LIMIT, "computeCommissionRates": "false"}, 1),
         ("POST", "order/test", {**LIMIT, "computeCommissionRates": "true"}, 20),
@@ -219,6 +222,49 @@ def symbols(count):
 def test_weight(client, method, path, params, weight):
     """Every request weighs what the documents say, also when it is refused."""
     assert weight_of(client, method, path, params) == weight
+
+
+def test_free_orders(client):
+    """Trading is free where it succeeds, an amendment only where the order expires of it."""
+    number = client.place()["orderId"]
+    assert weight_of(client, "PUT", "order/amend/keepPriority", {**NAMED, "orderId": number, "newQty": "0.5"}) == 4
+    assert weight_of(client, "DELETE", "order", {**NAMED, "orderId": number}) == 0
+    client.place()
+    assert weight_of(client, "DELETE", "openOrders", NAMED) == 0
+    client.gateway.free_orders = False
+    assert weight_of(client, "POST", "order", LIMIT) == 1
+
+
+def test_free_when_used_up():
+    """A caller that only trades is never refused, even where the weight is used up to the last."""
+    client = Client(rateLimits=[TIGHT[0]])
+    client.send("GET", "exchangeInfo")
+    for _ in range(10):
+        client.gateway.handle("GET", "/api/v3/ping", {})
+    assert [client.send("POST", "order", LIMIT).status for _ in range(5)] == [200] * 5
+    assert client.send("GET", "ping").status == 429
+
+
+def test_unreadable(client):
+    """What cannot be read is counted as a request as well."""
+    reply = client.gateway.handle("GET", "/api/v3/depth?a=1&a=2", {})
+    assert (reply.status, reply.headers["X-MBX-USED-WEIGHT-1M"]) == (400, "5")
+
+
+def test_error_with_data(client, monkeypatch):
+    """An error may bring its own status and more than code and message."""
+
+    def fail(context, params):
+        error = VenueError(-2022, "Order cancel-replace failed.")
+        error.status, error.data = 409, {"cancelResult": "FAILURE"}
+        raise error
+
+    monkeypatch.setitem(gateway_module._HANDLERS, "ping", fail)
+    reply = client.send("GET", "ping")
+    assert (reply.status, reply.reason) == (409, "Conflict")
+    assert json.loads(reply.text) == {
+        "code": -2022, "msg": "Order cancel-replace failed.", "data": {"cancelResult": "FAILURE"},
+    }  # fmt: skip
 
 
 def test_too_much_weight():

@@ -7,7 +7,7 @@ import pytest
 from exec_plugin.core.clock import DAY, MINUTE
 from exec_plugin.core.ledger import Account
 from exec_plugin.endpoints import RATE_LIMITS
-from exec_plugin.protocol.limits import Limits, TooMany, Window
+from exec_plugin.protocol.limits import PATIENCE, Banned, Limits, TooMany, Window
 
 NOW = 1767614400000  # the first moment of a minute, not of a day
 
@@ -159,3 +159,61 @@ def test_none():
     limits.spend("a", 10**9, NOW)
     limits.check_orders("a", 10**9, NOW)
     assert limits.weight_headers("a", NOW) == limits.order_headers("a", NOW) == {}
+
+
+def refused(limits, now, times=1):
+    """The last of so many refusals."""
+    error = None
+    for _ in range(times):
+        with pytest.raises(TooMany) as caught:
+            limits.spend("a", 1, now)
+        error = caught.value
+    return error
+
+
+def test_ban():
+    """Who goes on after it was told to wait is banned; others are not, nor who waits."""
+    limits = Limits([entry("REQUEST_WEIGHT", 1)])
+    limits.spend("a", 1, NOW)
+    assert not isinstance(refused(limits, NOW, PATIENCE + 1), Banned)
+    ban = refused(limits, NOW + MINUTE)
+    assert isinstance(ban, Banned)
+    assert (ban.code, ban.status, ban.retry_after, ban.until) == (-1003, 418, 60, NOW + 2 * MINUTE)
+    limits.spend("b", 1, NOW)
+    limits.spend("a", 1, NOW + 2 * MINUTE)
+
+
+def test_patience():
+    """Refusals of one window are forgotten in the next."""
+    limits = Limits([entry("REQUEST_WEIGHT", 1)])
+    for number in range(5):
+        now = NOW + number * MINUTE
+        limits.spend("a", 1, now)
+        assert not isinstance(refused(limits, now, PATIENCE), Banned)
+
+
+def test_bans_grow():
+    """Each ban is twice as long as the one before, up to three days, until there was good conduct for as long."""
+    limits = Limits([entry("REQUEST_WEIGHT", 1)])
+    now, lengths = NOW, []
+    for _ in range(14):
+        limits.spend("a", 1, now)
+        refused(limits, now, PATIENCE + 1)
+        ban = refused(limits, now)
+        lengths.append(ban.until - now)
+        now = ban.until
+    assert lengths[:4] == [2 * MINUTE, 4 * MINUTE, 8 * MINUTE, 16 * MINUTE]
+    assert lengths[-2:] == [3 * DAY, 3 * DAY]
+    now += 3 * DAY + MINUTE
+    limits.spend("a", 1, now)
+    refused(limits, now, PATIENCE + 1)
+    assert refused(limits, now).until - now == 2 * MINUTE
+
+
+def test_charge():
+    """What is charged afterwards is refused at the next request, not now."""
+    limits = Limits([entry("REQUEST_WEIGHT", 1)])
+    limits.spend("a", 0, NOW)
+    limits.charge("a", 5, NOW)
+    assert limits.weight_counts("a", NOW) == [{**entry("REQUEST_WEIGHT", 1), "count": 5}]
+    refused(limits, NOW)

@@ -104,6 +104,96 @@ def test_waiting(client):
     assert (working["isWorking"], working["workingTime"]) == (True, NOW + 5)
 
 
+# ---------------------------------------------------------------------- fields that show only when they apply
+
+TRAIL = {**without(STOP, "stopPrice"), "trailingDelta": "250"}
+
+
+@pytest.mark.parametrize(
+    ("params", "fields"),
+    [
+        (TRAIL, {"trailingDelta": 250, "trailingTime": NOW}),
+        ({**TRAIL, "stopPrice": "90"}, {"trailingDelta": 250, "trailingTime": -1, "stopPrice": "90.00000000"}),
+        ({**LIMIT, "icebergQty": "0.25"}, {"icebergQty": "0.25000000"}),
+        ({**LIMIT, "icebergQty": "0"}, {"icebergQty": "0.00000000"}),
+        (
+            {**without(LIMIT, "price"), "pegPriceType": "PRIMARY_PEG"},
+            {"pegPriceType": "PRIMARY_PEG", "peggedPrice": "99.00000000", "price": "0.00000000"},
+        ),
+        (
+            {**LIMIT, "pegPriceType": "PRIMARY_PEG", "pegOffsetType": "PRICE_LEVEL", "pegOffsetValue": "1"},
+            {"pegOffsetType": "PRICE_LEVEL", "pegOffsetValue": 1, "peggedPrice": "98.00000000", "price": "95.00000000"},
+        ),
+        ({**STOP, "pegPriceType": "MARKET_PEG"}, {"pegPriceType": "MARKET_PEG", "price": "89.00000000"}),
+        ({**LIMIT, "strategyId": 7, "strategyType": 1000000}, {"strategyId": 7, "strategyType": 1000000}),
+    ],
+)
+def test_conditional(client, params, fields):
+    """What was asked for beyond the usual is told by every answer about the order."""
+    client.book([("99", "9"), ("98", "9")], [("101", "9")])
+    client.trade("100", "0.1")
+    placed = client.ask("POST", "order", **params, newOrderRespType="RESULT")
+    which = {"symbol": "BTCUSDT", "orderId": placed["orderId"]}
+    amended = client.ask("PUT", "order/amend/keepPriority", **which, newQty="0.5")["amendedOrder"]
+    queried, (opened,) = client.ask("GET", "order", **which), client.ask("GET", "openOrders")
+    cancelled = client.ask("DELETE", "order", **which)
+    for reply in (placed, amended, queried, opened, cancelled):
+        assert fields.items() <= reply.items()
+    assert ("peggedPrice" in placed) is ("pegPriceType" in params and params["type"] == "LIMIT")
+
+
+@pytest.mark.parametrize(
+    "params",
+    [{"stopPrice": "90", "trailingDelta": "0"}, {"trailingDelta": "0"}],
+)
+def test_follows_nothing(client, params):
+    """A trailing delta of nothing is below every range."""
+    sent = {**without(STOP, "stopPrice"), **params}
+    assert client.refused("POST", "order", **sent) == (-1013, "Filter failure: TRAILING_DELTA")
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {**MARKET, "pegPriceType": "PRIMARY_PEG"},
+        {"symbol": "BTCUSDT", "side": "SELL", "type": "STOP_LOSS", "quantity": "1", "stopPrice": "90", "pegPriceType": "PRIMARY_PEG"},
+        {"symbol": "BTCUSDT", "side": "BUY", "type": "TAKE_PROFIT", "quantity": "1", "stopPrice": "90", "pegPriceType": "MARKET_PEG"},
+    ],
+)  # fmt: skip
+def test_unpeggable(client, params):
+    """An order without a limit has nothing to peg."""
+    assert client.refused("POST", "order", **params) == (-2010, "This order type may not use pegged price.")
+
+
+@pytest.mark.parametrize(
+    ("params", "allowed"),
+    [
+        ({"pegPriceType": "PRIMARY_PEG", "timeInForce": "GTC"}, True),
+        ({"pegPriceType": "PRIMARY_PEG", "timeInForce": "FOK"}, False),
+        ({"pegPriceType": "MARKET_PEG", "timeInForce": "GTC"}, True),
+        ({"pegPriceType": "MARKET_PEG", "timeInForce": "IOC"}, True),
+        ({"pegPriceType": "MARKET_PEG", "timeInForce": "FOK"}, True),
+        ({"pegPriceType": "PRIMARY_PEG", "type": "LIMIT_MAKER"}, True),
+        ({"pegPriceType": "MARKET_PEG", "type": "LIMIT_MAKER"}, False),
+    ],
+)
+def test_pegs(client, params, allowed):
+    """What would rest is pegged to its own side, what must not rest to the other one (faqs/pegged_orders.md)."""
+    sent = {**without(LIMIT, "price", "timeInForce"), **params}
+    if allowed:
+        client.ask("POST", "order", **sent)
+    else:
+        expected = (-2010, "This price peg cannot be used with this order type.")
+        assert client.refused("POST", "order", **sent) == expected
+
+
+def test_pegs_unsupported():
+    """A symbol may not offer pegged orders."""
+    client = Client(symbols=[{"symbol": "BTCUSDT", "pegInstructionsAllowed": False}])
+    sent = {**LIMIT, "pegPriceType": "PRIMARY_PEG"}
+    assert client.refused("POST", "order", **sent) == (-2010, "Pegged orders are not supported for this symbol.")
+
+
 # ---------------------------------------------------------------------- what is refused
 
 
@@ -124,8 +214,22 @@ def test_missing(client, name):
         ({"type": "LIMIT_MAKER"}, -1106),
         ({"type": "STOP_LOSS_LIMIT"}, -1102),
         ({"strategyType": "999999"}, -1134),
-        ({"icebergQty": "0.1"}, -1020),
-        ({"pegPriceType": "PRIMARY_PEG"}, -1020),
+        ({"icebergQty": "1"}, -2010),
+        ({"icebergQty": "1.1"}, -2010),
+        ({"icebergQty": "0.000001"}, -1013),
+        ({"icebergQty": "-0.1"}, -1100),
+        ({"icebergQty": "0.1", "timeInForce": "IOC"}, -1014),
+        ({"icebergQty": "0.1", "timeInForce": "FOK"}, -1014),
+        ({"pegPriceType": "BEST_PEG"}, -1210),
+        ({"pegPriceType": "PRIMARY_PEG", "timeInForce": "IOC"}, -2010),
+        ({"pegPriceType": "PRIMARY_PEG", "pegOffsetType": "PRICE_LEVEL"}, -1128),
+        ({"pegPriceType": "PRIMARY_PEG", "pegOffsetValue": "1"}, -1128),
+        ({"pegPriceType": "PRIMARY_PEG", "pegOffsetType": "TICK", "pegOffsetValue": "1"}, -1211),
+        ({"pegPriceType": "PRIMARY_PEG", "pegOffsetType": "PRICE_LEVEL", "pegOffsetValue": "1"}, -2010),
+        ({"pegPriceType": "PRIMARY_PEG", "pegOffsetType": "PRICE_LEVEL", "pegOffsetValue": "101"}, -1102),
+        ({"pegOffsetType": "PRICE_LEVEL", "pegOffsetValue": "1"}, -1128),
+        ({"pegPriceType": "PRIMARY_PEG", "price": "0.001"}, -1013),
+        ({"pegPriceType": "PRIMARY_PEG", "price": "0.01"}, -1013),
         ({"side": "HOLD"}, -1117),
         ({"type": "STOP"}, -1116),
         ({"timeInForce": "GTX"}, -1115),

@@ -55,7 +55,8 @@ def test_trades(client):
         "FILLED", "0.50000000", "51.00000000", "101.50000000",
     )  # fmt: skip
     assert (second["n"], second["N"], second["t"], second["m"]) == ("0.00100000", "BTC", 2, False)
-    assert (first["w"], second["w"]) == (True, False)
+    # neither was on the book: what an order takes it takes before it rests
+    assert (first["w"], second["w"]) == (False, False)
     assert [report["I"] for report in (new, first, second)] == sorted({new["I"], first["I"], second["I"]})
 
 
@@ -67,6 +68,7 @@ def test_maker(client):
     report = reports(client)[-1]
     assert (report["X"], report["m"], report["L"]) == ("FILLED", True, "95.00000000")
     assert (report["E"], report["T"], report["O"]) == (NOW + 9, NOW + 9, NOW)
+    assert (report["w"], report["W"]) == (False, NOW)
 
 
 def test_cancelled(client):
@@ -74,10 +76,9 @@ def test_cancelled(client):
     client.place(newClientOrderId="mine")
     client.ask("DELETE", "order", symbol="BTCUSDT", orderId=1, newClientOrderId="gone")
     report = reports(client)[-1]
-    assert (report["x"], report["X"], report["c"], report["C"], report["w"]) == (
-        "CANCELED", "CANCELED", "gone", "mine", False,
+    assert (report["x"], report["X"], report["c"], report["C"], report["w"], report["W"]) == (
+        "CANCELED", "CANCELED", "gone", "mine", False, NOW,
     )  # fmt: skip
-    assert "W" not in report
 
 
 @pytest.mark.parametrize(
@@ -109,7 +110,9 @@ def test_amended(client):
     client.place(newClientOrderId="old")
     client.ask("PUT", "order/amend/keepPriority", symbol="BTCUSDT", orderId=1, newQty="0.5", newClientOrderId="new")
     report = reports(client)[-1]
-    assert (report["x"], report["X"], report["q"], report["c"]) == ("REPLACED", "NEW", "0.50000000", "new")
+    assert (report["x"], report["X"], report["q"], report["c"], report["C"]) == (
+        "REPLACED", "NEW", "0.50000000", "new", "old",
+    )  # fmt: skip
 
 
 def test_strategy(client):
@@ -158,3 +161,179 @@ def test_bounded(client, monkeypatch):
     events, last = log.after("default", 0)
     assert [number for number, _ in events] == [4, 5, 6]
     assert last == 6
+
+
+# ---------------------------------------------------------------------- order lists
+
+OCO = {
+    "symbol": "BTCUSDT", "side": "SELL", "quantity": "1", "aboveType": "LIMIT_MAKER", "abovePrice": "105",
+    "belowType": "STOP_LOSS", "belowStopPrice": "95", "aboveClientOrderId": "up", "belowClientOrderId": "down",
+    "listClientOrderId": "list",
+}  # fmt: skip
+OTO = {
+    "symbol": "BTCUSDT", "workingType": "LIMIT", "workingSide": "BUY", "workingPrice": "99", "workingQuantity": "1",
+    "workingTimeInForce": "GTC", "workingClientOrderId": "first", "pendingType": "LIMIT", "pendingSide": "SELL",
+    "pendingPrice": "110", "pendingTimeInForce": "GTC", "pendingQuantity": "1", "pendingClientOrderId": "second",
+    "listClientOrderId": "list",
+}  # fmt: skip
+
+
+def story(client, after=0):
+    """What was told after a number, as sentences: of lists "list STATUS", of orders "id EXECUTION STATUS (reason)"."""
+    found = []
+    for _, event in client.exchange.events(after)[0]:
+        if event["e"] == "listStatus":
+            found.append(f"{event['C']} {event['l']}")
+        elif event["e"] == "executionReport":
+            name = event["C"] or event["c"]
+            found.append(f"{name} {event['x']} {event['X']}" + (f" ({event['eR']})" if "eR" in event else ""))
+    return found
+
+
+def test_list(client):
+    """An order list is reported with the documents' fields, beside its orders."""
+    reply = client.ask("POST", "orderList/oco", **OCO)
+    (told,) = [event for _, event in client.exchange.events()[0] if event["e"] == "listStatus"]
+    assert told == {
+        "e": "listStatus", "E": NOW, "s": "BTCUSDT", "g": reply["orderListId"], "c": "OCO", "l": "EXEC_STARTED",
+        "L": "EXECUTING", "r": "NONE", "C": "list", "T": NOW,
+        "O": [{"s": "BTCUSDT", "i": 1, "c": "down"}, {"s": "BTCUSDT", "i": 2, "c": "up"}],
+    }  # fmt: skip
+    stop, limit = reports(client)
+    assert (stop["g"], stop["w"], "W" in stop) == (reply["orderListId"], False, False)
+    assert (limit["g"], limit["w"], limit["W"]) == (reply["orderListId"], True, NOW)
+
+
+def _cancel(client):
+    client.ask("DELETE", "orderList", symbol="BTCUSDT", orderListId=1)
+
+
+def _rise(client):
+    client.trade("106", "5", "BUY")
+
+
+def _fall(client):
+    client.book([("94", "9")], [("97", "9")])
+    client.trade("95", "0.1")
+
+
+@pytest.mark.parametrize(
+    ("happens", "told"),
+    [
+        (_cancel, ["down CANCELED CANCELED", "up CANCELED CANCELED", "list ALL_DONE"]),
+        (_rise, ["up TRADE FILLED", "down EXPIRED EXPIRED (OCO_TRIGGER)", "list ALL_DONE"]),
+        (
+            _fall,
+            ["up EXPIRED EXPIRED (OCO_TRIGGER)", "down NEW NEW", "down TRADE FILLED", "list ALL_DONE"],
+        ),
+    ],
+)
+def test_list_ends(client, happens, told):
+    """A list is reported done once, after all that ended it."""
+    client.ask("POST", "orderList/oco", **OCO)
+    _, last = client.exchange.events()
+    happens(client)
+    assert story(client, last) == told
+
+
+def test_list_follows(client):
+    """A pending order is reported when it is accepted and again when it starts, with its list."""
+    client.ask("POST", "orderList/oto", **OTO)
+    assert story(client) == ["first NEW NEW", "second NEW PENDING_NEW", "list EXEC_STARTED"]
+    waiting = reports(client)[1]
+    assert (waiting["w"], "W" in waiting) == (False, False)
+    _, last = client.exchange.events()
+    client.wait(5)
+    client.trade("98", "1")
+    assert story(client, last) == ["first TRADE FILLED", "list EXEC_STARTED", "second NEW NEW"]
+    started = reports(client, last)[-1]
+    assert (started["w"], started["W"], started["O"]) == (True, NOW + 5, NOW)
+
+
+def test_list_at_once(client):
+    """What a working order sets off at once is told in the order in which it happened."""
+    client.ask("POST", "orderList/oto", **{**OTO, "workingPrice": "101", "pendingPrice": "90"})
+    assert story(client) == [
+        "first NEW NEW",
+        "second NEW PENDING_NEW",
+        "list EXEC_STARTED",
+        "first TRADE FILLED",
+        "list EXEC_STARTED",
+        "second NEW NEW",
+        "second TRADE FILLED",
+        "list ALL_DONE",
+    ]
+    assert [report["w"] for report in reports(client)] == [True, False, False, True, False]
+
+
+def test_list_expires(client):
+    """A working order that expires takes the pending one with it."""
+    client.ask("POST", "orderList/oto", **{**OTO, "workingTimeInForce": "IOC"})
+    assert story(client)[3:] == [
+        "first EXPIRED EXPIRED (UNFILLED_IOC_QUANTITY_EXPIRED)",
+        "second EXPIRED EXPIRED (OTO_PHASE_ONE_EXPIRED)",
+        "list ALL_DONE",
+    ]
+
+
+def test_list_refused_later(client):
+    """A pending order that is refused in its turn is reported as expired."""
+    client.ask("POST", "orderList/oto", **{**OTO, "pendingQuantity": "12"})
+    _, last = client.exchange.events()
+    client.trade("98", "1")
+    assert story(client, last)[-2:] == ["second EXPIRED EXPIRED (REJECTED)", "list ALL_DONE"]
+
+
+@pytest.mark.parametrize(("name", "told"), [("new", ["list UPDATED"]), ("up", [])])
+def test_list_amended(client, name, told):
+    """A list is reported when an amendment gives one of its orders another client id."""
+    client.ask("POST", "orderList/oco", **OCO)
+    _, last = client.exchange.events()
+    client.ask("PUT", "order/amend/keepPriority", symbol="BTCUSDT", orderId=2, newQty="0.5", newClientOrderId=name)
+    assert story(client, last) == ["up REPLACED NEW", "down REPLACED NEW", *told]
+    first, second = reports(client, last)
+    assert (first["c"], first["q"], second["q"]) == (name, "0.50000000", "0.50000000")
+    if told:
+        updated = next(event for _, event in client.exchange.events(last)[0] if event["e"] == "listStatus")
+        assert [one["c"] for one in updated["O"]] == ["down", "new"]
+
+
+# ---------------------------------------------------------------------- fields that show only when they apply
+
+
+def test_trailing(client):
+    """A trailing stop tells how far it follows, and since when."""
+    client.trade("100", "0.1")
+    sent = {"symbol": "BTCUSDT", "side": "SELL", "type": "STOP_LOSS", "quantity": "1", "trailingDelta": 250}
+    client.ask("POST", "order", **sent)
+    client.ask("POST", "order", **sent, stopPrice="95")
+    follows, waits = reports(client)
+    assert (follows["d"], follows["D"], follows["w"], follows["P"]) == (250, NOW, False, "0.00000000")
+    assert (waits["d"], waits["D"], waits["w"], waits["P"]) == (250, -1, False, "95.00000000")
+    client.wait(4)
+    client.trade("95", "0.1")
+    assert client.ask("GET", "order", symbol="BTCUSDT", orderId=2)["trailingTime"] == NOW + 4
+
+
+def test_pegged(client):
+    """A pegged order tells its peg and the price it took, beside the price that was sent."""
+    client.book([("99", "1"), ("98", "1")], [("101", "1")])
+    peg = {"pegPriceType": "PRIMARY_PEG", "pegOffsetType": "PRICE_LEVEL", "pegOffsetValue": 1}
+    client.place(**peg)
+    (report,) = reports(client)
+    assert (report["p"], report["gP"], report["gOT"], report["gOV"], report["gp"]) == (
+        "95.00000000", "PRIMARY_PEG", "PRICE_LEVEL", 1, "98.00000000",
+    )  # fmt: skip
+
+
+def test_iceberg(client):
+    """An iceberg tells its visible part."""
+    client.place(icebergQty="0.25")
+    assert [report["F"] for report in reports(client)] == ["0.25000000"]
+
+
+def test_plain(client):
+    """Other orders have none of these fields."""
+    client.place()
+    (report,) = reports(client)
+    assert not {"d", "D", "j", "J", "gP", "gOT", "gOV", "gp", "eR"} & set(report)

@@ -123,8 +123,11 @@ def test_kinds():
 def test_withdraw():
     """What was reserved and not sent is free again."""
     limiter, _ = make()
-    limiter.withdraw(limiter.reserve_blocking(20, 1))
+    reservation = limiter.reserve_blocking(20, 1)
+    for _ in range(2):
+        limiter.withdraw(reservation)
     status = limiter.get_status()["buckets"]
+    assert limiter.get_stats()["weight_used"] == limiter.get_stats()["requests_used"] == 0
     assert status["weight"]["in_flight"] == status["orders_10s"]["in_flight"] == 0
 
 
@@ -162,6 +165,22 @@ def test_status():
     assert (stats["requests_used"], stats["weight_used"]) == (1, 1)
     assert stats["buckets"]["weight"]["used"] == 100
     assert stats["members"] == 1
+
+
+def names(value):
+    """All keys of a status, of what is in it too."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield key
+            yield from names(inner)
+
+
+def test_status_is_documented(root):
+    """Every field of the status stands in the docs."""
+    limiter, server = make()
+    fill(limiter, server, 100)
+    text = (root / "docs" / "rate_limit.md").read_text(encoding="utf-8")
+    assert [name for name in names(limiter.get_stats()) if f"`{name}`" not in text] == []
 
 
 def test_reset():

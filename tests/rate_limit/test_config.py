@@ -10,6 +10,8 @@ import pytest
 from exec_plugin.core.errors import ConfigError
 from exec_plugin.endpoints import RATE_LIMITS
 from exec_plugin.rate_limit import RateLimitConfig
+from exec_plugin.rate_limit.adaptive import _named
+from exec_plugin.rate_limit.ledger import Limits
 
 LIMITS = ["requests_per_minute", "weight_per_minute", "orders_per_second", "orders_per_10_seconds", "orders_per_day"]
 SECONDS = ["base_retry_delay", "max_retry_delay", "max_wait"]
@@ -22,6 +24,22 @@ def test_defaults():
     assert [config.weight_per_minute, config.orders_per_10_seconds, config.orders_per_day] == [
         limit["limit"] for limit in RATE_LIMITS[:3]
     ]
+
+
+def test_table():
+    """What a ledger assumes until exchangeInfo is known is what the table of limits says, kind by kind."""
+    assert _named(RATE_LIMITS, Limits((1.0, 1.0), (1.0, 1.0), ())) == Limits()
+
+
+def test_documented():
+    """The figures are the documented ones: rest-api's limits of 2023-08-25, raw requests since 2026-04-02."""
+    told = {(row["rateLimitType"], row["interval"], row["intervalNum"]): row["limit"] for row in RATE_LIMITS}
+    assert told == {
+        ("REQUEST_WEIGHT", "MINUTE", 1): 6_000,
+        ("RAW_REQUESTS", "MINUTE", 5): 300_000,
+        ("ORDERS", "SECOND", 10): 100,
+        ("ORDERS", "DAY", 1): 200_000,
+    }
 
 
 def test_frozen():

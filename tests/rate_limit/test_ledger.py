@@ -1,3 +1,5 @@
+from email.utils import formatdate
+
 import pytest
 
 from exec_plugin.limit_store import MemoryStore
@@ -83,7 +85,7 @@ def test_end_of_window():
     assert weight(limiter)["used"] == 0
 
 
-@pytest.mark.parametrize("wall_error", [-2.5, 2.5])
+@pytest.mark.parametrize("wall_error", [-600.0, -2.5, 2.5, 600.0])
 def test_wrong_clock(wall_error):
     """A machine whose clock is seconds off still knows the server's windows."""
     limiter, server = make(second=58.0, wall_error=wall_error)
@@ -91,6 +93,22 @@ def test_wrong_clock(wall_error):
         trip(limiter, server)
     assert server.now > MINUTE + 60
     assert weight(limiter)["used"] == server.weight[int(server.now // 60)]
+
+
+def test_kept_answer():
+    """One answer that a proxy has kept for minutes moves no window; a clock that was set is believed the second time."""
+    limiter, server = make(second=20.0)
+    for _ in range(10):
+        trip(limiter, server, 200)
+    _, old = server.answer(1)
+    old["X-MBX-USED-WEIGHT-1M"] = "7"
+    old["Date"] = formatdate(int(server.now) - 120, usegmt=True)
+    limiter.settle(ask(limiter), 200, old)
+    assert (weight(limiter)["used"], int(weight(limiter)["resets_in"])) == (2_001, 39)
+    server.ahead += 600
+    for _ in range(2):
+        trip(limiter, server)
+    assert (weight(limiter)["used"], limiter.get_status()["clock"]["uncertainty"] < 1.1) == (2, True)
 
 
 def test_late_answer():

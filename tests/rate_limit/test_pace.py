@@ -140,3 +140,14 @@ async def test_cancelled(stand):
     assert [milliseconds for milliseconds, _ in waiting] == [100, 100]
     waiting[-1][1].set_result(None)
     await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("body", [{"code": -1003, "msg": "IP banned until 1790003220000."}, None, "<html>"])
+def test_ban_in_text(body):
+    """A ban whose end stands only in its text is kept to."""
+    clock = Clock(1_790_003_160_000.0)
+    pace = Pace(100, clock, clock.sleep)
+    pace.settle(pace.reserve_blocking(), 418, {}, body)
+    clock.now += 1_000
+    pace.reserve_blocking()
+    assert sum(clock.slept) == (59_000 if isinstance(body, dict) else 0)

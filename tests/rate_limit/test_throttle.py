@@ -8,8 +8,8 @@ import gc
 import os
 import pickle
 import subprocess
+import sys
 import threading
-import venv
 import weakref
 from pathlib import Path
 
@@ -340,26 +340,18 @@ class TestLoopsAndThreads:
 @pytest.mark.skipif(not OLD, reason="EXEC_PLUGIN_OLD_CCXT names no versions of ccxt to try, like 4.4.20,4.5.28")
 @pytest.mark.parametrize("version", OLD)
 def test_versions(version, root, tmp_path):
-    """The same tests pass with an older ccxt, in an environment of its own."""
-    venv.create(tmp_path / "venv", with_pip=True)
-    python = tmp_path / "venv" / ("Scripts" if os.name == "nt" else "bin") / "python"
-    packages = [f"ccxt=={version}", "attrs", "click", "hypothesis", "pluggy", "pytest", "pytest-asyncio"]
-    _run([python, "-m", "pip", "install", "--quiet", *packages], root)
-    _run(
-        [
-            python,
-            "-m",
-            "pytest",
-            "-q",
-            "-p",
-            "no:cacheprovider",
-            *sorted(Path(__file__).parent.glob("test_throttle*.py")),
-        ],
-        root,
-    )
+    """The same tests pass with an older ccxt, which lies before the installed one on the path."""
+    install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", tmp_path, f"ccxt=={version}"]
+    _run(install, root)
+    path = f"{tmp_path}{os.pathsep}{root}"
+    found = _run([sys.executable, "-c", "import ccxt; print(ccxt.__version__)"], root, path)
+    assert found.strip() == version
+    tests = sorted(Path(__file__).parent.glob("test_throttle*.py"))
+    _run([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests], root, path)
 
 
-def _run(command, root):
-    environment = {**os.environ, "EXEC_PLUGIN_OLD_CCXT": "", "PYTHONPATH": str(root)}
+def _run(command, root, path=""):
+    environment = {**os.environ, "EXEC_PLUGIN_OLD_CCXT": "", "PYTHONPATH": path}
     run = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stdout + run.stderr
+    return run.stdout

@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from exec_plugin.core.matching.market import Market, Sink
 from exec_plugin.core.matching.prevention import Prevention
-from exec_plugin.core.matching.views import Offer
+from exec_plugin.core.matching.views import Offer, level_view
 
-__all__ = ["Market", "Offer", "Prevention", "Sink"]
+__all__ = ["Market", "Offer", "Prevention", "Sink", "level_view"]

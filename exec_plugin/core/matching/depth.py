@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from heapq import heapify, heappop, heappush
+from operator import neg, pos
 from typing import TYPE_CHECKING
 
 from exec_plugin.core.events import plain_levels
@@ -14,6 +16,8 @@ if TYPE_CHECKING:
 
 #: How many updates may wait to be merged: a bound on memory, far beyond what piles up between two looks at a book.
 _MOST_WAITING = 4096
+#: How many updates are sorted in one by one; for more of them all is sorted anew.
+_MOST_UNSORTED = 64
 
 
 class DepthSide:
@@ -21,12 +25,13 @@ class DepthSide:
     Price levels of one side.
 
     Updates wait until somebody looks: they are then merged, and prices sorted, once for all of them. A level that was
-    taken from remembers what the feed showed then: as long as it shows the same, only the rest is available.
+    taken from remembers what the feed showed then: as long as it shows the same, only the rest is available. Who
+    follows the book has the updates in ``changed``, which is None while nobody does and after a whole new book.
 
     The touch is found by a heap that exists only once it is asked for: a feed that quotes it never does.
     """
 
-    __slots__ = ("_heap", "_levels", "_sorted", "_waiting", "edge", "is_bid", "taken")
+    __slots__ = ("_heap", "_levels", "_sorted", "_unsorted", "_waiting", "changed", "edge", "is_bid", "taken")
 
     def __init__(self, is_bid: bool) -> None:
         self.is_bid = is_bid
@@ -36,6 +41,8 @@ class DepthSide:
         self._levels: dict[int, int] = {}
         self._waiting: list[Mapping[int, int]] = []
         self._sorted: list[int] | None = None
+        self._unsorted: list[Mapping[int, int]] = []
+        self.changed: list[Mapping[int, int]] | None = None
         self._heap: list[int] | None = None
 
     def replace(self, levels: Mapping[int, int]) -> None:
@@ -43,7 +50,7 @@ class DepthSide:
         self._levels = {price: qty for price, qty in levels.items() if qty}
         self._waiting.clear()
         self.taken.clear()
-        self._sorted = self._heap = None
+        self._sorted = self._heap = self.changed = None
         self.edge = (min if self.is_bid else max)(self._levels, default=FAR if self.is_bid else 0)
 
     def update(self, levels: Mapping[int, int]) -> None:
@@ -51,19 +58,24 @@ class DepthSide:
         if self.taken:
             for price in levels:
                 self.taken.pop(price, None)
+        if self.changed is not None:
+            self.changed.append(levels)
         self._waiting.append(levels)
         if len(self._waiting) > _MOST_WAITING:
             self._merge()
 
     def _merge(self) -> None:
         heap, sign = self._heap, -1 if self.is_bid else 1
+        if self._sorted is not None:
+            self._unsorted += self._waiting
+            if len(self._unsorted) > _MOST_UNSORTED:
+                self._sorted = None
         for levels in map(plain_levels, self._waiting):
             if heap is not None:
                 for price in levels.keys() - self._levels.keys():
                     heappush(heap, sign * price)
             self._levels.update(levels)
         self._waiting.clear()
-        self._sorted = None
 
     @property
     def is_known(self) -> bool:
@@ -85,7 +97,30 @@ class DepthSide:
             self._levels = {price: qty for price, qty in self._levels.items() if qty}
             self._sorted = sorted(self._levels, reverse=self.is_bid)
             self._heap = None
+            self._unsorted.clear()
+        elif self._unsorted:
+            self._sort_in(self._sorted)
         return self._sorted
+
+    def _sort_in(self, ordered: list[int]) -> None:
+        levels, sign = self._levels, neg if self.is_bid else pos
+        for price in set().union(*self._unsorted):
+            place = bisect_left(ordered, sign(price), key=sign)
+            there = place < len(ordered) and ordered[place] == price
+            if levels.get(price, 0):
+                if not there:
+                    ordered.insert(place, price)
+            else:
+                levels.pop(price, None)
+                if there:
+                    del ordered[place]
+        self._unsorted.clear()
+
+    def within(self, one: int, other: int) -> list[int]:
+        """The prices with a quantity from one price to another, both included, in whatever order they are given."""
+        ordered, sign = self.best_first(), neg if self.is_bid else pos
+        first, last = sorted((sign(one), sign(other)))
+        return ordered[bisect_left(ordered, first, key=sign) : bisect_left(ordered, last + 1, key=sign)]
 
     def touch(self) -> tuple[int, int]:
         """The best price and its quantity; an empty side has price 0 (bid) or FAR (ask)."""

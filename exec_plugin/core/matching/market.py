@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Protocol
 
 from exec_plugin.core.events import plain_levels
 from exec_plugin.core.matching.depth import DepthSide
+from exec_plugin.core.matching.offers import merged, plan_by_value
 from exec_plugin.core.matching.prevention import prevention, prevents
 from exec_plugin.core.matching.resting import RestingSide, StopSide
 from exec_plugin.core.matching.trailing import Trails
-from exec_plugin.core.matching.views import Offer, side_view, trimmed
+from exec_plugin.core.matching.views import Offer, side_view
 from exec_plugin.core.orders import STOP_KINDS, UNSEEN
 from exec_plugin.core.tape import Tape
 from exec_plugin.core.units import FAR, SCALE
@@ -379,41 +380,9 @@ class Market:
 
     def offers(self, is_buy: bool, limit: int) -> Iterator[Offer]:
         """All that a taker may have at ``limit`` or better, best price first, then by place in the queue."""
-        depth, touch, touch_qty = (self.asks, self.ask, self.ask_qty) if is_buy else (self.bids, self.bid, self.bid_qty)
-        own = self._own_offers(self.sells if is_buy else self.buys, limit)
-        waiting = next(own, None)
-        for price, _, shown_left in depth.walk(touch, touch_qty):
-            if price > limit if is_buy else price < limit:
-                break
-            while waiting is not None and (waiting[0] < price if is_buy else waiting[0] > price):
-                yield waiting[0], waiting[1], waiting[2]
-                waiting = next(own, None)
-            left, passed = shown_left, 0
-            while waiting is not None and waiting[0] == price:
-                ahead = min(max(waiting[3] - passed, 0), left)
-                if ahead:
-                    yield price, ahead, None
-                    left, passed = left - ahead, passed + ahead
-                yield price, waiting[1], waiting[2]
-                waiting = next(own, None)
-            if left:
-                yield price, left, None
-        while waiting is not None:
-            yield waiting[0], waiting[1], waiting[2]
-            waiting = next(own, None)
-
-    @staticmethod
-    def _own_offers(side: RestingSide, limit: int) -> Iterator[tuple[int, int, LiveOrder, int]]:
-        for level in side.until(limit):
-            hidden = []
-            for order in level:
-                visible = order.visible
-                yield level.price, visible, order, level.gap(order)
-                if (rest := order.remaining - visible) > 0:
-                    hidden.append((rest, order))
-            for rest, order in hidden:
-                # what an iceberg hides comes after all that is shown
-                yield level.price, rest, order, FAR
+        if is_buy:
+            return merged(self.asks.walk(self.ask, self.ask_qty), self.sells, limit, is_buy=True)
+        return merged(self.bids.walk(self.bid, self.bid_qty), self.buys, limit, is_buy=False)
 
     def forget_prevention(self) -> None:
         """Drop what the last plan prevented: the order it was for does not trade."""
@@ -432,7 +401,7 @@ class Market:
         if alone and (not reachable or touch == FAR):
             return []
         if alone and shown == FAR:
-            return [(self._slipped(is_buy, limit, qty), qty, None)]
+            return [(self.slipped(is_buy, limit, qty), qty, None)]
         if alone and qty <= (depth.available(touch, shown) if depth.taken else shown):
             return [(touch, qty, None)]
         return self._walk(is_buy, limit, qty, account, stp)
@@ -442,20 +411,20 @@ class Market:
         left = qty
         for price, available, maker in self.offers(is_buy, limit):
             if maker is not None and prevents(stp, maker, account):
-                if self._was_prevented(maker):
+                if self.was_prevented(maker):
                     continue
                 self.prevented.append(stop := prevention(stp, len(found), price, maker, left))
                 left -= stop.taker_qty
             else:
                 part = min(available, left)
-                at = self._slipped(is_buy, limit, part) if available == FAR else price
+                at = self.slipped(is_buy, limit, part) if available == FAR else price
                 found.append((at, part, maker))
                 left -= part
             if not left:
                 break
         return found
 
-    def _was_prevented(self, maker: LiveOrder) -> bool:
+    def was_prevented(self, maker: LiveOrder) -> bool:
         """Whether this is the hidden part of an iceberg that the plan has already met."""
         return maker.iceberg is not None and any(stop.maker is maker for stop in self.prevented)
 
@@ -468,38 +437,9 @@ class Market:
         What self-trade prevention takes of it counts at the price of the prevented match.
         """
         self.forget_prevention()
-        found: list[Offer] = []
-        total, left = 0, amount * SCALE
-        limit = FAR if is_buy else 0
-        for price, available, maker in self.offers(is_buy, limit):
-            at = self._slipped(is_buy, limit, left // price) if available == FAR else price
-            # the last piece makes the whole a multiple of the lot step
-            reach = (total + left // at) // step * step - total
-            if maker is not None and prevents(stp, maker, account):
-                if self._was_prevented(maker):
-                    continue
-                if reach <= 0:
-                    break
-                self.prevented.append(stop := prevention(stp, len(found), price, maker, reach))
-                part = stop.taker_qty
-                self.unmet += part
-            else:
-                part = min(available, left // at)
-                if part < available:
-                    part = reach
-                if part <= 0:
-                    break
-                found.append((at, part, maker))
-            total += part
-            left -= part * at
-            if part == reach:
-                break
-        else:
-            if self.prevented:
-                self.unmet += max((total + left // self.prevented[-1].price) // step * step - total, 0)
-        return trimmed(found, total % step)
+        return plan_by_value(self, is_buy, amount, step, account=account, stp=stp)
 
-    def _slipped(self, is_buy: bool, limit: int, qty: int) -> int:
+    def slipped(self, is_buy: bool, limit: int, qty: int) -> int:
         """The touch moved against the taker by the slippage model, on a tick, not beyond the limit."""
         step = self.symbol.price.step
         slip = self._slippage.units(self.symbol.name, is_buy, qty, self.bid, self.ask, self.last, self.volume)

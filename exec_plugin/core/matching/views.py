@@ -9,7 +9,8 @@ from exec_plugin.core.units import FAR
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from exec_plugin.core.matching.resting import RestingSide
+    from exec_plugin.core.matching.market import Market
+    from exec_plugin.core.matching.resting import Level, RestingSide
     from exec_plugin.core.orders import LiveOrder
 
 #: What a taker would get: price, quantity and the paper order that gives it (None: somebody else).
@@ -26,9 +27,30 @@ def side_view(shown: Iterator[tuple[int, int, int]], side: RestingSide, limit: i
                 break
     end = 0 if side.is_bid else FAR
     for level in side.until(next(reversed(levels), end) if len(levels) == limit else end):
-        own = sum(order.visible for order in level)
-        levels[level.price] = min(levels.get(level.price, 0) + own, FAR)
+        levels[level.price] = min(levels.get(level.price, 0) + own_quantity(level), FAR)
     return sorted(levels.items(), reverse=side.is_bid)[:limit]
+
+
+def level_view(price: int, market: Market, *, is_bid: bool) -> int:
+    """What a market's ``depth_view`` shows at one price; 0 where nothing is."""
+    if is_bid:
+        depth, side, touch, shown = market.bids, market.buys, market.bid, market.bid_qty
+    else:
+        depth, side, touch, shown = market.asks, market.sells, market.ask, market.ask_qty
+    if touch in (0, FAR):
+        # an empty side hides what a book may still hold
+        shown = 0
+    elif price != touch:
+        is_behind = price < touch if is_bid else price > touch
+        shown = depth.shown(price) if is_behind else 0
+    others = depth.available(price, shown) if shown else 0
+    level = side.levels.get(price)
+    return others if level is None else min(others + own_quantity(level), FAR)
+
+
+def own_quantity(level: Level) -> int:
+    """What the paper orders of a level show."""
+    return sum(order.visible for order in level)
 
 
 def trimmed(offers: list[Offer], excess: int) -> list[Offer]:

@@ -5,17 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from exec_plugin.core import filters
-from exec_plugin.core.errors import FilterFailure, OrderRejected, RequestRejected
+from exec_plugin.core.errors import FilterFailure, OrderRejected, RequestRejected, VenueError
 from exec_plugin.core.orders import FOK, LIMIT_MAKER, MARKET, PRICELESS, STOP_KINDS
 from exec_plugin.core.symbols import ExchangeRules
 from exec_plugin.core.units import FAR, SCALE, short_text
+from exec_plugin.core.venue.pegging import peg_to_book
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from exec_plugin.core.ledger import Desk
     from exec_plugin.core.matching import Market, Offer
-    from exec_plugin.core.orders import LiveOrder
+    from exec_plugin.core.orders import LiveOrder, Peg
 
 _MISSING = "Mandatory parameter '{}' was not sent, was empty/null, or malformed."
 
@@ -23,6 +24,55 @@ _MISSING = "Mandatory parameter '{}' was not sent, was empty/null, or malformed.
 def average(market: Market, minutes: int, now: int) -> int:
     """The average price that filters use: the last price when ``minutes`` is 0 or nothing traded in them."""
     return (market.tape.average(minutes, now) if minutes else 0) or market.last
+
+
+def admit(rules: ExchangeRules, market: Market, desk: Desk, order: LiveOrder) -> list[Offer]:
+    """
+    Check an order in every way and answer what it trades at once; a quantity by value is fixed here.
+
+    Raises:
+        FilterFailure, OrderRejected: the first rule that is not met; nothing has changed.
+    """
+    if order.given_id and desk.is_used(order.given_id):
+        raise OrderRejected("Duplicate order sent.", f"an open order has the client id {order.given_id!r}")
+    peg_now(market, order)
+    check_rules(market, order)
+    if not order.quote_qty:
+        check_room(rules, market, desk, (order,))
+    if order.kind in STOP_KINDS:
+        check_stop(market, order)
+    offers = plan(market, desk, order)
+    if order.quote_qty:
+        order.qty = sum(offer[1] for offer in offers) + market.unmet
+        try:
+            check_room(rules, market, desk, (order,))
+        except FilterFailure:
+            market.forget_prevention()
+            raise
+    return offers
+
+
+def judge(rules: ExchangeRules, market: Market, desk: Desk, order: LiveOrder) -> None:
+    """
+    Check the rules that depend neither on money nor on what other orders do.
+
+    Raises:
+        FilterFailure, OrderRejected: the first that is not met.
+    """
+    peg_now(market, order)
+    check_rules(market, order)
+    check_room(rules, market, desk, (order,))
+
+
+def peg_now(market: Market, order: LiveOrder) -> None:
+    """
+    Peg an order that works at once to the book; one that waits for a price is pegged when it triggers.
+
+    Raises:
+        OrderRejected: when the book has no such level.
+    """
+    if order.peg is not None and order.kind not in STOP_KINDS:
+        peg_to_book(market, order, order.peg)
 
 
 def check_rules(market: Market, order: LiveOrder, *, sized: bool = True) -> None:
@@ -87,9 +137,22 @@ def _check_size(market: Market, order: LiveOrder) -> None:
     price = order.price
     if not price and order.kind not in PRICELESS and order.peg is None:
         raise RequestRejected(-1102, _MISSING.format("price"))
+    check_value(market, order, qty)
+
+
+def check_value(market: Market, order: LiveOrder, qty: int) -> None:
+    """
+    NOTIONAL of a quantity at an order's price, of a pegged one also at the price that was sent with it.
+
+    Raises:
+        FilterFailure: when it breaks it.
+    """
+    price, peg = order.price, order.peg
     # what has neither limit nor stop price follows the market from where it is
     if value_at := price or order.stop or market.last:
-        filters.check_notional(symbol, value_at, qty)
+        filters.check_notional(market.symbol, value_at, qty)
+    if peg is not None and peg.given and peg.given != price:
+        filters.check_notional(market.symbol, peg.given, qty)
 
 
 def check_room(rules: ExchangeRules, market: Market, desk: Desk, orders: Sequence[LiveOrder]) -> None:
@@ -192,15 +255,11 @@ def plan(market: Market, desk: Desk, order: LiveOrder) -> list[Offer]:
     """
     is_buy, kind, qty = order.is_buy, order.kind, order.qty
     if kind == MARKET:
-        if order.quote_qty:
-            return _plan_quote(market, desk, order)
-        if is_buy:
-            offers = market.plan(is_buy, FAR, qty, desk.account, order.stp)
-            desk.require(is_buy, cost(offers))
-        else:
-            desk.require(is_buy, qty)
-            offers = market.plan(is_buy, 0, qty, desk.account, order.stp)
-        return offers
+        try:
+            return _plan_market(market, desk, order)
+        except OrderRejected:
+            market.forget_prevention()
+            raise
     desk.require(is_buy, order.lock_price * qty // SCALE if is_buy else qty)
     if kind in STOP_KINDS:
         return []
@@ -209,6 +268,18 @@ def plan(market: Market, desk: Desk, order: LiveOrder) -> list[Offer]:
         market.forget_prevention()
         return []
     return within_limit(market, order, qty)
+
+
+def _plan_market(market: Market, desk: Desk, order: LiveOrder) -> list[Offer]:
+    is_buy, qty = order.is_buy, order.qty
+    if order.quote_qty:
+        return _plan_quote(market, desk, order)
+    if is_buy:
+        offers = market.plan(is_buy, FAR, qty, desk.account, order.stp)
+        desk.require(is_buy, cost(offers))
+        return offers
+    desk.require(is_buy, qty)
+    return market.plan(is_buy, 0, qty, desk.account, order.stp)
 
 
 def check_maker(market: Market, order: LiveOrder) -> None:
@@ -279,3 +350,21 @@ def _touch_hint(market: Market, *, is_buy: bool) -> str:
         return f"the best ask is {short_text(best)}; the nearest price that rests is {short_text(best - step)}"
     best = max(market.bid, market.buys.best)
     return f"the best bid is {short_text(best)}; the nearest price that rests is {short_text(best + step)}"
+
+
+def peg_again(market: Market, order: LiveOrder, peg: Peg) -> None:
+    """
+    Peg a triggered order to the book as it is now.
+
+    Raises:
+        FilterFailure, OrderRejected: when it cannot work there; its price is what it was.
+    """
+    desk: Desk = order.desk
+    try:
+        peg_to_book(market, order, peg)
+        check_limit(market, order, order.price)
+        filters.check_notional(market.symbol, order.price, order.remaining)
+        desk.require(order.is_buy, desk.need(order) - order.locked)
+    except VenueError:
+        order.price = peg.given
+        raise

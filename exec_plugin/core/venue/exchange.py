@@ -5,31 +5,25 @@ from __future__ import annotations
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-from exec_plugin.core import filters
-from exec_plugin.core.errors import (
-    AmendRejected,
-    CancelRejected,
-    ConfigError,
-    OrderRejected,
-    RequestRejected,
-    VenueError,
-)
-from exec_plugin.core.events import BOOK, DEPTH, QUOTE, TRADE, Amendment, Fill
+from exec_plugin.core.errors import CancelRejected, ConfigError, RequestRejected, VenueError
+from exec_plugin.core.events import BOOK, DEPTH, QUOTE, TRADE, Fill
 from exec_plugin.core.fill_models import FILL_MODELS, BinanceFees, NoSlippage, ProportionalQueue
 from exec_plugin.core.ledger import Account, Desk
 from exec_plugin.core.matching import Market
 from exec_plugin.core.orders import (
     CANCELED,
     EXPIRED,
-    EXPIRED_IN_MATCH,
     FILLED,
     FOK,
     GTC,
+    NO_LIQUIDITY,
     PARTIALLY_FILLED,
     PENDING_NEW,
     PRICELESS,
+    REJECTED,
     STOP_KINDS,
-    UPDATED,
+    UNFILLED_FOK,
+    UNFILLED_IOC,
     LiveOrder,
     Peg,
     Trail,
@@ -37,34 +31,27 @@ from exec_plugin.core.orders import (
 from exec_plugin.core.units import FAR, SCALE, short_text
 from exec_plugin.core.venue.admission import (
     NO_RULES,
+    admit,
     affordable,
-    check_limit,
-    check_room,
-    check_rules,
-    check_stop,
     cost,
-    plan,
+    judge,
+    peg_again,
     within_limit,
 )
+from exec_plugin.core.venue.amending import amend
 from exec_plugin.core.venue.conversion import convert
 from exec_plugin.core.venue.lists import Lists
 from exec_plugin.core.venue.outbox import Outbox
-from exec_plugin.core.venue.pegging import peg_to_book
+from exec_plugin.core.venue.preventing import take_and_prevent
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from exec_plugin.core.events import PreventedMatch, Row
+    from exec_plugin.core.events import Amendment, PreventedMatch, Row
     from exec_plugin.core.fill_models import FeeModel, QueueModel, SlippageModel
-    from exec_plugin.core.matching import Offer, Prevention
+    from exec_plugin.core.matching import Offer
     from exec_plugin.core.symbols import ExchangeRules, Symbol
 
-NO_LIQUIDITY = "INSUFFICIENT_LIQUIDITY"
-UNFILLED_IOC = "UNFILLED_IOC_QUANTITY_EXPIRED"
-UNFILLED_FOK = "UNFILLED_FOK_ORDER_EXPIRED"
-REJECTED = "REJECTED"
-
-_NO_CHANGE = "The requested action would change no state; rejecting."
 #: How many names a message lists before it counts the rest.
 _LISTED = 8
 
@@ -108,7 +95,8 @@ class Venue:
         self.queue = queue or ProportionalQueue()
         self.slippage = slippage or NoSlippage()
         self.fill_model = fill_model
-        self.rules = rules
+        # limits that are none cost nothing
+        self.rules = NO_RULES if rules == NO_RULES else rules
         self.markets: dict[str, Market] = {}
         self.accounts: dict[str, Account] = {}
         self.outbox = Outbox()
@@ -282,19 +270,15 @@ class Venue:
         """
         order = self.draft(account, symbol, is_buy, kind, qty, price, **options)
         market, desk = self.markets[symbol], order.desk
-        offers = self._admit(market, desk, order)
-        self.enter(market, order, offers)
+        offers = admit(self.rules, market, desk, order)
+        self.order_id = order.id = self.order_id + 1
+        desk.remember(order)
+        self.start(market, order, offers)
         if market.reached:
             market.run_stops()
         if self.outbox.events:
             self.outbox.deliver(self.now)
         return order
-
-    def enter(self, market: Market, order: LiveOrder, offers: list[Offer]) -> None:
-        """Number an admitted order and start it."""
-        self.order_id = order.id = self.order_id + 1
-        order.desk.remember(order)
-        self.start(market, order, offers)
 
     def start(self, market: Market, order: LiveOrder, offers: list[Offer]) -> None:
         """Let an order that has its id trade what was planned, rest or wait."""
@@ -306,50 +290,16 @@ class Venue:
                 self.outbox.report(self.now, "NEW", order)
             self._work(market, desk, order, offers)
 
-    def check(
-        self,
-        account: Account,
-        symbol: str,
-        is_buy: bool,
-        kind: str,
-        qty: int = 0,
-        price: int = 0,
-        *,
-        rules_only: bool = False,
-        **options: Any,
-    ) -> None:
+    def check(self, order: LiveOrder, *, rules_only: bool = False) -> None:
         """
-        Check an order as ``place`` would, or only the rules that do not depend on money, and change nothing.
+        Check a draft as ``place`` would, or only the rules that do not depend on money, and change nothing.
 
         Raises:
             FilterFailure, OrderRejected: as ``place`` would.
         """
-        order = self.draft(account, symbol, is_buy, kind, qty, price, **options)
-        market, desk = self.markets[symbol], order.desk
-        if rules_only:
-            if order.peg is not None and order.kind not in STOP_KINDS:
-                peg_to_book(market, order, order.peg)
-            check_rules(market, order)
-            check_room(self.rules, market, desk, (order,))
-        else:
-            self._admit(market, desk, order)
-
-    def _admit(self, market: Market, desk: Desk, order: LiveOrder) -> list[Offer]:
-        """Check an order and answer what it trades at once; a quantity by value is fixed here."""
-        if order.given_id and desk.is_used(order.given_id):
-            raise OrderRejected("Duplicate order sent.", f"an open order has the client id {order.given_id!r}")
-        if order.peg is not None and order.kind not in STOP_KINDS:
-            peg_to_book(market, order, order.peg)
-        check_rules(market, order)
-        if not order.quote_qty:
-            check_room(self.rules, market, desk, (order,))
-        if order.kind in STOP_KINDS:
-            check_stop(market, order)
-        offers = plan(market, desk, order)
-        if order.quote_qty:
-            order.qty = sum(offer[1] for offer in offers) + market.unmet
-            check_room(self.rules, market, desk, (order,))
-        return offers
+        market = self.markets[order.symbol.name]
+        (judge if rules_only else admit)(self.rules, market, order.desk, order)
+        market.forget_prevention()
 
     def _wait_for_stop(self, market: Market, desk: Desk, order: LiveOrder) -> None:
         # counted once: an order list counts its pending orders when it is placed
@@ -368,43 +318,11 @@ class Venue:
             desk.set_aside(order, cost(offers))
             self.outbox.touch(desk, self.now)
         if market.prevented:
-            self._take_and_prevent(market, order, offers)
+            take_and_prevent(self, market, order, offers)
         elif offers:
             market.take(order, offers)
         if order.remaining:
             self._keep_rest(market, desk, order)
-
-    def _take_and_prevent(self, market: Market, order: LiveOrder, offers: list[Offer]) -> None:
-        stops, done = market.prevented, 0
-        market.forget_prevention()
-        for stop in stops:
-            market.take(order, offers[done : stop.position])
-            done = stop.position
-            self._prevent(market, order, stop)
-        market.take(order, offers[done:])
-
-    def _prevent(self, market: Market, taker: LiveOrder, stop: Prevention) -> None:
-        """Take from both orders what they lose instead of trading, and keep a record of it."""
-        market.match_id += 1
-        match = stop.recorded(market.match_id, taker, self.now)
-        taker.desk.prevented_matches.append(match)
-        for order, qty in ((stop.maker, stop.maker_qty), (taker, stop.taker_qty)):
-            if qty:
-                self._lose(order, qty, match)
-
-    def _lose(self, order: LiveOrder, qty: int, match: PreventedMatch) -> None:
-        order.prevented += qty
-        order.prevented_match = match.id
-        if not order.remaining:
-            self.close(order, EXPIRED_IN_MATCH, "TRADE_PREVENTION", match=match)
-            return
-        order.updated = self.now
-        if order.group is not None and (other := order.group.sibling(order)) is not None and other.is_open:
-            self.lists.lock_pair(order.group)
-        elif order.locked:
-            order.desk.set_aside(order, order.locked)
-            self.outbox.touch(order.desk, self.now)
-        self.outbox.report(self.now, "TRADE_PREVENTION", order, match=match)
 
     def _keep_rest(self, market: Market, desk: Desk, order: LiveOrder) -> None:
         """Rest or expire what could not be executed at once."""
@@ -431,8 +349,12 @@ class Venue:
         order.working_since = order.updated = self.now
         if order.group is not None:
             self.lists.triggered(order)
-        if order.peg is not None and not self._peg_again(market, order, order.peg):
-            return
+        if order.peg is not None:
+            try:
+                peg_again(market, order, order.peg)
+            except VenueError:
+                self.close(order, EXPIRED, "EXPIRED", reason=REJECTED)
+                return
         if order.price:
             offers = within_limit(market, order, order.remaining)
         else:
@@ -441,20 +363,6 @@ class Venue:
             offers = affordable(market, order, offers)
         self.outbox.report(self.now, "NEW", order)
         self._work(market, desk, order, offers)
-
-    def _peg_again(self, market: Market, order: LiveOrder, peg: Peg) -> bool:
-        """Peg a triggered order to the book as it is now; what it cannot be pegged to expires it."""
-        desk: Desk = order.desk
-        try:
-            peg_to_book(market, order, peg)
-            check_limit(market, order, order.price)
-            filters.check_notional(order.symbol, order.price, order.remaining)
-            desk.require(order.is_buy, desk.need(order) - order.locked)
-        except VenueError:
-            order.price = peg.given
-            self.close(order, EXPIRED, "EXPIRED", reason=REJECTED)
-            return False
-        return True
 
     def cancel(self, order: LiveOrder, cancel_id: str = "") -> LiveOrder:
         """
@@ -493,48 +401,7 @@ class Venue:
             AmendRejected: when the order is not open, or the quantity would not become less.
             FilterFailure: when the new quantity breaks a rule; the order stays as it was in either case.
         """
-        desk: Desk = order.desk
-        if order.id not in desk.open:
-            raise AmendRejected("Unknown order sent.", f"order {order.id} is {order.status}")
-        group = order.group
-        other = group.sibling(order) if group is not None else None
-        changed = [order] if other is None or not other.is_open else [order, other]
-        self._check_amend(order, qty, changed)
-        earlier = desk.amendments.setdefault(order.id, [])
-        if len(earlier) >= order.symbol.max_amends:
-            raise AmendRejected("Filter failure: MAX_NUM_ORDER_AMENDS", f"{len(earlier)} amendments is the most")
-        old_id, old_qty = order.client_id, order.qty
-        for each in changed:
-            each.qty = qty
-            each.updated = self.now
-        if group is not None and len(changed) > 1:
-            self.lists.lock_pair(group)
-        else:
-            desk.lock(order)
-        if client_id != old_id:
-            desk.rename(order, client_id)
-        self.outbox.touch(desk, self.now)
-        self.outbox.report(self.now, "REPLACED", order, cancel_id=client_id)
-        amendment = Amendment(self.outbox.seq, self.now, old_id, client_id, old_qty, qty)
-        earlier.append(amendment)
-        for each in changed[1:]:
-            self.outbox.report(self.now, "REPLACED", each)
-        if group is not None and client_id != old_id:
-            self.outbox.report_list(self.now, group, UPDATED)
-        self.outbox.deliver(self.now)
-        return amendment
-
-    def _check_amend(self, order: LiveOrder, qty: int, changed: list[LiveOrder]) -> None:
-        self.lists.check_amend(order)
-        if qty > order.qty:
-            raise AmendRejected("Order amend (quantity increase) is not supported.")
-        if qty == order.qty or qty <= order.filled + order.prevented:
-            raise AmendRejected(_NO_CHANGE, f"{short_text(order.remaining)} of {short_text(order.qty)} is left")
-        filters.check_lot(order.symbol, qty)
-        last = self.markets[order.symbol.name].last
-        for each in changed:
-            if value_at := each.price or each.stop or last:
-                filters.check_notional(each.symbol, value_at, qty)
+        return amend(self, order, qty, client_id)
 
     def close(
         self,

@@ -22,13 +22,15 @@ from exec_plugin.core.orders import (
     LIMIT_MAKER,
     MARKET,
     NEW,
+    OCO_TRIGGER,
     PENDING_NEW,
+    PHASE_ONE_EXPIRED,
+    REJECTED,
     STOP_KINDS,
     OrderList,
 )
 from exec_plugin.core.units import short_text
-from exec_plugin.core.venue.admission import check_maker, check_room, check_rules, check_stop, plan
-from exec_plugin.core.venue.pegging import peg_to_book
+from exec_plugin.core.venue.admission import check_maker, check_room, check_rules, check_stop, peg_now, plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -40,10 +42,6 @@ if TYPE_CHECKING:
     from exec_plugin.core.venue.exchange import Venue
 
     T = TypeVar("T")
-
-OCO_TRIGGER = "OCO_TRIGGER"
-PHASE_ONE_EXPIRED = "OTO_PHASE_ONE_EXPIRED"
-REJECTED = "REJECTED"
 
 #: The asset whose commission an OPO list always takes from what it receives (faqs/opo.md).
 _FEE_ASSET = "BNB"
@@ -113,6 +111,8 @@ class Lists:
         group = self._open(legs, client_id, working, pays=pays)
         outbox = venue.outbox
         outbox.report(venue.now, "NEW", working)
+        # before the pending ones: what is open stands in the order of its ids
+        desk.keep_open(working)
         for order in pending:
             order.status = PENDING_NEW
             order.working_since = -1
@@ -148,8 +148,8 @@ class Lists:
             raise OrderRejected("Duplicate order sent.", f"client ids must be unique: {', '.join(names)}")
         for leg in legs:
             now = working in (None, leg)
-            if now and leg.peg is not None and leg.kind not in STOP_KINDS:
-                peg_to_book(market, leg, leg.peg)
+            if now:
+                peg_now(market, leg)
             check_rules(market, leg, sized=now or not pays)
         check_room(self._venue.rules, market, desk, legs)
         symbol, rules = desk.symbol, self._venue.rules
@@ -325,8 +325,7 @@ class Lists:
     def _release_one(self, market: Market, order: LiveOrder) -> None:
         venue, desk = self._venue, order.desk
         try:
-            if order.peg is not None and order.kind not in STOP_KINDS:
-                peg_to_book(market, order, order.peg)
+            peg_now(market, order)
             check_rules(market, order)
             check_stop(market, order)
             offers = plan(market, desk, order)
@@ -342,8 +341,7 @@ class Lists:
         refused = None
         for leg in pair:
             try:
-                if leg.peg is not None and leg.kind not in STOP_KINDS:
-                    peg_to_book(market, leg, leg.peg)
+                peg_now(market, leg)
                 check_rules(market, leg)
             except VenueError:
                 refused = leg

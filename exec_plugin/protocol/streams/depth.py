@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from exec_plugin.core.matching import level_view
 from exec_plugin.core.units import to_text
 from exec_plugin.protocol.market_data import shown_levels, shown_qty
 from exec_plugin.protocol.streams.topics import Periodic, Snapshots, Topic
@@ -12,12 +13,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from exec_plugin.core.matching import Market
-    from exec_plugin.protocol.streams.books import Book, Side
+    from exec_plugin.protocol.streams.books import Book
     from exec_plugin.protocol.streams.hub import StreamHub
 
 
 class BookTickers(Topic):
     """``<symbol>@bookTicker`` (Individual Symbol Book Ticker Streams): every change of the best bid or ask."""
+
+    polls = True
 
     def __init__(self, hub: StreamHub, name: str, markets: Iterable[Market]) -> None:
         super().__init__(hub, name)
@@ -80,40 +83,42 @@ class DepthDiffs(Periodic):
     """
     ``<symbol>@depth`` (Diff. Depth Stream): the levels that changed, paper orders included.
 
-    The ranges of ids join without a gap, and their ends are the ids that ``GET /api/v3/depth`` shows.
+    The ranges of ids join without a gap, and their ends are the ids that ``GET /api/v3/depth`` shows. Whoever was
+    shown the book between two turns has to be told of what came and went since the first of them as well.
     """
 
     def __init__(self, hub: StreamHub, name: str, speed: int, market: Market) -> None:
         super().__init__(hub, name, speed)
         self._book: Book = hub.book(market.symbol.name)
-        self._last = self._seen = self._book.update_id()
-        self._sides = self._book.sides()
+        #: prices of bids and asks to tell of
+        self.touched: tuple[set[int], set[int]] = (set(), set())
+        self._book.watch(self)
+        self._told = self._book.update_id()
+
+    def close(self) -> None:
+        """Nobody listens any more."""
+        self._book.unwatch(self)
 
     def say(self) -> None:
-        """Send what is different from the last time."""
-        book, market = self._book, self._book.market
-        number = book.update_id()
-        if number == self._seen:
+        """Send what was touched since the last time, as it is now."""
+        number = self._book.refresh()
+        if not any(self.touched):
             return
-        self._seen = number
-        bids, asks = book.sides()
-        changed = _changes(self._sides[0], bids), _changes(self._sides[1], asks)
-        if not any(changed):
-            return
-        first, self._last, self._sides = self._last + 1, number, (bids, asks)
+        first, self._told = self._told + 1, number
+        bids, asks = self.touched
         self.send({
             "e": "depthUpdate",
             "E": self.hub.venue.now,
-            "s": market.symbol.name,
+            "s": self._book.market.symbol.name,
             "U": first,
             "u": number,
-            "b": shown_levels(market, changed[0]),
-            "a": shown_levels(market, changed[1]),
+            "b": self._shown(bids, is_bid=True),
+            "a": self._shown(asks, is_bid=False),
         })  # fmt: skip
+        bids.clear()
+        asks.clear()
 
-
-def _changes(before: Side, after: Side) -> list[tuple[int, int]]:
-    """The levels to set, those that are gone without a quantity."""
-    changed = dict.fromkeys(before.keys() - after.keys(), 0)
-    changed.update(after.items() - before.items())
-    return sorted(changed.items())
+    def _shown(self, prices: set[int], *, is_bid: bool) -> list[list[str]]:
+        market = self._book.market
+        # those that are gone have no quantity
+        return shown_levels(market, [(price, level_view(price, market, is_bid=is_bid)) for price in sorted(prices)])

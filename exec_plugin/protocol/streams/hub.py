@@ -38,6 +38,8 @@ class StreamHub:
         self.listed: dict[str, Market] = {name.lower(): market for name, market in self.venue.markets.items()}
         self._books: dict[str, Book] = {}
         self._topics: dict[str, Topic] = {}
+        # apart, because most streams wait for their turn and the market moves far more often
+        self._polled: tuple[Topic, ...] = ()
         self._flushing = self._moved = False
 
     @property
@@ -73,7 +75,9 @@ class StreamHub:
         """Let a session listen to a stream; a name that means nothing is as silent as on Binance."""
         topic = self._topics.get(name) or make_topic(self, name)
         if topic is not None:
-            self._topics[name] = topic
+            if name not in self._topics:
+                self._topics[name] = topic
+                self._polled = tuple(one for one in self._topics.values() if one.polls)
             topic.join(session)
             self.due = min(self.due, topic.due)
 
@@ -84,6 +88,8 @@ class StreamHub:
             topic.leave(session)
             if not topic.sessions:
                 del self._topics[name]
+                self._polled = tuple(one for one in self._topics.values() if one.polls)
+                topic.close()
 
     def flush(self) -> None:
         """Push what is due; called by whoever moved the market."""
@@ -100,12 +106,14 @@ class StreamHub:
             self._flushing = False
 
     def _look(self) -> None:
-        now = self.venue.now
-        for topic in tuple(self._topics.values()):
+        for topic in self._polled:
             topic.poll()
-            if topic.due <= now:
-                topic.tick()
-        self.due = min([topic.due for topic in self._topics.values()], default=FAR)
+        now = self.venue.now
+        if self.due <= now:
+            for topic in tuple(self._topics.values()):
+                if topic.due <= now:
+                    topic.tick()
+            self.due = min([topic.due for topic in self._topics.values()], default=FAR)
 
     def advance(self, moment: int) -> None:
         """Let the venue's time pass up to a moment, stopping where a stream is due before it."""

@@ -18,25 +18,28 @@ if TYPE_CHECKING:
     #: Shows a symbol's payload.
     Show = Callable[[StreamHub, str], dict[str, Any]]
 
-_PRICES = {"c": "lastPrice", "o": "openPrice", "h": "highPrice", "l": "lowPrice"}
+_RANGE = {"o": "openPrice", "h": "highPrice", "l": "lowPrice"}
+_LAST = {"c": "lastPrice"}
 _TOTALS = {"v": "volume", "q": "quoteVolume"}
-_CHANGE = {"p": "priceChange", "P": "priceChangePercent", "w": "weightedAvgPrice"}
+_CHANGE = {"p": "priceChange", "P": "priceChangePercent"}
+_AVERAGE = {"w": "weightedAvgPrice"}
 _WINDOW = {"O": "openTime", "C": "closeTime", "F": "firstId", "L": "lastId", "n": "count"}
 _DAILY = {
     **_CHANGE,
+    **_AVERAGE,
     "x": "prevClosePrice",
-    "c": "lastPrice",
+    **_LAST,
     "Q": "lastQty",
     "b": "bidPrice",
     "B": "bidQty",
     "a": "askPrice",
     "A": "askQty",
-    **_PRICES,
+    **_RANGE,
     **_TOTALS,
     **_WINDOW,
 }
-_ROLLING = {**_CHANGE, **_PRICES, **_TOTALS, **_WINDOW}
-_MINI = {**_PRICES, **_TOTALS}
+_ROLLING = {**_CHANGE, **_RANGE, **_LAST, **_AVERAGE, **_TOTALS, **_WINDOW}
+_MINI = {**_LAST, **_RANGE, **_TOTALS}
 
 
 def _shown(hub: StreamHub, event: str, names: dict[str, str], reply: dict[str, Any]) -> dict[str, Any]:

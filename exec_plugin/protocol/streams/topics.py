@@ -24,8 +24,12 @@ class Topic:
     """
     One stream with those who listen to it; it exists as long as somebody does.
 
-    ``poll`` is called whenever the market may have moved, ``tick`` when the venue's time has reached ``due``.
+    ``poll`` is called whenever the market may have moved, where ``polls`` says so, and ``tick`` when the venue's time
+    has reached ``due``.
     """
+
+    #: whether it has something to say as soon as the market moves
+    polls = False
 
     def __init__(self, hub: StreamHub, name: str) -> None:
         self.hub = hub
@@ -40,6 +44,9 @@ class Topic:
     def leave(self, session: StreamSession) -> None:
         """Let a session go."""
         del self.sessions[session]
+
+    def close(self) -> None:
+        """Nobody listens any more."""
 
     def poll(self) -> None:
         """Say what has happened since the last time, where that is to be said at once."""

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 class Trades(Topic):
     """``<symbol>@trade`` (web-socket-streams.md, Trade Streams): each public trade once, in order."""
 
+    polls = True
+
     def __init__(self, hub: StreamHub, name: str, market: Market) -> None:
         super().__init__(hub, name)
         self._symbol = market.symbol.name
@@ -49,6 +51,8 @@ class AggregateTrades(Topic):
     feed when another taker follows or a millisecond has passed.
     """
 
+    polls = True
+
     def __init__(self, hub: StreamHub, name: str, market: Market) -> None:
         super().__init__(hub, name)
         self._symbol = market.symbol.name
@@ -67,6 +71,7 @@ class AggregateTrades(Topic):
         if self._position != self._tape.end:
             self._position = self._tape.end
             self.due = now + 1
+            self.hub.due = min(self.hub.due, self.due)
         total = self._aggregates.total()
         whole = total - (not self._aggregates.is_whole)
         if whole == total:

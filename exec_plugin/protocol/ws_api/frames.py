@@ -99,10 +99,11 @@ def _read_id(frame: Mapping[str, Any]) -> int | str | None:
 
 def _method(frame: Mapping[str, Any]) -> str:
     value = frame.get("method")
-    if not value or not isinstance(value, str):
+    # a number is a text of another class here
+    if not value or type(value) is not str:
         raise missing("method")
     # Request format: method names may be prefixed with explicit version
-    return str(value).removeprefix(_VERSION)
+    return value.removeprefix(_VERSION)
 
 
 def _params(frame: Mapping[str, Any]) -> dict[str, str]:

@@ -487,7 +487,7 @@ def test_prevention_forgotten(stage, again):
     own = stage.sell("1", "100")
     one = parse_units("1")
     if again == "check":
-        stage.venue.check(stage.alice, stage.name, True, "MARKET", one, stp="EXPIRE_MAKER")
+        stage.venue.check(stage.venue.draft(stage.alice, stage.name, True, "MARKET", one, stp="EXPIRE_MAKER"))
     elif again == "fok":
         stage.buy("1", "100", tif="FOK", stp="EXPIRE_MAKER")
     else:

@@ -1,0 +1,171 @@
+"""A scripted market in process: the control calls of docs/server.md without a server."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from exec_plugin.account.links import Link, is_known
+from exec_plugin.account.pump import wall_clock
+from exec_plugin.core.errors import ConfigError
+from exec_plugin.protocol import Key, Reply
+from exec_plugin.protocol.control import ScriptedExchange
+from exec_plugin.protocol.faults import CLEAR
+from exec_plugin.protocol.ws_api import ApiSession
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from exec_plugin.account.settings import Settings
+    from exec_plugin.protocol.faults import Way
+
+T = TypeVar("T")
+
+
+class ScriptedAccount:
+    """What a face talks to once its market was reset: the one account of a scripted exchange."""
+
+    def __init__(self, exchange: ScriptedExchange, secret: str | None) -> None:
+        self.exchange = exchange
+        self.account = exchange.account
+        self._venue = exchange.venue
+        # time stands still or the face tells it by the same clock: nothing can be too late
+        self._key = Key(exchange.account, secret, timed=False)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the market was reset since."""
+        return self.exchange.venue is not self._venue
+
+    def request(self, method: str, url: str, headers: Mapping[str, str], body: str | bytes | None) -> Reply:
+        """Answer one signed request as Binance would."""
+        text = body.decode(errors="replace") if isinstance(body, bytes) else body or ""
+        lowered = {name.lower(): str(value) for name, value in headers.items()}
+        handle = self.exchange.gateway.handle
+        return self.converse(lambda: handle(method, url, lowered, text, caller=self.name, key=self._key))
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        return self.account.name
+
+    def converse(self, ask: Callable[[], T]) -> T:
+        """Ask the exchange something."""
+        with self.exchange.lock:
+            self.exchange.catch_up()
+            return ask()
+
+    def open_api(self, push: Callable[[str], None], *, micros: bool = False) -> ApiSession:
+        """A session of the WebSocket API; used under the exchange's lock."""
+        return ApiSession(self.exchange.gateway, push, caller=self.name, key=self._key, micros=micros)
+
+    @staticmethod
+    def answers(url: str) -> bool:
+        """Whether ``connect`` finds anything under a URL."""
+        return is_known(url)
+
+    def connect(self, url: str, push: Callable[[str], None]) -> Link:
+        """A stream connection: ``/ws/...``, ``/stream`` or ``/ws-api/v3`` by the URL's path."""
+        return Link(self, url, push)
+
+    def legs(self) -> tuple[float, float]:
+        """A scripted market answers at once."""
+        return 0.0, 0.0
+
+    def way(self, method: str, url: str) -> Way:
+        """What happens to a request on its way, where faults are rehearsed."""
+        with self.exchange.lock:
+            faults = self.exchange.gateway.faults
+            return CLEAR if faults is None else faults.way_of_request(method, url)
+
+    def milliseconds(self) -> int:
+        """The venue's time."""
+        with self.exchange.lock:
+            self.exchange.catch_up()
+            return self.exchange.venue.now
+
+    def sleep_plan(self, milliseconds: float) -> float:
+        """Seconds really to wait; a clock that stands still moves at once."""
+        if self.exchange.is_real_time:
+            return milliseconds / 1000
+        with self.exchange.lock:
+            self.exchange.clock(advance=max(round(milliseconds), 0))
+        return 0.0
+
+    def __repr__(self) -> str:
+        return "<ScriptedAccount>"
+
+
+class Scripts:
+    """The scripted exchanges that have taken the place of markets, by the settings of these."""
+
+    def __init__(self) -> None:
+        self._by_key: dict[str, ScriptedExchange] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._by_key)
+
+    def find(self, settings: Settings) -> ScriptedExchange | None:
+        """What has taken the place of the market with these settings."""
+        return self._by_key.get(settings.market_key())
+
+    def reset(self, settings: Settings, setup: Mapping[str, Any]) -> None:
+        """
+        Put a fresh scripted exchange in the place of a market.
+
+        Raises:
+            ConfigError: when the setup cannot be used; the market stays then.
+        """
+        fresh = ScriptedExchange(setup, wall_clock)
+        found = self._by_key.setdefault(settings.market_key(), fresh)
+        if found is not fresh:
+            with found.lock:
+                found.reset(setup)
+
+    def clear(self) -> None:
+        """Forget all of them."""
+        self._by_key.clear()
+
+
+class PaperControl:
+    """
+    ``exchange.paper``: ``reset``, ``market``, ``clock`` and ``events`` as the server has them.
+
+    Args:
+        scripts: of this process.
+        settings: tells whose market it is.
+    """
+
+    def __init__(self, scripts: Scripts, settings: Callable[[], Settings]) -> None:
+        self._scripts = scripts
+        self._settings = settings
+
+    def reset(self, **setup: Any) -> None:
+        """Put a fresh scripted exchange in place of the market, for all in this process who trade on it."""
+        self._scripts.reset(self._settings(), setup)
+
+    def market(self, events: Iterable[Mapping[str, Any]]) -> None:
+        """Apply market events in order."""
+        script = self._script()
+        with script.lock:
+            script.market(events)
+
+    def clock(self, *, advance: int | None = None, now: int | None = None) -> int:
+        """Move the clock by or to some milliseconds; answers the new time."""
+        script = self._script()
+        with script.lock:
+            return script.clock(advance=advance, now=now)
+
+    def events(self, after: int = 0) -> dict[str, Any]:
+        """The account's user-data events after a number, and the newest number."""
+        script = self._script()
+        with script.lock:
+            events, last = script.events(after)
+        return {"events": [{"seq": number, "event": event} for number, event in events], "last": last}
+
+    def _script(self) -> ScriptedExchange:
+        script = self._scripts.find(self._settings())
+        if script is None:
+            raise ConfigError(
+                "this market moves by itself: paper.reset(symbols=[...]) puts a scripted one in its place"
+            )
+        return script

@@ -1,0 +1,168 @@
+"""
+The fast lane: plain REST requests are read and answered without aiohttp, which takes over at anything else.
+
+A connection begins here and stays while all it brings are whole requests of the kind that every client sends. The
+first that is not (an upgrade, a chunked body, a control call, a head that is odd in any way) goes to aiohttp's own
+handler together with the connection, for good. So there is one parser for what is difficult, and none for what is not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, NamedTuple, cast
+
+from exec_plugin.server.wire import form_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from exec_plugin.account import Reply
+    from exec_plugin.server.settings import ServerSettings
+
+_METHODS = frozenset((b"GET", b"POST", b"PUT", b"DELETE"))
+_ROOTS = (b"/api/", b"/sapi/")
+#: Headers that the gateway reads.
+_READ = {b"x-mbx-apikey": "x-mbx-apikey", b"x-mbx-time-unit": "x-mbx-time-unit"}
+#: Headers that need more than this lane knows.
+_DIFFICULT = frozenset((b"transfer-encoding", b"upgrade", b"expect", b"content-encoding", b"trailer"))
+_LONGEST_HEAD = 16 * 1024
+_END = b"\r\n\r\n"
+
+
+class Plain(NamedTuple):
+    """A request whose head is whole and plain."""
+
+    method: str
+    target: str
+    headers: Mapping[str, str]
+    #: where its body begins and ends in what was read
+    start: int
+    end: int
+
+
+def read_head(data: bytes, size: int) -> Plain | None:
+    """The request whose head is the first ``size`` bytes; None when it is not plain."""
+    line, *fields = data[:size].split(b"\r\n")
+    parts = line.split(b" ")
+    if len(parts) != 3 or parts[2] != b"HTTP/1.1" or parts[0] not in _METHODS:  # noqa: PLR2004  method, target, version
+        return None
+    method, target, _ = parts
+    if not target.startswith(_ROOTS) or not target.isascii():
+        return None
+    found: dict[str, str] = {}
+    length = -1
+    for item in fields:
+        name, colon, value = item.partition(b":")
+        name, value = name.lower(), value.strip()
+        if not colon or name in _DIFFICULT or name != name.strip():
+            return None
+        if name in _READ:
+            found[_READ[name]] = value.decode("latin-1")
+        elif name == b"connection" and value.lower() != b"keep-alive":
+            return None
+        elif name == b"content-length":
+            if length >= 0 or not value.isdigit():
+                return None
+            length = int(value)
+    start = size + len(_END)
+    return Plain(method.decode(), target.decode(), found, start, start + max(length, 0))
+
+
+class Full(asyncio.Protocol):
+    """What talks to a client for whom there is no room."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Hang up."""
+        cast("asyncio.Transport", transport).abort()
+
+
+class Lane(asyncio.Protocol):
+    """
+    One connection.
+
+    Args:
+        settings: its bounds.
+        answer: a request and its body, and whose it is -> the reply; None when it takes time to answer.
+        hand_over: makes the protocol that takes over.
+        lanes: where this one notes that it exists.
+    """
+
+    def __init__(
+        self,
+        settings: ServerSettings,
+        answer: Callable[[Plain, str, str], Reply | None],
+        hand_over: Callable[[], asyncio.Protocol],
+        lanes: set[Lane],
+    ) -> None:
+        self._settings = settings
+        self._answer = answer
+        self._hand_over = hand_over
+        self._lanes = lanes
+        self._loop = asyncio.get_running_loop()
+        self._read = b""
+        self._peer = ""
+        self._transport: asyncio.Transport | None = None
+        #: when it was last used, by the loop's clock
+        self.used = 0.0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """A client has connected."""
+        # a cast, not a check: other event loops have transports of their own
+        self._transport = cast("asyncio.Transport", transport)
+        self._peer = (transport.get_extra_info("peername") or ("",))[0]
+        self._lanes.add(self)
+        self.used = self._loop.time()
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  asyncio's own name
+        """The client is gone."""
+        self._lanes.discard(self)
+
+    def data_received(self, data: bytes) -> None:
+        """Answer what is whole, and keep the rest."""
+        transport = self._transport
+        if transport is None:
+            return
+        self.used = self._loop.time()
+        self._read = data = self._read + data if self._read else data
+        while data:
+            size = data.find(_END)
+            if size < 0 and len(data) <= _LONGEST_HEAD and data[:1].isupper():
+                return
+            if not 0 <= size <= _LONGEST_HEAD:
+                # no head, too long a one, or nothing that will ever be one
+                self._leave()
+                return
+            plain = read_head(data, size)
+            if plain is None or plain.end - plain.start > self._settings.max_body:
+                self._leave()
+                return
+            if len(data) < plain.end:
+                return
+            body = data[plain.start : plain.end].decode(errors="replace")
+            reply = self._answer(plain, body, self._peer)
+            if reply is None:
+                self._leave()
+                return
+            transport.write(form_bytes(reply))
+            if transport.get_write_buffer_size() > self._settings.max_unsent:
+                # it asks and does not listen
+                transport.abort()
+                return
+            self._read = data = data[plain.end :]
+
+    def close(self) -> None:
+        """Close the connection once what was written is sent."""
+        if self._transport is not None:
+            self._transport.close()
+
+    def _leave(self) -> None:
+        """Let aiohttp go on with the connection."""
+        transport = self._transport
+        if transport is None:
+            return
+        self._lanes.discard(self)
+        other = self._hand_over()
+        transport.set_protocol(other)
+        other.connection_made(transport)
+        read, self._read, self._transport = self._read, b"", None
+        other.data_received(read)
