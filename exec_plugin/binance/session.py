@@ -233,7 +233,7 @@ class Session:
         errand, attempt = Errand(self), 0
         while True:
             try:
-                return await errand.send(method, endpoint, params or {})
+                return await self._make_request_single(method, endpoint, params)
             except (BinanceNetworkError, BinanceMaintenanceError):
                 if attempt >= errand.max_retries or errand.left() <= 0:
                     raise

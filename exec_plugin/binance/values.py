@@ -74,7 +74,9 @@ def order_of(raw: Mapping[str, Any]) -> Order:
 
 def _amount(text: Any) -> Decimal:
     """An amount without trailing zeros, so that none is ever shown with an exponent."""
-    plain = format(Decimal(str(text or 0)), "f")
+    plain = (
+        text if isinstance(text, str) and text.replace(".", "", 1).isdigit() else format(Decimal(str(text or 0)), "f")
+    )
     return Decimal(plain.rstrip("0").rstrip(".") if "." in plain else plain)
 
 

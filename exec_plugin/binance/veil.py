@@ -38,6 +38,11 @@ def veil(error: BaseException) -> None:
 class Veil(logging.LoggerAdapter[logging.Logger]):
     """A logger like another that is shown no signatures and keys: ccxt logs whole requests while it is debugged."""
 
+    def debug(self, msg: object, *args: object, **named: Any) -> None:
+        """Log, if anybody listens; ccxt asks twice a request, and mostly nobody does."""
+        if self.logger.isEnabledFor(logging.DEBUG):
+            self.log(logging.DEBUG, msg, *args, **named)
+
     def log(self, level: int, msg: object, *args: object, **named: Any) -> None:
         """Log, if anybody listens."""
         if self.isEnabledFor(level):

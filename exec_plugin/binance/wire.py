@@ -221,16 +221,16 @@ class Wire:
         sent = {"recvWindow": self.recv_window, **params} if signed else dict(params)
         return await self.exchange.request(path, asked, method, sent, config={"cost": weight * _COST_PER_WEIGHT})
 
-    @staticmethod
-    def _route(method: str, endpoint: str, params: Mapping[str, Any]) -> tuple[str, str, int, bool]:
+    def _route(self, method: str, endpoint: str, params: Mapping[str, Any]) -> tuple[str, str, int, bool]:
         """What ccxt calls the interface and the path, the weight of the call, and whether it is signed."""
+        known = DOCUMENTED.get((method, endpoint))
+        if known is not None and endpoint.startswith(_SPOT):
+            weigh = known.weight
+            weight = weigh if isinstance(weigh, int) else weigh({name: str(value) for name, value in params.items()})
+            is_public = known.security == PUBLIC
+            return "public" if is_public else "private", endpoint[len(_SPOT) :], weight, known.security == SIGNED
         if endpoint.startswith(_SPOT):
-            known = DOCUMENTED.get((method, endpoint))
-            if known is None:
-                return "private", endpoint.removeprefix(_SPOT), 1, True
-            weight = known.cost({name: str(value) for name, value in params.items()})
-            api = "public" if known.security == PUBLIC else "private"
-            return api, endpoint.removeprefix(_SPOT), weight, known.security == SIGNED
+            return "private", endpoint[len(_SPOT) :], 1, True
         for prefix, api in _SAPI.items():
             if endpoint.startswith(prefix):
                 return api, endpoint.removeprefix(prefix), 1, True
