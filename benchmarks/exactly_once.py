@@ -21,7 +21,7 @@ import click
 # the line and the writers are those of the tests
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
-from binance.writers import run_client, run_naive
+from binance_client.writers import run_client, run_naive
 from rate_limit.virtual import run
 
 if TYPE_CHECKING:

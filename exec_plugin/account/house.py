@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from exec_plugin.account.links import Link, is_known
@@ -10,12 +12,13 @@ from exec_plugin.account.pump import Pump, wall_clock
 from exec_plugin.account.script import ScriptedAccount, Scripts
 from exec_plugin.account.settings import Settings
 from exec_plugin.core.clock import DAY
-from exec_plugin.core.errors import ConfigError
+from exec_plugin.core.errors import ConfigError, FeedError
 from exec_plugin.core.fill_models import QUEUES
 from exec_plugin.core.symbols import default_symbol
 from exec_plugin.core.units import FAR, to_units
 from exec_plugin.core.venue import Venue
 from exec_plugin.feeds import PushFeed, SyntheticFeed, open_recording
+from exec_plugin.feeds.synthetic import PROFILES
 from exec_plugin.protocol import Gateway, Key, Reply
 from exec_plugin.protocol.faults import CLEAR, Faults
 from exec_plugin.protocol.ws_api import ApiSession
@@ -33,6 +36,8 @@ _T = TypeVar("_T")
 REQUEST_MS = 1
 #: How much of a recording may pass before it is open, looked at in steps of so many ms.
 LONGEST_OPENING, OPENING_STEP = 60_000, 10
+#: Rows that may wait for somebody to look at the market: some tens of seconds of a few busy symbols.
+MOST_ROWS = 10_000
 
 
 class PaperExchange:
@@ -56,7 +61,7 @@ class PaperExchange:
             fill_model=settings.fill_model,
         )
         factor = 0.0 if settings.speed == "max" else float(settings.speed)
-        start = self.feed.opens if isinstance(self.feed, SyntheticFeed) else self.feed.start
+        start = self._opening(clock)
         self.pump = Pump(self.venue, self.feed, factor, start, clock)
         self.gateway = Gateway(self.venue, rate_limits=settings.rate_limits())
         self.pump.streams = self.gateway.streams
@@ -70,6 +75,29 @@ class PaperExchange:
         self.pump.move_to(start)
         if settings.feed == "recording":
             self._find_prices()
+
+    def _opening(self, clock: Callable[[], int]) -> int:
+        """The market's time when it opens; what the feed tells from before is its past."""
+        if self.settings.feed == "live":
+            return clock()
+        return self.feed.opens if isinstance(self.feed, SyntheticFeed) else self.feed.start
+
+    def close(self) -> None:
+        """End what its feed has running; a live market says from then on that it is closed."""
+        if isinstance(self.feed, PushFeed):
+            self.feed.close()
+
+    def keep_up(self) -> None:
+        """Let a live feed move the market itself where nobody has looked for long, before too much has gathered."""
+        feed = self.feed
+        if self.settings.feed == "live" and isinstance(feed, PushFeed):
+            feed.listeners.append(partial(self._relieve, feed))
+
+    def _relieve(self, feed: PushFeed) -> None:
+        if len(feed) >= MOST_ROWS:
+            # closed a moment ago: there is nothing to keep up with
+            with suppress(FeedError):
+                self.catch_up()
 
     def _find_prices(self) -> None:
         """Begin a recording where every symbol has a last price and a touch, as an exchange that is open has."""
@@ -120,6 +148,9 @@ class PaperExchange:
 
     def catch_up(self) -> None:
         """Let the market go on until now."""
+        if isinstance(self.feed, PushFeed):
+            # asked before what has come is taken: an order must not meet what traded before it was placed
+            self.gateway.is_away = self.feed.is_behind
         if self.pump.is_paced or isinstance(self.feed, PushFeed):
             self.move_to(self.pump.now())
 
@@ -249,6 +280,11 @@ def open_feed(settings: Settings, clock: Callable[[], int] = wall_clock) -> Feed
         return open_recording(settings.recording, wanted[0], "skip" if settings.on_bad == "skip" else "raise")
     if settings.feed == "push":
         return PushFeed([default_symbol(name) for name in settings.symbols or ("BTCUSDT",)], clock())
+    if settings.feed == "live":
+        # aiohttp is imported by those who need it
+        from exec_plugin.feeds.live import LiveFeed
+
+        return LiveFeed(settings.symbols or PROFILES, clock, url=settings.live_url, history_ms=settings.history_ms)
     # a replayed synthetic market starts at a fixed moment, so that a seed means the same market every time
     start = EPOCH if settings.speed == "max" else clock()
     return SyntheticFeed(settings.symbols or None, settings.seed, start, history_ms=HISTORY)
@@ -266,22 +302,32 @@ class House:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._exchanges: dict[str, PaperExchange] = {}
+        self._doors: dict[str, threading.Lock] = {}
         self.scripts = Scripts()
 
     def exchange(self, settings: Settings) -> PaperExchange:
         """The exchange with these market settings, opened on first use."""
+        key = settings.market_key()
         with self._lock:
-            key = settings.market_key()
+            door = self._doors.setdefault(key, threading.Lock())
+        # a live market takes its time to open, and nobody waits for it but those who want it
+        with door:
             found = self._exchanges.get(key)
             if found is None:
-                found = self._exchanges[key] = PaperExchange(settings)
+                found = PaperExchange(settings)
+                found.keep_up()
+                with self._lock:
+                    self._exchanges[key] = found
             return found
 
     def clear(self) -> None:
-        """Forget all exchanges; accounts opened before live on by themselves."""
+        """Forget all exchanges; accounts opened before live on by themselves, but those on a live market end with it."""
         with self._lock:
+            exchanges = tuple(self._exchanges.values())
             self._exchanges.clear()
             self.scripts.clear()
+        for exchange in exchanges:
+            exchange.close()
 
 
 HOUSE = House()

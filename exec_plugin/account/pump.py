@@ -87,8 +87,8 @@ class Pump:
         if self.streams is not None and self.streams.busy:
             self._step_to(moment, self.streams)
         elif self._pushed:
-            self.venue.advance(moment)
             self.rows_applied += self.venue.apply(self.feed.rows())
+            self.venue.advance(moment)
         else:
             if self._next is not None and self._next[1] <= moment:
                 self.rows_applied += self.venue.apply(self._due(moment))
@@ -97,8 +97,6 @@ class Pump:
 
     def _step_to(self, moment: int, streams: StreamHub) -> None:
         """The same row by row, so that nothing is passed over that a stream would tell."""
-        if self._pushed:
-            streams.advance(moment)
         for row in self.feed.rows() if self._pushed else self._due(moment):
             if row[1] > streams.due:
                 streams.advance(row[1])

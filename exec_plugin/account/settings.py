@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import field, fields, frozen
 
+from exec_plugin.core.clock import DAY, HOUR, MINUTE
 from exec_plugin.core.errors import ConfigError
 from exec_plugin.core.fill_models import (
     FILL_MODELS,
@@ -30,7 +32,9 @@ if TYPE_CHECKING:
 
     from exec_plugin.core.fill_models import SlippageModel
 
-FEEDS = ("synthetic", "recording", "push")
+FEEDS = ("synthetic", "recording", "push", "live")
+_UNITS = {"m": MINUTE, "h": HOUR, "d": DAY}
+_LONGEST = 30 * DAY
 _SLOWEST, _FASTEST = Decimal("0.001"), Decimal(1_000_000)
 
 
@@ -107,6 +111,22 @@ def _speed(value: Any) -> str:
         msg = f"speed={value!r} is 'max', 'real' or a factor of {_SLOWEST} to {_FASTEST} such as 60 (a minute a second)"
         raise ConfigError(msg)
     return format(factor, "f")
+
+
+def _duration(text: str) -> int:
+    """A time such as ``3d`` in ms."""
+    found = re.fullmatch(r"(\d{1,4})([mhd])", text)
+    length = int(found[1]) * _UNITS[found[2]] if found else 0
+    if length > _LONGEST or (not found and text != "0"):
+        msg = f"history={text!r} is 0 or a time of at most {_LONGEST // DAY}d such as 90m, 12h or 3d"
+        raise ConfigError(msg)
+    return length
+
+
+def _history(value: Any) -> str:
+    text = str(value)
+    _duration(text)
+    return text
 
 
 def _names(value: Any) -> tuple[str, ...]:
@@ -193,9 +213,12 @@ class Settings:
     Args:
         account: its name; by default the API key, else ``default``.
         balances: what a new account starts with.
-        feed: ``synthetic``, ``recording`` or ``push``; ``recording`` where a file is named.
+        feed: ``synthetic``, ``recording``, ``push`` or ``live`` (docs/feeds.md); ``recording`` where a file is named.
         recording: path of a recorded market.
-        symbols: what to trade; by default all that the feed knows.
+        symbols: what to trade; by default all that the feed knows, of a live one those of the synthetic market.
+        live_url: whose public market data a live feed follows, such as ``https://testnet.binance.vision``; by default
+            Binance's hosts for market data only.
+        history: how far back the candles of a live feed reach when it opens, such as ``12h`` or ``3d``; 0 for none.
         seed: of the synthetic market and of every chance in the venue.
         speed: ``real``, a factor of it, or ``max`` (time passes only while the bot waits); a recording's default is
             ``max``, the others' ``real``.
@@ -216,6 +239,8 @@ class Settings:
     feed: str = field(default="synthetic", validator=_one_of(*FEEDS))
     recording: str = field(default="", converter=str)
     symbols: tuple[str, ...] = field(default=(), converter=_names)
+    live_url: str = field(default="", converter=str)
+    history: str = field(default="3d", converter=_history)
     seed: int = field(default=0, converter=_seed)
     speed: str = field(default="1", converter=_speed)
     fill_model: str = field(default="queue", validator=_one_of(*FILL_MODELS))
@@ -250,13 +275,24 @@ class Settings:
         if settings.feed != "recording" and settings.recording:
             msg = f"feed={settings.feed!r} reads no recording={settings.recording!r}; leave one of them out"
             raise ConfigError(msg)
+        if settings.feed == "live" and settings.speed != "1":
+            msg = f"speed={settings.speed!r}: a live feed is in real time; leave speed out"
+            raise ConfigError(msg)
+        if settings.feed != "live" and settings.live_url:
+            msg = f"feed={settings.feed!r} follows no live_url; leave it out or set feed='live'"
+            raise ConfigError(msg)
         return settings
+
+    @property
+    def history_ms(self) -> int:
+        """How far back the candles of a live feed reach, in ms."""
+        return _duration(self.history)
 
     def market_key(self) -> str:
         """What tells one market from another: accounts whose settings agree in it share theirs."""
         recording = str(Path(self.recording).resolve()) if self.recording else ""
         parts = (
-            self.feed, recording, self.symbols, self.seed, self.speed, self.fill_model, self.queue,
+            self.feed, recording, self.symbols, self.live_url, self.history, self.seed, self.speed, self.fill_model, self.queue,
             {name: str(value) for name, value in self.fees.items()},
             {name: str(value) for name, value in self.slippage.items()},
             self.latency.min_ms, self.latency.max_ms, self.limits, self.free_orders, self.faults, self.on_bad,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from functools import partial
+from secrets import token_hex
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 from exec_plugin.binance import checking, paging, placing, watching
 from exec_plugin.binance.config import BinanceConfig, credentials
@@ -33,7 +33,8 @@ _log = logging.getLogger(__name__)
 
 _TIME = "/api/v3/time"
 _EXCHANGE_INFO = "/api/v3/exchangeInfo"
-_ID_LENGTH = 22
+#: of the ids that are generated; Binance takes 36 characters
+_ID_BYTES = 11
 _WITH_TIME_IN_FORCE = frozenset(("LIMIT", "STOP_LOSS_LIMIT", "TAKE_PROFIT_LIMIT"))
 
 
@@ -270,7 +271,7 @@ class BinanceClient(Session):
             "symbol": symbol,
             "side": side,
             "type": order_type,
-            "newClientOrderId": client_order_id or uuid4().hex[:_ID_LENGTH],
+            "newClientOrderId": client_order_id or token_hex(_ID_BYTES),
             "newOrderRespType": "FULL",
             **{_SENT_AS[name]: checking.plain(units) for name, units in amounts.items() if units},
             **checking.options(more),

@@ -260,6 +260,12 @@ class AsyncTransport(PaperTransport):
         """Keep ccxt's distance between requests, in the venue's time; bound to no event loop."""
         await self.sleep(self._turn(cost))
 
+    async def fetch2(self, *args: Any, **named: Any) -> Any:
+        """Where every request begins; a live market opens here without holding up the loop: it waits for the network."""
+        if self._opened is None and (self.options.get("paper") or {}).get("feed") == "live":
+            await asyncio.to_thread(self._paper)
+        return await super().fetch2(*args, **named)
+
     def open(self, lazy: bool = False) -> None:  # noqa: FBT001, FBT002  ccxt's own signature
         """Note the running event loop; there is no session to open."""
         if lazy and self.closed_by_user:

@@ -24,6 +24,7 @@ Examples:
   exec-plugin serve --port 0 --symbols BTCUSDT,ETHUSDT --seed 7
   exec-plugin serve --recording ethusdt.gz --speed 10
   exec-plugin serve --feed push --api-key k --api-secret s
+  exec-plugin serve --feed live --symbols BTCUSDT,ETHUSDT
   exec-plugin serve --config server.toml --faults faults.toml
 
 \b
@@ -41,6 +42,7 @@ _FEEDS = ("synthetic", "recording", "push", "live")
 @click.option("--port", type=click.IntRange(0, 65535), help="0 for any that is free. Default: 8080.")
 @click.option("--feed", type=click.Choice(_FEEDS), help="Where the market comes from. Default: synthetic.")
 @click.option("--recording", type=_FILE, help="Play this recorded market.")
+@click.option("--live-url", help="Whose public market data a live feed follows. Default: Binance's.")
 @click.option("--symbols", help="What to trade: BTCUSDT,ETHUSDT. Default: all that the feed knows.")
 @click.option("--seed", type=int, help="Another seed, another synthetic market. Default: 0.")
 @click.option("--speed", help="real, or a factor such as 60. Default: real.")
@@ -70,8 +72,12 @@ def serve(**given: Any) -> None:
     if isinstance(exchange, PaperExchange):
         exchange.on_end = lambda: click.echo("the recording has ended: the market stands still", err=True)
     server = PaperServer(exchange, plan.server)
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(_run(server, plan))
+    try:
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            runner.run(_run(server, plan))
+    finally:
+        if isinstance(exchange, PaperExchange):
+            exchange.close()
 
 
 def _plan(given: dict[str, Any]) -> Plan:
@@ -84,7 +90,7 @@ def _plan(given: dict[str, Any]) -> Plan:
     plan = read_plan(given["config"]) if given["config"] else Plan()
     names = ("host", "port", "control", "control_token", "tls_cert", "tls_key")
     server = {name: given[name] for name in names if given[name] is not None}
-    market = {name: given[name] for name in ("feed", "symbols", "seed", "speed") if given[name] is not None}
+    market = {name: given[name] for name in ("feed", "live_url", "symbols", "seed", "speed") if given[name] is not None}
     if given["recording"]:
         market["recording"] = str(given["recording"])
     plan = evolve(plan, server=evolve(plan.server, **server), market={**plan.market, **market})

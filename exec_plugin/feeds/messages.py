@@ -69,13 +69,23 @@ def parse_line(line: str) -> Message:
         msg = f"broken JSON: {error}"
         raise ValueError(msg) from None
     stream, data = (outer["stream"], outer.get("data")) if "stream" in outer else ("", outer)
+    return parse_message(str(stream), data, received)
+
+
+def parse_message(stream: str, data: Any, received: int = 0) -> Message:
+    """
+    Read a payload that is no text any more; ``stream`` may be empty where the payload tells what it is.
+
+    Raises:
+        ValueError: with what is wrong.
+    """
     if not isinstance(data, dict):
-        msg = f"unknown stream {_cut(str(stream))}"
+        msg = f"unknown stream {_cut(stream)}"
         raise ValueError(msg)  # noqa: TRY004 - whatever is wrong with a line is a ValueError
     try:
-        return _message(str(stream), data, received)
+        return _message(stream, data, received)
     except KeyError as error:
-        msg = f"{error} is missing in {_cut(line)}"
+        msg = f"{error} is missing in {_cut(str(data))}"
         raise ValueError(msg) from None
 
 

@@ -30,6 +30,11 @@ class PushFeed:
         self._rows: deque[Row] = deque()
         self.listeners: list[Callable[[], None]] = []
 
+    @property
+    def is_behind(self) -> bool:
+        """Whether something has happened in the market that is yet to be pushed, as far as is known."""
+        return False
+
     def __len__(self) -> int:
         return len(self._rows)
 
@@ -38,6 +43,9 @@ class PushFeed:
         self._rows.extend(rows)
         for listener in tuple(self.listeners):
             listener()
+
+    def close(self) -> None:
+        """Nothing runs behind it; a feed that fills itself ends here."""
 
     def rows(self) -> Iterator[Row]:
         """Take out what was pushed, oldest first, until nothing is left."""

@@ -113,6 +113,8 @@ class Gateway:
         self.free_orders = True
         self.user_data = UserDataHub(venue)
         self.faults: Faults | None = None
+        #: whether the market cannot be seen at the moment: no order is placed, changed or cancelled meanwhile
+        self.is_away = False
         self._candles = {name: CandleStore(market.tape) for name, market in venue.markets.items()}
         self.streams = StreamHub(self)
         self._client_ids = 0
@@ -228,6 +230,8 @@ class Gateway:
                 self.streams.flush()
 
     def _answer_or_fail(self, call: Call) -> Any:
+        if self.is_away and call.endpoint.is_trading:
+            raise _away()
         fault = self.faults.answer(call.endpoint, self.venue.now) if self.faults is not None else None
         if fault is None:
             return self._answer(call)
@@ -328,6 +332,17 @@ def read_time_unit(text: str) -> bool:
     if unit not in ("MICROSECOND", "MILLISECOND"):
         raise RequestRejected(-1194, "Invalid value for time unit; expected either MICROSECOND or MILLISECOND.")
     return unit == "MICROSECOND"
+
+
+def _away() -> RequestRejected:
+    """-1001 (errors.md, DISCONNECTED): nothing was done, and it may be tried again."""
+    error = RequestRejected(
+        -1001,
+        "Internal error; unable to process your request. Please try again.",
+        "the live market is out of reach, or what was missed is still on its way: see the log",
+    )
+    error.status = HTTPStatus.SERVICE_UNAVAILABLE.value
+    return error
 
 
 def in_micros(endpoint: Endpoint, value: Any) -> Any:

@@ -50,8 +50,7 @@ def key_permissions(context: Context, params: dict[str, Any]) -> dict[str, Any]:
     """A key may read and trade spot, and nothing else (Wallet, Get API Key Permission)."""
     return {
         "ipRestrict": False,
-        # every paper key is as old as its market
-        "createTime": context.account.updated,
+        "createTime": 0,
         "enableReading": True,
         "enableSpotAndMarginTrading": True,
         "enableWithdrawals": False,

@@ -87,8 +87,6 @@ class Plan:
         if self.db_url != MEMORY:
             msg = f"db_url={self.db_url!r}: accounts cannot be kept beyond the server's end yet; leave it out"
             raise ConfigError(msg)
-        if self.market.get("feed") == "live":
-            raise ConfigError("feed='live': there is no live feed yet; there are synthetic, recording and push")
         accounts = self.accounts or (AccountPlan("default", FUNDS, new_secret(), new_secret(), is_told=False),)
         if not self.server.is_local and not all(account.is_told for account in accounts):
             msg = f"host {self.server.host} can be reached from elsewhere: give every account its api_key and secret"

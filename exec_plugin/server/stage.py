@@ -42,6 +42,7 @@ class Stage:
     def __init__(self, exchange: PaperExchange | ScriptedExchange) -> None:
         self.exchange = exchange
         self.on_change: Callable[[], None] = lambda: None
+        self._told = ""
 
     @property
     def gateway(self) -> Gateway:
@@ -70,7 +71,9 @@ class Stage:
         Raises:
             ConfigError: when a part of it cannot be used.
         """
-        self.exchange = ScriptedExchange(setup, wall_clock)
+        former, self.exchange = self.exchange, ScriptedExchange(setup, wall_clock)
+        if isinstance(former, PaperExchange):
+            former.close()
         self.on_change()
 
     def catch_up(self) -> None:
@@ -78,7 +81,10 @@ class Stage:
         try:
             self.exchange.catch_up()
         except FeedError as error:
-            _log.error("%s", error)
+            # this is tried many times a second, and need not be told as often
+            if str(error) != self._told:
+                self._told = str(error)
+                _log.error("%s", error)
 
     @property
     def is_near(self) -> bool:

@@ -67,7 +67,7 @@ def test_unknown(name, hint):
         ({"balances": {"USDT": float("inf")}}, "USDT=inf must be"),
         ({"balances": {"USDT": 0.1 + 0.2}}, "USDT=0.30000000000000004 must be"),
         ({"balances": {"USDT": "1e30"}}, "USDT='1e30' must be"),
-        ({"feed": "synthetics"}, "did you mean 'synthetic'? known are push, recording, synthetic"),
+        ({"feed": "synthetics"}, "did you mean 'synthetic'? known are live, push, recording, synthetic"),
         ({"feed": 5}, "feed=5: known are"),
         ({"feed": "recording"}, "recording='path/to/file'"),
         ({"feed": "push", "recording": "a.gz"}, "feed='push' reads no recording='a.gz'"),

@@ -22,7 +22,6 @@ def run(*arguments, **env):
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["--feed", "live"], "no live feed yet"),
         (["--db-url", "sqlite:///x.sqlite"], "cannot be kept"),
         (["--host", "0.0.0.0"], "give every account"),
         (["--api-key", "k"], "come together"),

@@ -113,7 +113,7 @@ async def test_orders_by_websocket(exchange, paper):
         assert "balances" in (await exchange.fetch_balance_ws())["info"]
         assert len(await exchange.fetch_my_trades_ws(BTC)) == 1
         assert len(await exchange.fetch_orders_ws(BTC)) == 3
-        assert (await exchange.fetch_ohlcv_ws(BTC, "1m"))[-1][4] == 50000
+        assert (await exchange.fetch_ohlcv_ws(BTC, "1m"))[-1][4] == 50010
         with pytest.raises(ccxt.InsufficientFunds):
             await exchange.create_order_ws(BTC, "limit", "buy", 99, 49000)
         with pytest.raises(ccxt.OrderNotFound):

@@ -19,9 +19,6 @@ STATUS = [
 ]  # fmt: skip
 
 
-COINS = "/sapi/v1/capital/config/getall"
-
-
 @pytest.fixture
 def client():
     """A fresh exchange."""

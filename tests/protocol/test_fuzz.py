@@ -178,6 +178,22 @@ def test_any_sequence(seed, length):
     check_agreement(crowd)
 
 
+@given(st.integers(0, 2**64 - 1), st.integers(1, 40))
+@settings(max_examples=20)
+def test_same_answers(seed, length):
+    """The same requests at the same market get the same answers and events, byte by byte."""
+    heard = []
+    for crowd in (Crowd(), Crowd()):
+        maker, answers = Maker(seed), []
+        for _ in range(length):
+            crowd.exchange.market([maker.event()])
+            caller = maker.pick(CALLERS)
+            maker.ids = crowd.ids_of(caller)
+            answers.append(crowd.ask_any(maker.sometimes(2), caller, *maker.request()))
+        heard.append(json.dumps([answers, [crowd.exchange.log.after(one.name, 0) for one in crowd.watch.accounts]]))
+    assert heard[0] == heard[1]
+
+
 SESSION = (
     "session.logon", "session.status", "session.logout", "session.subscriptions", "userDataStream.subscribe",
     "userDataStream.subscribe.signature", "userDataStream.unsubscribe",

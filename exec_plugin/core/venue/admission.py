@@ -44,7 +44,11 @@ def admit(rules: ExchangeRules, market: Market, desk: Desk, order: LiveOrder) ->
     offers = plan(market, desk, order)
     if order.quote_qty:
         order.qty = sum(offer[1] for offer in offers) + market.unmet
-        check_room(rules, market, desk, (order,))
+        try:
+            check_room(rules, market, desk, (order,))
+        except FilterFailure:
+            market.forget_prevention()
+            raise
     return offers
 
 

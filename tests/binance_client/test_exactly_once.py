@@ -7,10 +7,10 @@ from collections import Counter
 from random import Random
 
 import pytest
-from binance.faulty import FATES, FaultyBinance, Line
-from binance.loopback import client_of, serving
-from binance.proxy import Proxy
-from binance.writers import Tally, client_writer, run_client, run_naive
+from binance_client.faulty import FATES, FaultyBinance, Line
+from binance_client.loopback import client_of, serving
+from binance_client.proxy import Proxy
+from binance_client.writers import Tally, client_writer, run_client, run_naive
 from rate_limit.virtual import run
 
 from exec_plugin.binance import BinanceClient, BinanceConfig, BinanceError, BinanceOrderError, BinanceUnknownOrderState

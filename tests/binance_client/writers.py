@@ -6,7 +6,7 @@ import asyncio
 from collections import Counter
 from random import Random
 
-from binance.faulty import INTENT, FaultyBinance, Line
+from binance_client.faulty import INTENT, FaultyBinance, Line
 from ccxt.base.errors import BaseError, NetworkError
 
 from exec_plugin.binance import (

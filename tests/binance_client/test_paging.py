@@ -6,7 +6,7 @@ import asyncio
 from decimal import Decimal
 
 import pytest
-from binance.faulty import START, FaultyBinance, Line
+from binance_client.faulty import START, FaultyBinance, Line
 from rate_limit.virtual import run
 
 from exec_plugin.binance import BinanceClient, BinanceRequestError, paging

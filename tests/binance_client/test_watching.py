@@ -6,8 +6,8 @@ import asyncio
 from decimal import Decimal
 
 import pytest
-from binance.faulty import FaultyBinance, Line
-from binance.loopback import client_of, serving
+from binance_client.faulty import FaultyBinance, Line
+from binance_client.loopback import client_of, serving
 from ccxt.base.errors import AuthenticationError, BadSymbol, InvalidNonce, NetworkError
 from rate_limit.virtual import run
 

@@ -9,8 +9,8 @@ import pickle
 from contextlib import asynccontextmanager
 
 import pytest
-from binance.faulty import KEY, SECRET, FaultyBinance, Line
-from binance.loopback import client_of, serving
+from binance_client.faulty import KEY, SECRET, FaultyBinance, Line
+from binance_client.loopback import client_of, serving
 from rate_limit.virtual import run
 
 from exec_plugin.binance import BinanceClient, BinanceConfig, BinanceError, mask_api_key

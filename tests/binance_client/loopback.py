@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from contextlib import asynccontextmanager
 
-from binance.faulty import KEY, RICH, SECRET, SYMBOLS
+from binance_client.faulty import KEY, RICH, SECRET, SYMBOLS
 
 from exec_plugin.binance import BinanceClient, BinanceConfig
 from exec_plugin.protocol.control import ScriptedExchange

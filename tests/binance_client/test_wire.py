@@ -9,8 +9,8 @@ import pickle
 import traceback
 
 import pytest
-from binance.faulty import KEY, SECRET, FaultyBinance, _parse
-from binance.loopback import client_of
+from binance_client.faulty import KEY, SECRET, FaultyBinance, _parse
+from binance_client.loopback import client_of
 from ccxt.base.errors import AuthenticationError, ExchangeNotAvailable
 
 from exec_plugin.binance import (
