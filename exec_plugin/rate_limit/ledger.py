@@ -200,7 +200,14 @@ class Ledger:
 
     def _waits_for_probe(self, cells: Cells, request: Reservation, now: float) -> bool:
         """As long as nobody knows how much is used, one request finds out; what is urgent does not wait for it."""
-        return request.rank > ORDER and cells[REQUESTS] > 0 and now - cells[self._me.row + SENT] < PROBE
+        return (
+            request.rank > ORDER
+            and cells[REQUESTS] > 0
+            and now - cells[self._me.row + SENT] < PROBE
+            # answers that came without counters say that the next one will not tell either
+            and not cells[WEIGHT + SETTLED]
+            and not cells[WEIGHT + SLOT + SETTLED]
+        )
 
     def _wait(self, cells: Cells, request: Reservation, room: float, left: float, now: float) -> float:
         """In how many seconds there may be room, if no answer comes that makes us look earlier."""

@@ -72,6 +72,17 @@ def test_one_probe():
     assert ask(limiter, kind="market")
 
 
+def test_no_counters():
+    """Who answers without counters is not probed again while an order stays unanswered."""
+    limiter, server = make()
+    assert ask(limiter, 1, 1)
+    server.clock.now += 1
+    for _ in range(3):
+        first = ask(limiter, kind="market")
+        assert first
+        limiter.settle(first, 200, {})
+
+
 def test_end_of_window():
     """A full window is waited for until it has certainly ended, and the next one is empty."""
     limiter, server = make(second=30.0)
