@@ -251,7 +251,7 @@ def test_history(history):
         wanted = [row[:6] for row in theirs if mine[0][0] <= row[0] < mine[-1][0]]
         assert [row[:6] for row in mine[:-1]] == wanted
         assert len(wanted) >= {"0": 0, "90m": 89, "1d": 998}[history]
-        assert mine[-1][:2] == [row[:2] for row in theirs if row[0] == mine[-1][0]][0]
+        assert mine[-1][:2] == next(row[:2] for row in theirs if row[0] == mine[-1][0])
 
 
 def test_unknown_symbol(upstream):
