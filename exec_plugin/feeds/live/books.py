@@ -31,49 +31,56 @@ class BookLine:
 
     def __init__(self, name: str, ask: Callable[[Ask], None]) -> None:
         self.name = name
-        self._ask = ask
         self.is_open = False
+        self._ask = ask
+        # the book's update, and the snapshot's
+        self._last_id = self._floor = 0
+        self._begin()
+
+    def _begin(self) -> None:
+        # what came since the connection began, to be joined with the snapshot; and the first update of it
         self._sync = BookSync()
-        # the first update that is buffered, and the id that a ticker must have to be newer than the snapshot
         self._first_id = 0
-        self._floor = 0
 
     def catch_up(self) -> None:
         """A connection is new: begin again with a snapshot."""
         self.is_open = False
-        self._sync = BookSync()
-        self._first_id = self._floor = 0
+        self._begin()
         self._ask(Ask("depth", self.name, (("limit", LEVELS),)))
 
     def ticker(self, message: Message, now: int) -> list[Row]:
         """The best bid and ask."""
-        self._sync.see_ticker(message.last_id, message.body)
-        if not self.is_open or message.last_id < self._floor:
+        if not self.is_open:
+            self._sync.see_ticker(message.last_id, message.body)
             return []
-        return [(QUOTE, now, self.name, *message.body)]
+        # one from before the snapshot is out of date
+        return [(QUOTE, now, self.name, *message.body)] if message.last_id >= self._floor else []
 
     def diff(self, message: Message, now: int) -> list[Row]:
         """Changed levels."""
-        if self.is_open and message.first_id > self._sync.book_id + 1:
+        if self.is_open:
+            if message.last_id <= self._last_id:
+                return []
+            if message.first_id <= self._last_id + 1:
+                self._last_id = message.last_id
+                return [(DEPTH, now, self.name, *message.body)]
             logger.info(
                 "%s: the book misses updates %d to %d, it begins again with a snapshot",
-                self.name, self._sync.book_id + 1, message.first_id - 1,
+                self.name, self._last_id + 1, message.first_id - 1,
             )  # fmt: skip
-            ticker, ticker_id = self._sync.ticker, self._sync.ticker_id
             self.catch_up()
-            self._sync.see_ticker(ticker_id, ticker)
-        if not self.is_open:
-            self._first_id = self._first_id or message.first_id
-            self._sync.diff(message.first_id, message.body, logger.info)
-            return []
-        is_new = self._sync.diff(message.first_id, message.body, logger.info)
-        return [(DEPTH, now, self.name, *message.body)] if is_new else []
+        self._first_id = self._first_id or message.first_id
+        self._sync.diff(message.first_id, message.body, logger.info)
+        return []
 
     def snapshot(self, message: Message, now: int) -> list[Row]:
         """The whole book; one that is older than the first update is asked for again."""
         if self._first_id > message.last_id + 1:
             self._ask(Ask("depth", self.name, (("limit", LEVELS),), LATER))
             return []
-        self.is_open = True
+        bids, asks, self._last_id = self._sync.snapshot(message.body, logger.info)
         self._floor = message.last_id
-        return [(BOOK, now, self.name, *self._sync.snapshot(message.body, logger.info))]
+        self.is_open = True
+        # what was joined is not needed again
+        self._begin()
+        return [(BOOK, now, self.name, bids, asks, self._last_id)]

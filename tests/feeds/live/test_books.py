@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from exec_plugin.core.events import BOOK, DEPTH, QUOTE
@@ -37,6 +39,21 @@ def test_snapshot(bench):
         (BOOK, NOW, NAME, levels(p99=5), levels(p102=4), 12),
         (DEPTH, NOW, NAME, {}, levels(p103=1), 13),
     ]
+
+
+@pytest.mark.parametrize("spaced", [False, True])
+@pytest.mark.parametrize(
+    "sides", [((), ()), (((98, 7), (97, 0)), ()), ((), ((103, 1),)), (((98, 7),), ((101, 0), (102, 3)))]
+)
+def test_any_form(bench, spaced, sides):
+    """A diff means the same in the form that Binance writes and in any other."""
+    bench.answer(bench.depth)
+    bench.take_rows()
+    text = diff_text(11, 12, *sides)
+    bench.hear(json.dumps(json.loads(text)) if spaced else text)
+    told = [{price * SCALE: qty * SCALE for price, qty in side} for side in sides]
+    assert bench.take_rows() == [(DEPTH, NOW, NAME, *told, 12)]
+    assert bench.notes == []
 
 
 def test_old_diffs(bench):
