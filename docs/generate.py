@@ -13,6 +13,7 @@ from pathlib import Path
 from attrs import NOTHING, Factory, fields
 
 from exec_plugin.account import Settings
+from exec_plugin.binance import BinanceConfig
 from exec_plugin.core.fill_models import UniformLatency
 from exec_plugin.endpoints import DOCUMENTED, Endpoint
 
@@ -51,7 +52,17 @@ ccxt.binancepaper({"options": {"paper": {"balances": {"USDT": "5000"}, "seed": 7
 
 Accounts whose market settings agree share one market; `account` and `balances` are the account's own.
 
-| setting | default | meaning |
+"""
+
+CLIENT_INTRO = """
+## Of the Binance client
+
+The arguments of `BinanceConfig` and, beside key, secret and `testnet`, of `create_binance_client`
+([Binance client](binance.md)). All of them are checked when the configuration is made.
+
+"""
+
+SETTINGS_HEAD = """| setting | default | meaning |
 |---|---|---|
 """
 
@@ -100,9 +111,9 @@ def endpoints_page() -> str:
     return ENDPOINTS_INTRO + answered + ENDPOINTS_REST + known
 
 
-def meanings() -> dict[str, str]:
-    """What the docstring of Settings says of each."""
-    text = inspect.getdoc(Settings) or ""
+def meanings(kind: type) -> dict[str, str]:
+    """What the docstring of a class of settings says of each."""
+    text = inspect.getdoc(kind) or ""
     block = text.split("Args:\n", 1)[1]
     entries = re.findall(r"^    (\w[\w, ]*): (.*(?:\n        .*)*)", block, re.MULTILINE)
     return {
@@ -123,11 +134,16 @@ def default(value: object) -> str:
     return f"`{value!r}`".replace("|", "\\|")
 
 
+def settings_table(kind: type) -> str:
+    """A table of the settings that a class reads."""
+    told = meanings(kind)
+    rows = [f"| `{field.name}` | {default(field.default)} | {told[field.name]} |" for field in fields(kind)]
+    return SETTINGS_HEAD + "\n".join(rows) + "\n"
+
+
 def settings_page() -> str:
-    """``settings.md`` from the class that reads them."""
-    told = meanings()
-    rows = [f"| `{field.name}` | {default(field.default)} | {told[field.name]} |" for field in fields(Settings)]
-    return SETTINGS_INTRO + "\n".join(rows) + "\n"
+    """``settings.md`` from the classes that read them."""
+    return SETTINGS_INTRO + settings_table(Settings) + CLIENT_INTRO + settings_table(BinanceConfig)
 
 
 PAGES = {"endpoints": endpoints_page, "settings": settings_page}

@@ -2,6 +2,7 @@
 Paper trading for ccxt bots: a Binance-like market with realistic fills, one word away.
 
 ``exec_plugin.install()`` adds ``binancepaper`` to ccxt; ``PaperBroker`` is the same market without ccxt.
+``BinanceClient`` trades there as it does live: typed, in Decimals, each order exactly once.
 ``install_throttle(exchange)`` keeps any ccxt exchange within its limits, ``RateLimiter`` whatever else. Names resolve
 on first use, so that importing the package costs next to nothing.
 """
@@ -10,10 +11,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-__all__ = ["AdaptiveRateLimiter", "PaperBroker", "RateLimiter", "__version__", "install", "install_throttle"]
+__all__ = [
+    "AdaptiveRateLimiter",
+    "BinanceClient",
+    "PaperBroker",
+    "RateLimiter",
+    "__version__",
+    "install",
+    "install_throttle",
+]
 
 _HOMES = {
     "AdaptiveRateLimiter": "rate_limit",
+    "BinanceClient": "binance",
     "PaperBroker": "paper_broker",
     "RateLimiter": "rate_limit",
     "install": "ccxt_exchange",
@@ -21,6 +31,7 @@ _HOMES = {
 }
 
 if TYPE_CHECKING:
+    from .binance import BinanceClient
     from .ccxt_exchange import install
     from .paper_broker import PaperBroker
     from .rate_limit import AdaptiveRateLimiter, RateLimiter, install_throttle

@@ -335,15 +335,14 @@ _ROWS = (
     Endpoint("GET", "/api/v3/allOrderList", "allOrderLists", 20, SIGNED, {"fromId": "long", **_WINDOW}),
     Endpoint("GET", "/api/v3/openOrderList", "openOrderLists.status", 6, SIGNED, {}),
     Endpoint("GET", "/api/v3/myFilters", "myFilters", 40, SIGNED, _SYMBOL),
-    # outside the spot documents, but ccxt asks it for a symbol's fees
+    # outside the spot documents, but spot clients ask them before they trade; weights of the wallet's and margin's pages
     Endpoint("GET", "/sapi/v1/asset/tradeFee", "asset.tradeFee", 1, SIGNED, {"symbol": "symbol"}),
     Endpoint("GET", "/sapi/v1/system/status", "system.status", 1, PUBLIC, {}),
-    # what clients ask of the wallet when they start
     Endpoint("GET", "/sapi/v1/capital/config/getall", "capital.config", 10, SIGNED, {}),
     Endpoint("GET", "/sapi/v1/account/apiRestrictions", "account.apiRestrictions", 1, SIGNED, {}),
     Endpoint("GET", "/sapi/v1/spot/delist-schedule", "spot.delistSchedule", 100, KEYED, {}),
-    Endpoint("GET", "/sapi/v1/margin/allPairs", "margin.allPairs", 1, KEYED, {"symbol": "symbol"}),
-    Endpoint("GET", "/sapi/v1/margin/isolated/allPairs", "margin.isolated.allPairs", 10, KEYED, {"symbol": "symbol"}),
+    Endpoint("GET", "/sapi/v1/margin/allPairs", "margin.allPairs", 1, KEYED, {"symbol": "text"}),
+    Endpoint("GET", "/sapi/v1/margin/isolated/allPairs", "margin.isolated.allPairs", 10, KEYED, {"symbol": "text"}),
 )  # fmt: skip
 
 # what Binance has and the paper exchange does not answer

@@ -9,7 +9,9 @@ import attrs
 import pytest
 
 import exec_plugin
+from exec_plugin import binance, pytest_plugin
 from exec_plugin.account import Settings
+from exec_plugin.binance import config
 from exec_plugin.cli import main
 from exec_plugin.endpoints import ENDPOINTS
 
@@ -61,9 +63,24 @@ def test_endpoints(everything):
     assert _missing({" ".join(route) for route in ENDPOINTS}, everything) == []
 
 
-def test_settings(everything):
-    """Every setting of a paper account is documented by its name."""
-    assert _missing({f"`{field.name}`" for field in attrs.fields(Settings)}, everything) == []
+@pytest.mark.parametrize("kind", [Settings, binance.BinanceConfig])
+def test_settings(pages, kind):
+    """Every setting of a paper account and of the client is documented by its name."""
+    assert _missing({f"`{field.name}`" for field in attrs.fields(kind)}, pages["settings"]) == []
+
+
+def test_client(pages):
+    """Every public method of the client, every error and every name of the environment is on the client's page."""
+    calls = {name for name in vars(binance.BinanceClient) if not name.startswith("_")}
+    names = {name for pairs in (config._NAMES, config._TESTNET_NAMES) for pair in pairs for name in pair}
+    assert _missing({*calls, *names, *binance.__all__}, pages["binance"]) == []
+
+
+def test_fixtures(pages):
+    """Every fixture and option that pytest gets from this package is documented."""
+    fixtures = {name for name in vars(pytest_plugin) if name.startswith("binance_")}
+    assert fixtures
+    assert _missing({*fixtures, "--binance-record"}, pages["testing"]) == []
 
 
 def _missing(names, text):

@@ -93,7 +93,7 @@ BY_PARAMETERS = {
     ],
 }  # fmt: skip
 
-# What no heading has: CHANGELOG.md 2023-08-25 (weights of the user data stream), and two that ccxt asks for.
+# What no heading has: CHANGELOG.md 2023-08-25 (weights of the user data stream), and what clients ask of wallet and margin.
 ELSEWHERE = """
 GET /sapi/v1/asset/tradeFee
 GET /sapi/v1/system/status

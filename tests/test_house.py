@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 import exec_plugin
-from exec_plugin import rate_limit
+from exec_plugin import binance, rate_limit
 
 PACKAGE = Path(exec_plugin.__file__).parent
 SOURCES = sorted(PACKAGE.rglob("*.py"))
@@ -99,6 +99,49 @@ LIMITS_MORE = {"Permit", "install_throttle", "uninstall_throttle"}
 LIMITS_VALUES = ["RateLimitConfig", "RateLimitError"]
 
 
+# The seed's table and prose for binance.py.
+CLIENT = """
+BinanceClient.__init__(config=None, rate_limiter=None)
+BinanceClient.start_session()
+BinanceClient.close_session()
+BinanceClient._sync_server_time()
+BinanceClient._get_timestamp()
+BinanceClient._generate_signature(query)
+BinanceClient._calculate_retry_delay(attempt)
+BinanceClient._make_request_single(method, endpoint, params=None)
+BinanceClient._make_request_with_retry(method, endpoint, params=None)
+BinanceClient._make_request(method, endpoint, params=None)
+BinanceClient.get_server_time()
+BinanceClient.get_exchange_info(symbol=None)
+BinanceClient.get_klines(symbol, interval, limit=500, start_time=None, end_time=None)
+BinanceClient.get_ticker(symbol)
+BinanceClient.get_24hr_ticker(symbol)
+BinanceClient.get_order_book(symbol, limit=100)
+BinanceClient.get_account_info()
+BinanceClient.place_order(symbol, side, order_type, quantity=None, price=None, time_in_force="GTC")
+BinanceClient.cancel_order(symbol, order_id=None, client_order_id=None)
+BinanceClient.get_order(symbol, order_id=None, client_order_id=None)
+BinanceClient.get_open_orders(symbol=None)
+BinanceClient.get_order_history(symbol, limit=500)
+BinanceClient.convert_order_to_internal(raw)
+BinanceClient.health_check()
+create_binance_client(api_key=None, api_secret=None, testnet=False)
+mask_api_key(key)
+BinanceError.__init__(message="", code=None, response=None)
+BinanceRateLimitError.__init__(message="rate limit exceeded")
+"""
+CLIENT_PLAIN = {
+    "BinanceClient.__init__",
+    "BinanceClient._get_timestamp",
+    "BinanceClient._generate_signature",
+    "BinanceClient._calculate_retry_delay",
+    "BinanceClient.convert_order_to_internal",
+    "mask_api_key",
+    "BinanceError.__init__",
+    "BinanceRateLimitError.__init__",
+}
+
+
 @pytest.fixture(scope="module")
 def broker():
     """The seed's module for the paper broker."""
@@ -154,7 +197,7 @@ def test_sizes():
 def test_light():
     """Importing the package takes under 50 ms and brings none of the heavy libraries."""
     script = (
-        "import sys, time; start = time.perf_counter(); import exec_plugin;"
+        "import sys, time; start = time.perf_counter(); import exec_plugin, exec_plugin.binance;"
         "print(time.perf_counter() - start, *{'aiohttp', 'asyncio', 'attr', 'ccxt', 'pluggy'} & set(sys.modules))"
     )
     runs = [subprocess.check_output([sys.executable, "-c", script], text=True).split() for _ in range(3)]
@@ -244,6 +287,31 @@ def test_limits_coroutines():
     names = [_parse(line)[0] for line in LIMITS.strip().splitlines()]
     awaited = {name for name in names if inspect.iscoroutinefunction(attrgetter(name)(rate_limit))}
     assert awaited == {"RateLimiter.wait_if_needed"}
+
+
+def test_client_exports():
+    """binance exports the seed's names and its errors."""
+    errors = import_module("exec_plugin.binance.errors")
+    tree = {
+        name for name, value in vars(errors).items() if inspect.isclass(value) and value.__module__ == errors.__name__
+    }
+    seed = {re.split(r"[.(]", line)[0] for line in CLIENT.split("\n") if line} | {"BinanceConfig"}
+    assert {*binance.__all__} == seed | tree
+    assert set(binance.__all__) <= set(dir(binance))
+
+
+@pytest.mark.parametrize("line", CLIENT.strip().splitlines())
+def test_client_signatures(line):
+    """The seed's parameters come first, in its order and with its defaults; further ones are optional."""
+    name, seed = _parse(line)
+    _accepts(_parameters(attrgetter(name)(binance)), seed)
+
+
+def test_client_coroutines():
+    """What asks the exchange is awaited, and nothing else is."""
+    names = {_parse(line)[0] for line in CLIENT.strip().splitlines()}
+    plain = {name for name in names if not inspect.iscoroutinefunction(attrgetter(name)(binance))}
+    assert plain == CLIENT_PLAIN
 
 
 def _tree(path):

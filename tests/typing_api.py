@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING, assert_type
+from typing import TYPE_CHECKING, Any, assert_type
 
 import exec_plugin
+from exec_plugin.binance import BinanceClient, BinanceConfig, create_binance_client
 from exec_plugin.rate_limit import RateLimitConfig
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from exec_plugin.core.models import Order
+    from exec_plugin.binance.rows import Rows
+    from exec_plugin.core.models import ExchangeInfo, Fill, KlineData, Order
     from exec_plugin.rate_limit import Permit
 
 assert_type(exec_plugin.__version__, str)
@@ -45,3 +47,32 @@ async def limiter() -> None:
     limits.wait_for_capacity(weight=2, max_wait=1.5)
     base: exec_plugin.RateLimiter = exec_plugin.AdaptiveRateLimiter()
     base.acquire(None)  # type: ignore[arg-type]
+
+
+async def client() -> None:
+    """The seed's calls give Orders, KlineData, ExchangeInfo, and the exchange's own dicts."""
+    async with exec_plugin.BinanceClient(BinanceConfig(api_key="k", api_secret="s", testnet=True)) as live:
+        order = await live.place_order("BTCUSDC", "BUY", "LIMIT", Decimal("0.001"), Decimal(50_000))
+        assert_type(order, Order)
+        assert_type(await live.get_order("BTCUSDC", client_order_id=order.client_order_id), Order)
+        assert_type(await live.get_open_orders(), Rows[Order])
+        assert_type(await live.get_klines("BTCUSDC", "1h", limit=100), Rows[KlineData])
+        assert_type(await live.get_exchange_info("BTCUSDC"), ExchangeInfo)
+        assert_type((await live.get_24hr_ticker("BTCUSDC"))["volume"], Any)
+        assert_type(await live.health_check(), bool)
+    assert_type(await create_binance_client(), exec_plugin.BinanceClient)
+
+
+async def histories() -> None:
+    """The client's calls give typed values; histories and streams are iterated over."""
+    async with BinanceClient(BinanceConfig(testnet=True)) as binance:
+        order = await binance.place_order("BTCUSDC", "BUY", "LIMIT", Decimal("0.001"), Decimal(50_000))
+        assert_type(order, Order)
+        await binance.place_order("BTCUSDC", "BUY", "LIMIT", 0.001)  # type: ignore[arg-type]
+        assert_type(await binance.resolve_order("BTCUSDC", order.client_order_id), Order | None)
+        assert_type(await binance.get_klines("BTCUSDC", "1h", limit=100), Rows[KlineData])
+        assert_type(await binance.iter_my_trades("BTCUSDC", 0).rows(), Rows[Fill])
+        async for candle in binance.iter_klines("BTCUSDC", "1h", 0, end=10):
+            assert_type(candle, KlineData)
+        async for trade in binance.watch_trades("BTCUSDC"):
+            assert_type(trade.price, Decimal)

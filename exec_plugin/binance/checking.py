@@ -11,7 +11,7 @@ from exec_plugin.core.errors import FilterFailure
 from exec_plugin.core.units import short_text, to_units
 
 if TYPE_CHECKING:
-    from exec_plugin.core.symbols import LotRule, Symbol
+    from exec_plugin.core.symbols import Symbol
 
 ROUNDINGS = (None, "down")
 
@@ -35,20 +35,34 @@ def amount(name: str, value: Decimal | int | str) -> int:
 
 
 def rounded(symbol: Symbol, quantity: int, *, is_market: bool) -> int:
-    """The most lots within a quantity."""
+    """
+    The most lots within a quantity.
+
+    Raises:
+        BinanceFilterError: not one.
+    """
     step = symbol.lot.step
     if is_market:
         step = max(step, symbol.market_lot.step)
-    return quantity // step * step
+    return _down(quantity, step, "quantity", "LOT_SIZE")
 
 
 def rounded_price(symbol: Symbol, price: int) -> int:
-    """The nearest tick below."""
-    return _down(symbol.price, price)
+    """
+    The nearest tick below.
+
+    Raises:
+        BinanceFilterError: there is none.
+    """
+    return _down(price, symbol.price.step, "price", "PRICE_FILTER")
 
 
-def _down(rule: LotRule, value: int) -> int:
-    return value // rule.step * rule.step
+def _down(value: int, step: int, name: str, rule: str) -> int:
+    found = value // step * step
+    if not found:
+        msg = f"Filter failure: {rule}: {name}={plain(value)} is less than one step; the least is {plain(step)}"
+        raise BinanceFilterError(msg, -1013)
+    return found
 
 
 def check(symbol: Symbol, order_type: str, quantity: int, price: int, stop: int) -> None:

@@ -3,39 +3,33 @@
 from __future__ import annotations
 
 import asyncio
-import hmac
-import sys
-import time
-import warnings
-from random import Random
-from typing import TYPE_CHECKING, Any, Self
+import logging
+from functools import partial
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from exec_plugin.binance import checking, placing
+from exec_plugin.binance import checking, paging, placing, watching
 from exec_plugin.binance.config import BinanceConfig, credentials
-from exec_plugin.binance.connecting import connect, limiter_for
 from exec_plugin.binance.errand import Errand
-from exec_plugin.binance.errors import (
-    BinanceError,
-    BinanceMaintenanceError,
-    BinanceNetworkError,
-    BinanceRequestError,
-    BinanceTimestampError,
-)
+from exec_plugin.binance.errors import BinanceError, BinanceFilterError, BinanceRequestError
+from exec_plugin.binance.paging import History
 from exec_plugin.binance.rows import Rows
-from exec_plugin.binance.values import exchange_info_of, kline_of, order_of
-from exec_plugin.binance.wire import Wire
+from exec_plugin.binance.session import Session
+from exec_plugin.binance.values import exchange_info_of, fill_of, kline_of, order_of, trade_of
 from exec_plugin.core.symbols import Symbol
-from exec_plugin.rate_limit import install_throttle, uninstall_throttle
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import AsyncIterator, Callable, Mapping
     from decimal import Decimal
 
-    from exec_plugin.core.models import ExchangeInfo, KlineData, Order
+    from exec_plugin.binance.values import Trade
+    from exec_plugin.binance.watching import Gap
+    from exec_plugin.core.models import ExchangeInfo, Fill, KlineData, Order
     from exec_plugin.rate_limit import RateLimiter
 
     Amount = Decimal | int | str
+
+_log = logging.getLogger(__name__)
 
 _TIME = "/api/v3/time"
 _EXCHANGE_INFO = "/api/v3/exchangeInfo"
@@ -43,7 +37,7 @@ _ID_LENGTH = 22
 _WITH_TIME_IN_FORCE = frozenset(("LIMIT", "STOP_LOSS_LIMIT", "TAKE_PROFIT_LIMIT"))
 
 
-class BinanceClient:
+class BinanceClient(Session):
     """
     Binance spot: typed, in Decimals, safe to run unattended.
 
@@ -57,169 +51,6 @@ class BinanceClient:
 
     ``exchange`` is there for what the client does not wrap.
     """
-
-    def __init__(
-        self,
-        config: BinanceConfig | None = None,
-        rate_limiter: RateLimiter | None = None,
-        *,
-        exchange: Any = None,
-        rng: Random | None = None,
-        clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-    ) -> None:
-        self.config = config or BinanceConfig()
-        self._owns = exchange is None
-        self.exchange = connect(self.config) if exchange is None else exchange
-        if self._owns and rate_limiter is None:
-            rate_limiter = limiter_for(self.exchange, self.config)
-        self.rate_limiter = rate_limiter
-        if rate_limiter is not None:
-            install_throttle(self.exchange, rate_limiter)
-        self.wire = Wire(self.exchange)
-        self.clock, self.sleep = clock, sleep
-        self._rng = rng or Random()
-        self._symbols: dict[str, Symbol] = {}
-        self._running: set[asyncio.Task[Any]] = set()
-        self._started = self._closed = False
-        self._made_at = _place_outside()
-
-    # ------------------------------------------------------------------ session
-
-    async def start_session(self) -> None:
-        """
-        Begin: compare the clocks; ccxt opens its connections with the first request.
-
-        Raises:
-            BinanceError: when the exchange does not answer.
-        """
-        if self._closed:
-            msg = "this client was closed: make another"
-            raise BinanceError(msg)
-        if not self._started:
-            self._started = True
-            await self._sync_server_time()
-
-    async def close_session(self) -> None:
-        """End: requests under way are cancelled, and the connections closed that the client itself has opened."""
-        if self._closed:
-            return
-        self._closed = True
-        running = list(self._running)
-        for task in running:
-            task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
-        self.wire.unhang()
-        if self.rate_limiter is not None:
-            uninstall_throttle(self.exchange)
-        if self._owns:
-            await self.exchange.close()
-
-    async def __aenter__(self) -> Self:
-        await self.start_session()
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.close_session()
-
-    def __del__(self) -> None:
-        if getattr(self, "_started", False) and not self._closed:
-            msg = f"a BinanceClient made at {self._made_at} was not closed: await close_session(), or use 'async with'"
-            warnings.warn(msg, ResourceWarning, stacklevel=1, source=self)
-
-    def __repr__(self) -> str:
-        state = "closed" if self._closed else "started" if self._started else "new"
-        return f"<BinanceClient {state} on {self.exchange.id} {self.config!r}>"
-
-    # ------------------------------------------------------------------ time and signatures
-
-    async def _sync_server_time(self) -> None:
-        """Compare the exchange's clock with ours, to within the time that the answer took."""
-        self.wire.time.forget()
-        sent = self.wire.now()
-        server = await self.wire.send("GET", _TIME, {})
-        self.wire.time.learn(sent, self.wire.now(), server["serverTime"] / 1000)
-        self.wire.correct()
-
-    def _get_timestamp(self) -> int:
-        """The server's time in ms, as well as it is known."""
-        return round((self.wire.now() + self.wire.time.offset) * 1000)
-
-    def _generate_signature(self, query: str) -> str:
-        """The HMAC SHA256 signature of a query, in hex (rest-api.md, SIGNED Endpoint Examples)."""
-        secret = self.config.api_secret.reveal().encode()
-        return hmac.digest(secret, query.encode(), "sha256").hex()
-
-    # ------------------------------------------------------------------ requests
-
-    def _calculate_retry_delay(self, attempt: int) -> float:
-        """Seconds before trying again: doubled with each attempt from 0 on, bounded, with jitter between half and all."""
-        config = self.config
-        longest = min(config.retry_delay * 2 ** min(attempt, 32), config.max_retry_delay)
-        return float(longest * (0.5 + self._rng.random() / 2))
-
-    async def _make_request_single(self, method: str, endpoint: str, params: Mapping[str, Any] | None = None) -> Any:
-        """
-        Send one request; when the clocks turn out to differ, they are compared and it is sent once more.
-
-        Raises:
-            BinanceError: what went wrong.
-        """
-        try:
-            return await self._send(method, endpoint, params or {})
-        except BinanceTimestampError:
-            await self._sync_server_time()
-            return await self._send(method, endpoint, params or {})
-
-    async def _send(self, method: str, endpoint: str, params: Mapping[str, Any]) -> Any:
-        if self._closed:
-            msg = "this client was closed: make another"
-            raise BinanceError(msg)
-        task = asyncio.ensure_future(self.wire.send(method, endpoint, params))
-        self._running.add(task)
-        try:
-            return await task
-        except asyncio.CancelledError:
-            if self._closed and not _is_being_cancelled():
-                msg = f"{method} {endpoint} was given up: the client was closed"
-                raise BinanceError(msg) from None
-            raise
-        finally:
-            self._running.discard(task)
-
-    async def _make_request_with_retry(
-        self, method: str, endpoint: str, params: Mapping[str, Any] | None = None
-    ) -> Any:
-        """
-        Send a request that is safe to send again, again while nobody answers and its time lasts.
-
-        Raises:
-            BinanceError: the last failure. A limit or a ban is never tried again.
-        """
-        errand, attempt = Errand(self), 0
-        while True:
-            try:
-                return await errand.send(method, endpoint, params or {})
-            except (BinanceNetworkError, BinanceMaintenanceError):
-                if attempt >= errand.max_retries or errand.left() <= 0:
-                    raise
-            await errand.pause(min(errand.backoff(attempt), max(errand.left(), 0.0)))
-            attempt += 1
-
-    async def _make_request(self, method: str, endpoint: str, params: Mapping[str, Any] | None = None) -> Any:
-        """
-        Send a request the way that is safe for it: reading again is, anything else is sent once.
-
-        Args:
-            method: GET, POST, PUT or DELETE.
-            endpoint: path, such as ``/api/v3/order``.
-            params: without timestamp and signature, which ccxt adds.
-
-        Raises:
-            BinanceError: what went wrong; ``outcome_unknown`` tells whether it may have been executed.
-        """
-        ask = self._make_request_with_retry if method == "GET" else self._make_request_single
-        return await ask(method, endpoint, params)
 
     # ------------------------------------------------------------------ market data
 
@@ -300,6 +131,98 @@ class BinanceClient:
         params = _given(symbol=symbol, limit=limit, orderId=from_id, startTime=start_time, endTime=end_time)
         return Rows(order_of(row) for row in await self._make_request("GET", "/api/v3/allOrders", params))
 
+    async def get_trades(self, symbol: str, limit: int = 500) -> Rows[Trade]:
+        """The latest trades of the market, oldest first."""
+        rows = await self._make_request("GET", "/api/v3/trades", {"symbol": symbol, "limit": limit})
+        return Rows(trade_of(row, symbol) for row in rows)
+
+    async def get_my_trades(
+        self,
+        symbol: str,
+        limit: int = 500,
+        *,
+        order_id: str | int | None = None,
+        from_id: int | None = None,
+        start_time: int | None = None,
+        end_time: int | None = None,
+    ) -> Rows[Fill]:
+        """Executions of own orders, oldest first: the latest, of one order, from an id on, or in at most a day."""
+        params = _given(
+            symbol=symbol, limit=limit, orderId=order_id, fromId=from_id, startTime=start_time, endTime=end_time
+        )
+        return Rows(fill_of(row) for row in await self._make_request("GET", "/api/v3/myTrades", params))
+
+    # ------------------------------------------------------------------ histories
+
+    def iter_klines(self, symbol: str, interval: str, start: int | None = None, **span: Any) -> History[KlineData]:
+        """
+        Candles from a moment on, however many.
+
+        Args:
+            symbol: such as ``BTCUSDC``.
+            interval: such as ``1h``.
+            start: ms; by default since there are any. The last candle's time goes on later where this stopped.
+            span: ``end`` in ms, ``weight_per_minute`` that it may spend (1200), ``progress``: called with a
+                ``Progress`` after each page.
+        """
+        source = paging.Source(partial(self.get_klines, symbol, interval), 2, lambda row: row.open_time, has_ids=False)
+        return History(paging.by_time(self, source, paging.Span(start, **span)))
+
+    def iter_trades(
+        self, symbol: str, start: int | None = None, *, from_id: int | None = None, **span: Any
+    ) -> History[Trade]:
+        """Trades of the market, aggregated as ``aggTrades`` are, from a moment or their id on; else as above."""
+        source = paging.Source(partial(self._aggregate_trades, symbol), 4, lambda row: row.time)
+        return History(paging.by_id(self, source, paging.Span(start, **span), from_id))
+
+    async def _aggregate_trades(
+        self,
+        symbol: str,
+        limit: int,
+        *,
+        from_id: int | None = None,
+        start_time: int | None = None,
+        end_time: int | None = None,
+    ) -> list[Trade]:
+        params = _given(symbol=symbol, limit=limit, fromId=from_id, startTime=start_time, endTime=end_time)
+        return [trade_of(row, symbol) for row in await self._make_request("GET", "/api/v3/aggTrades", params)]
+
+    def iter_my_trades(
+        self, symbol: str, start: int | None = None, *, from_id: int | None = None, **span: Any
+    ) -> History[Fill]:
+        """Executions of own orders from a moment or an id on; else as above."""
+        source = paging.Source(partial(self.get_my_trades, symbol), 20, lambda row: row.time)
+        return History(paging.by_id(self, source, paging.Span(start, **span), from_id))
+
+    def iter_order_history(
+        self, symbol: str, start: int | None = None, *, from_id: int | None = None, **span: Any
+    ) -> History[Order]:
+        """Own orders in every state from a moment or an id on; else as above."""
+        source = paging.Source(partial(self.get_order_history, symbol), 20, lambda row: row.created_at)
+        return History(paging.by_id(self, source, paging.Span(start, **span), from_id))
+
+    # ------------------------------------------------------------------ streams
+
+    def watch_ticker(self, symbol: str, on_gap: Callable[[Gap], None] | None = None) -> AsyncIterator[dict[str, Any]]:
+        """Statistics of the last 24 hours as they change; ``on_gap`` is told a ``Gap`` when messages were missed."""
+        return watching.tickers(self, symbol, on_gap)
+
+    def watch_order_book(
+        self, symbol: str, limit: int = 100, on_gap: Callable[[Gap], None] | None = None
+    ) -> AsyncIterator[dict[str, Any]]:
+        """The order book after each change, as ``get_order_book`` shows it."""
+        return watching.books(self, symbol, limit, on_gap)
+
+    def watch_trades(self, symbol: str, on_gap: Callable[[Gap], None] | None = None) -> AsyncIterator[Trade]:
+        """Trades of the market, each once."""
+        return watching.trades(self, symbol, on_gap)
+
+    def watch_orders(
+        self, symbol: str | None = None, on_gap: Callable[[Gap], None] | None = None
+    ) -> AsyncIterator[Order]:
+        """Own orders whenever one changes; after a gap, ask for those that were open."""
+        return watching.orders(self, symbol, on_gap)
+
     # ------------------------------------------------------------------ trading
 
     async def place_order(  # noqa: PLR0917 - the seed's signature
@@ -354,7 +277,17 @@ class BinanceClient:
         }
         if order_type in _WITH_TIME_IN_FORCE:
             params["timeInForce"] = time_in_force
-        return order_of(await placing.place(Errand(self), params))
+        await self._know_time()
+        try:
+            return order_of(await placing.place(Errand(self), params))
+        except BinanceFilterError:
+            # the rules have changed since they were read
+            self._symbols.pop(symbol, None)
+            raise
+        except asyncio.CancelledError:
+            name = params["newClientOrderId"]
+            _log.warning("placing order %s on %s was cancelled: resolve_order tells whether it exists", name, symbol)
+            raise
 
     async def _legal(
         self, symbol: str, order_type: str, amounts: dict[str, int], rounding: str | None
@@ -366,9 +299,11 @@ class BinanceClient:
         rules = await self._rules(symbol)
         if rounding:
             amounts = dict(amounts)
-            amounts["quantity"] = checking.rounded(rules, amounts["quantity"], is_market=order_type == "MARKET")
+            if amounts["quantity"]:
+                amounts["quantity"] = checking.rounded(rules, amounts["quantity"], is_market=order_type == "MARKET")
             for name in ("price", "stop_price"):
-                amounts[name] = checking.rounded_price(rules, amounts[name])
+                if amounts[name]:
+                    amounts[name] = checking.rounded_price(rules, amounts[name])
         checking.check(rules, order_type, amounts["quantity"], amounts["price"], amounts["stop_price"])
         return amounts
 
@@ -399,7 +334,10 @@ class BinanceClient:
         Raises:
             BinanceUnknownOrderState: when nothing certain could be found out within the retry budget.
         """
-        found = await placing.find(Errand(self), symbol, client_order_id, since / 1000)
+        await self._know_time()
+        desk = Errand(self)
+        until = placing.last_moment(desk, desk.recv_window)
+        found = await placing.find(desk, placing.Sought(symbol, client_order_id, since / 1000, until))
         return None if found is None else order_of(found)
 
     @staticmethod
@@ -469,16 +407,3 @@ def _which(symbol: str, order_id: str | int | None, client_order_id: str | None)
         msg = "order_id or client_order_id must be given: it names the order"
         raise BinanceRequestError(msg)
     return _given(symbol=symbol, orderId=order_id, origClientOrderId=client_order_id)
-
-
-def _is_being_cancelled() -> bool:
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
-
-
-def _place_outside() -> str:
-    """The line outside this package that is being executed."""
-    frame = sys._getframe(1)
-    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("exec_plugin."):
-        frame = frame.f_back
-    return f"{frame.f_code.co_filename}:{frame.f_lineno}"

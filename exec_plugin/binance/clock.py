@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from exec_plugin.rate_limit import server_clock
-from exec_plugin.rate_limit.cells import HIGH, LOW
+from exec_plugin.rate_limit.cells import DOUBT_HIGH, HIGH, LOW
 
 
 class ServerTime:
@@ -17,11 +17,15 @@ class ServerTime:
     __slots__ = ("_cells", "is_known")
 
     def __init__(self) -> None:
-        self._cells = [0.0, 0.0, 0.0]
+        # as many as a clock's are: without a report it never doubts what it learns
+        self._cells = [0.0] * (DOUBT_HIGH + 1)
         self.is_known = False
 
     def learn(self, sent: float, received: float, server: float, resolution: float = 0.001) -> None:
         """Take over that the server's clock stood in ``server`` .. ``server + resolution`` between two local moments."""
+        if received < sent:
+            # the local clock was set back in between: this answer tells nothing
+            return
         if not self.is_known:
             server_clock.guess(self._cells, received, received)
             self.is_known = True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
 from attrs import field, frozen
@@ -23,7 +23,7 @@ _TESTNET_NAMES = (("BINANCE_TESTNET_API_KEY",), ("BINANCE_TESTNET_API_SECRET",))
 
 def mask_api_key(key: str | None) -> str:
     """A key as a log may show it: its ends, or nothing of one that is too short to have a middle."""
-    if not key:
+    if not key or not key.strip():
         return "(none)"
     if len(key) < 4 * _SHOWN:
         return "*" * 8
@@ -49,12 +49,24 @@ def _window(_: Any, attribute: Any, value: Any) -> None:
         raise ConfigError(msg)
 
 
+def shown_address(value: Any) -> str:
+    """An address as a log may show it: without the password that it may hold."""
+    head, found, tail = str(value).rpartition("@")
+    if not found:
+        return str(value)
+    return f"{head.partition('://')[0]}://***@{tail}" if "://" in head else f"***@{tail}"
+
+
 def _address(_: Any, attribute: Any, value: Any) -> None:
     if value is None:
         return
-    parts = urlsplit(value)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        msg = f"{attribute.name}={value!r} must be an address such as 'https://api.binance.com'"
+    try:
+        parts = urlsplit(value)
+        is_right = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except (AttributeError, TypeError, ValueError):
+        is_right = False
+    if not is_right:
+        msg = f"{attribute.name}={shown_address(value)!r} must be an address such as 'https://api.binance.com'"
         raise ConfigError(msg)
 
 
@@ -76,13 +88,28 @@ class Secret(str):
     def __format__(self, spec: str) -> str:
         return format(str(self), spec)
 
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, _: Any) -> Self:
+        return self
+
     def __reduce__(self) -> Any:
         msg = "a secret is not pickled: read it from the environment where it is needed"
         raise TypeError(msg)
 
 
 def _secret(value: str | None) -> Secret:
-    return Secret(value.reveal() if isinstance(value, Secret) else value or "")
+    if isinstance(value, Secret):
+        return value
+    if value is not None and not isinstance(value, str):
+        msg = f"a key is a text, not a {type(value).__name__}"
+        raise ConfigError(msg)
+    # copied with the line's end from a file or a web page
+    return Secret((value or "").strip())
+
+
+_NONE = Secret()
 
 
 @frozen(kw_only=True)
@@ -97,7 +124,7 @@ class BinanceConfig:
         demo: ask Binance's demo trading instead.
         base_url: another address for REST, such as a local ``exec-plugin serve``; WebSockets follow it.
         timeout: seconds to wait for an answer.
-        recv_window: ms after its timestamp for which a request is valid.
+        recv_window: ms after its timestamp for which a request is valid; less than ``retry_budget``.
         max_retries: how often a request is sent again that is safe to send again.
         retry_delay: seconds before the first of them, doubled for each further one, with jitter.
         max_retry_delay: the most that this becomes.
@@ -105,8 +132,8 @@ class BinanceConfig:
         proxy: address of an HTTP proxy.
     """
 
-    api_key: Secret = field(default="", converter=_secret)
-    api_secret: Secret = field(default="", converter=_secret)
+    api_key: Secret = field(default=_NONE, converter=_secret)
+    api_secret: Secret = field(default=_NONE, converter=_secret)
     testnet: bool = False
     demo: bool = False
     base_url: str | None = field(default=None, validator=_address)
@@ -122,12 +149,20 @@ class BinanceConfig:
         if self.testnet and self.demo:
             msg = "testnet and demo are two networks: choose one"
             raise ConfigError(msg)
+        if self.recv_window / 1000 >= self.retry_budget:
+            msg = (
+                f"recv_window={self.recv_window} ms does not fit into retry_budget={self.retry_budget} s: that an order "
+                "whose answer was lost does not exist is certain only after its window; shorten the window or be patient"
+            )
+            raise ConfigError(msg)
         if bool(self.api_key) is not bool(self.api_secret):
             msg = "api_key and api_secret belong together: give both, or neither for public data"
             raise ConfigError(msg)
 
     def __repr__(self) -> str:
-        where = self.base_url or ("testnet" if self.testnet else "demo" if self.demo else "live")
+        where = (self.base_url and shown_address(self.base_url)) or (
+            "testnet" if self.testnet else "demo" if self.demo else "live"
+        )
         return f"<BinanceConfig {where} key={mask_api_key(self.api_key)}>"
 
 

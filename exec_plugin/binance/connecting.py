@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from exec_plugin.binance.veil import Veil, veiling
+from exec_plugin.core.errors import ConfigError
 from exec_plugin.rate_limit import AdaptiveRateLimiter
 from exec_plugin.rate_limit.requests import account_name
 
@@ -30,6 +32,7 @@ def connect(config: BinanceConfig, *, pro: bool = False) -> Any:
         import ccxt.pro
 
     exchange: Any = (ccxt.pro if pro else ccxt.async_support).binance(_options(config))
+    exchange.logger, exchange.log = Veil(exchange.logger), veiling(exchange.log)
     kinds: Any = exchange.options["fetchMarkets"]
     # ccxt 4.4 keeps a plain list of market types here, later versions a table with "types" in it
     exchange.options["fetchMarkets"] = {"types": ["spot"]} if isinstance(kinds, dict) else ["spot"]
@@ -40,6 +43,35 @@ def connect(config: BinanceConfig, *, pro: bool = False) -> Any:
     if config.base_url is not None:
         _move(exchange, config.base_url.rstrip("/"))
     return exchange
+
+
+def has_streams(exchange: Any) -> bool:
+    """Whether an exchange is one of ``ccxt.pro``; the others have the same methods, which refuse."""
+    return any(kind.__module__.startswith("ccxt.pro") for kind in type(exchange).__mro__)
+
+
+def twin(exchange: Any) -> Any:
+    """
+    The exchange of ``ccxt.pro`` that is like one of ``ccxt.async_support``: its keys, options and addresses.
+
+    Raises:
+        ConfigError: when ccxt has none of its name.
+    """
+    import ccxt.pro
+
+    kind = getattr(ccxt.pro, exchange.id, None)
+    if kind is None:
+        msg = f"ccxt.pro has no {exchange.id}, whose streams were asked for; exec_plugin.install() adds binancepaper"
+        raise ConfigError(msg)
+    found = kind({"apiKey": exchange.apiKey, "secret": exchange.secret, "timeout": exchange.timeout})
+    found.options = found.deep_extend(found.options, exchange.options)
+    streams = found.urls["api"].get("ws")
+    found.urls = found.deep_extend(found.urls, exchange.urls)
+    if streams is not None:
+        found.urls["api"]["ws"] = streams
+    for name in ("httpProxy", "httpsProxy", "socksProxy", "wsProxy", "wssProxy", "aiohttp_proxy"):
+        setattr(found, name, getattr(exchange, name, None))
+    return found
 
 
 def _options(config: BinanceConfig) -> dict[str, Any]:

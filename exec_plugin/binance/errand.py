@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from exec_plugin.binance.client import BinanceClient
+    from exec_plugin.binance.session import Session
 
 
 class Errand:
     """The client as one call sees it."""
 
-    def __init__(self, client: BinanceClient) -> None:
+    def __init__(self, client: Session) -> None:
         config = client.config
         self._client = client
         self.recv_window = config.recv_window / 1000

@@ -40,10 +40,12 @@ class BinanceError(ExecPluginError):
         response: its reply as JSON, None where there was none.
         status: the HTTP status, None without an answer.
 
-    ``outcome_unknown`` is whether the request may have been executed all the same.
+    ``outcome_unknown`` is whether the request may have been executed all the same, ``timestamp`` the one in ms that it
+    carried, after which and ``recvWindow`` it can no longer be.
     """
 
     outcome_unknown = False
+    timestamp: int | None = None
 
     def __init__(
         self,

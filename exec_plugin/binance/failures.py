@@ -25,8 +25,8 @@ from exec_plugin.core.errors import INSUFFICIENT_BALANCE
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-#: The execution of what is answered so is not known (errors.md, -1006 and -1007).
-UNKNOWN_OUTCOME = frozenset((-1006, -1007))
+#: The execution of what is answered so is not known (errors.md, -1006 and -1007), or not said to be (-1000, -1001).
+UNKNOWN_OUTCOME = frozenset((-1000, -1001, -1006, -1007))
 _NOT_FOUND, _REJECTED, _CANCEL_REJECTED = -2013, -2010, -2011
 _TIMESTAMP = -1021
 _TOO_MANY_REQUESTS, _TOO_MANY_ORDERS = -1003, -1015
@@ -59,6 +59,9 @@ _ADVICE: Mapping[type[BinanceError], str] = {
     BinanceTimestampError: "the clocks differ; set this machine's clock",
     BinanceInsufficientBalanceError: "the account cannot pay for it; use less or cancel something",
 }
+#: ccxt's classes of what it finds wrong before it sends, by name.
+_UNSENT_AUTH = frozenset(("AuthenticationError", "PermissionDenied"))
+_UNSENT_REQUEST = frozenset(("NotSupported", "BadRequest", "ArgumentsRequired", "BadSymbol"))
 _UNTIL = re.compile(r"banned until (\d+)")
 
 
@@ -82,17 +85,29 @@ def outcome_is_unknown(answer: Answer) -> bool:
     return not refused or answer.code in UNKNOWN_OUTCOME
 
 
-def to_error(cause: BaseException, answer: Answer, now: float) -> BinanceError:
+def unsent(what: str, cause: Exception) -> BinanceError:
+    """The error of a request that never left: it can neither have been executed nor answered."""
+    name = type(cause).__name__
+    kind: type[BinanceError] = BinanceError
+    if name in _UNSENT_AUTH:
+        kind = BinanceAuthError
+    elif isinstance(cause, ValueError) or name in _UNSENT_REQUEST:
+        kind = BinanceRequestError
+    return kind(f"{what} was not sent: {cause}")
+
+
+def to_error(what: str, cause: BaseException, answer: Answer, now: float) -> BinanceError:
     """
     The error of a request.
 
     Args:
+        what: method and endpoint.
         cause: what ccxt raised.
         answer: what came back before it did.
         now: the server's time in seconds, for bans that end at a moment.
     """
     body = answer.body or {}
-    text = str(body.get("msg") or str(cause) or type(cause).__name__)
+    text = str(body.get("msg") or _in_words(what, cause, answer))
     kind = _kind(answer, text, cause)
     advice = _ADVICE.get(kind)
     message = f"{text} ({advice})" if advice else text
@@ -104,9 +119,18 @@ def to_error(cause: BaseException, answer: Answer, now: float) -> BinanceError:
     return kind(message, answer.code, answer.body, status=answer.status or None)
 
 
+def _in_words(what: str, cause: BaseException, answer: Answer) -> str:
+    """What happened, where the exchange does not say; not in ccxt's words, which hold the signed address."""
+    if not answer.status:
+        return f"{what}: {type(cause.__cause__ or cause).__name__}"
+    if answer.status < _FIRST_ERROR:
+        return f"{what}: an answer that is not the exchange's, with HTTP {answer.status}"
+    return f"{what} was answered with HTTP {answer.status}"
+
+
 def _kind(answer: Answer, text: str, cause: BaseException) -> type[BinanceError]:
     code, status = answer.code, answer.status
-    if not status:
+    if status < _FIRST_ERROR:
         return BinanceTimeoutError if "Timeout" in type(cause).__name__ else BinanceNetworkError
     if status == _BANNED:
         return BinanceBannedError
@@ -117,6 +141,8 @@ def _kind(answer: Answer, text: str, cause: BaseException) -> type[BinanceError]
     if status == _FORBIDDEN:
         # a firewall in front of the exchange, which knows no codes
         return BinanceRateLimitError
+    if status == _REQUEST_TIMEOUT:
+        return BinanceTimeoutError
     return BinanceMaintenanceError if status >= _SERVER_ERROR else BinanceError
 
 

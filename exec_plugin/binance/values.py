@@ -5,10 +5,46 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from exec_plugin.core.models import ExchangeInfo, KlineData, Order, SymbolInfo
+from attrs import field, frozen
+
+from exec_plugin.core.models import ExchangeInfo, Fill, KlineData, Order, Record, SymbolInfo
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+
+@frozen(slots=True)
+class Trade(Record):
+    """One trade of the market: price in quote, quantity in base, ``time`` in ms; ``side`` is the taker's."""
+
+    id: str
+    symbol: str
+    side: str
+    price: Decimal
+    quantity: Decimal
+    quote_quantity: Decimal
+    time: int
+    info: Mapping[str, Any] = field(factory=dict, repr=False, eq=False)
+
+
+def trade_of(raw: Mapping[str, Any], symbol: str) -> Trade:
+    """A trade as ``trades`` and ``aggTrades`` of REST, and both streams show it."""
+    name, price, quantity = raw.get("id", raw.get("a", raw.get("t"))), raw.get("price"), raw.get("qty")
+    price, quantity = _amount(raw["p"] if price is None else price), _amount(raw["q"] if quantity is None else quantity)
+    is_sale = raw.get("isBuyerMaker", raw.get("m"))
+    return Trade(
+        str(name), raw.get("s", symbol), "SELL" if is_sale else "BUY", price, quantity,
+        _amount(raw.get("quoteQty") or price * quantity), int(raw.get("time", raw.get("T", 0))), raw,
+    )  # fmt: skip
+
+
+def fill_of(raw: Mapping[str, Any]) -> Fill:
+    """One execution of an own order, as ``myTrades`` shows it."""
+    return Fill(
+        str(raw["id"]), str(raw["orderId"]), raw["symbol"], "BUY" if raw["isBuyer"] else "SELL",
+        _amount(raw["price"]), _amount(raw["qty"]), _amount(raw["quoteQty"]),
+        _amount(raw["commission"]), raw["commissionAsset"], bool(raw["isMaker"]), int(raw["time"]),
+    )  # fmt: skip
 
 
 def order_of(raw: Mapping[str, Any]) -> Order:

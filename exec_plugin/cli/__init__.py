@@ -14,6 +14,7 @@ from exec_plugin.cli import logs
 from exec_plugin.cli.demo import demo
 from exec_plugin.cli.errors import Commands
 from exec_plugin.cli.limits import limits
+from exec_plugin.cli.record import record
 from exec_plugin.cli.serve import serve
 
 __all__ = ["main"]
@@ -26,6 +27,7 @@ Examples:
   exec-plugin -v --log-file demo.log demo --bot my_bot.py
   exec-plugin limits --watch
   exec-plugin serve
+  exec-plugin record --target testnet
 
 \b
 Shell completion (bash; also zsh and fish):
@@ -45,4 +47,5 @@ def main(verbose: int, log_file: Path | None) -> None:
 
 main.add_command(demo)
 main.add_command(limits)
+main.add_command(record)
 main.add_command(serve)

@@ -28,8 +28,9 @@ Examples:
   exec-plugin serve --config server.toml --faults faults.toml
 
 \b
-Another program reads where it is and who may trade:
-  eval "$(exec-plugin serve --port 0 | head -3)"
+Another shell reads where it is and who may trade:
+  exec-plugin serve | tee paper.env
+  set -a; . ./paper.env
 """
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)

@@ -85,6 +85,9 @@ class BinanceFees:
         enabled_for_account, enabled_for_symbol: the discount is used where both say so.
 
     ``convert`` values units of one asset in another, None when no market tells; the venue sets it.
+
+    Raises:
+        ConfigError: when the discount is no share.
     """
 
     def __init__(
@@ -102,6 +105,9 @@ class BinanceFees:
         self.special = special or Rates("0", "0")
         self.tax = tax or Rates("0", "0")
         self.discount = to_units(discount)
+        if not 0 <= self.discount <= SCALE or not isinstance(discount_asset, str):
+            msg = f"discount {discount} in {discount_asset!r}: it is a share of 0 to 1 of the commission, in an asset"
+            raise ConfigError(msg)
         self.discount_asset = discount_asset
         self.enabled_for_account = enabled_for_account
         self.enabled_for_symbol = enabled_for_symbol

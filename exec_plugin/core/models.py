@@ -20,7 +20,7 @@ def _plain(value: Any) -> Any:
     return format(value, "f") if isinstance(value, Decimal) else value
 
 
-class _Record:
+class Record:
     """What the records share: a plain dict of themselves."""
 
     __slots__ = ()
@@ -35,7 +35,7 @@ class _Record:
 
 
 @frozen(slots=True, init=False)
-class MarketData(_Record):
+class MarketData(Record):
     """
     The market of one symbol at one moment; prices in quote, volume in base, ``timestamp`` in ms.
 
@@ -86,7 +86,7 @@ class MarketData(_Record):
 
 
 @frozen(slots=True)
-class OrderBookLevel(_Record):
+class OrderBookLevel(Record):
     """One price level: price in quote, quantity in base."""
 
     price: Decimal
@@ -98,7 +98,7 @@ def _levels(levels: Iterable[OrderBookLevel | tuple[Decimal, Decimal]]) -> tuple
 
 
 @frozen(slots=True)
-class OrderBook(_Record):
+class OrderBook(Record):
     """Price levels of both sides, in any order, as levels or ``(price, quantity)``; the best are found by price."""
 
     symbol: str
@@ -121,7 +121,7 @@ class OrderBook(_Record):
 
 
 @frozen(slots=True)
-class Order(_Record):
+class Order(Record):
     """
     An order as it stood when it was handed out.
 
@@ -162,7 +162,7 @@ class Order(_Record):
 
 
 @frozen(slots=True)
-class Fill(_Record):
+class Fill(Record):
     """One execution of one order: price in quote, quantity in base, ``time`` in ms."""
 
     id: str
@@ -179,7 +179,7 @@ class Fill(_Record):
 
 
 @frozen(slots=True)
-class Position(_Record):
+class Position(Record):
     """
     What trading has built up of one symbol's base asset, at average cost in quote per base, fees included.
 
@@ -195,7 +195,7 @@ class Position(_Record):
 
 
 @frozen(slots=True)
-class KlineData(_Record):
+class KlineData(Record):
     """
     One candle: prices in quote, ``volume`` in base, ``quote_volume`` in quote, times in ms.
 
@@ -219,7 +219,7 @@ class KlineData(_Record):
 
 
 @frozen(slots=True)
-class SymbolInfo(_Record):
+class SymbolInfo(Record):
     """
     The trading rules of one symbol.
 
@@ -246,7 +246,7 @@ class SymbolInfo(_Record):
 
 
 @frozen(slots=True)
-class ExchangeInfo(_Record):
+class ExchangeInfo(Record):
     """What can be traded and by which rules: symbols by name, the limits of requests, the server's time in ms."""
 
     symbols: Mapping[str, SymbolInfo]

@@ -8,15 +8,16 @@ comparison and never asks whether the filter exists.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from attrs import field, frozen
 
 from exec_plugin.core.errors import ConfigError
-from exec_plugin.core.units import FAR, SCALE, parse_units, to_text
+from exec_plugin.core.units import DECIMALS, FAR, SCALE, parse_units, to_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
 #: Quote assets by which a bare name such as ``BTCUSDT`` is split, longest match first.
 QUOTES = (
@@ -220,6 +221,7 @@ class Symbol:
         else:
             base, quote = split_symbol(name)
         info = {"symbol": name, **_DEFAULTS, "baseAsset": base, "quoteAsset": quote, **entry}
+        _check_types(info)
         filters = {str(item["filterType"]): item for item in info["filters"]}
         try:
             rules = _rules(filters)
@@ -231,6 +233,21 @@ class Symbol:
     def to_exchange_info(self) -> dict[str, Any]:
         """The entry of ``exchangeInfo.symbols``."""
         return dict(self.info)
+
+
+def _check_types(info: Mapping[str, Any]) -> None:
+    """Refuse an entry that is typed otherwise than Binance's: whoever reads it later counts on that."""
+    for key, usual in {**_DEFAULTS, "baseAsset": "", "quoteAsset": ""}.items():
+        value = info[key]
+        good = type(value) is type(usual)
+        if good and isinstance(value, list):
+            inner = {"filters": Mapping, "permissionSets": list}.get(key, str)
+            good = all(isinstance(item, inner) for item in value)
+        elif good and isinstance(value, int):
+            good = value <= DECIMALS and value >= 0
+        if not good:
+            msg = f"{info['symbol']}: {key}={value!r} is not what exchangeInfo has there, such as {usual!r}"
+            raise ConfigError(msg)
 
 
 _COUNTS = {

@@ -66,6 +66,7 @@ class Profile(NamedTuple):
 
 PROFILES = {
     "BTCUSDT": Profile("61800", "0.01", "0.00001", 0.025),
+    "BTCUSDC": Profile("61790", "0.01", "0.00001", 0.025),
     "ETHUSDT": Profile("2680", "0.01", "0.0001", 0.032),
     "BNBUSDT": Profile("570", "0.1", "0.001", 0.028),
     "SOLUSDT": Profile("155", "0.01", "0.001", 0.042),

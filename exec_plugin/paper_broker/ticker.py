@@ -75,7 +75,7 @@ class Ticker:
     def passed_orders(self, last: int) -> list[LiveOrder]:
         """The resting orders at prices that a trade at ``last`` has gone through, best first."""
         market = self.market
-        levels = market.buys.until(last + self._margin) + market.sells.until(last - self._margin)
+        levels = [*market.buys.until(last + self._margin), *market.sells.until(last - self._margin)]
         return [order for level in levels for order in level]
 
     @property

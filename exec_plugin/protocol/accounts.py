@@ -1,4 +1,4 @@
-"""The account itself: balances, permissions, order counts, and the few wallet calls that spot clients make."""
+"""The account itself: balances, permissions, order counts and filters."""
 
 from __future__ import annotations
 
@@ -92,79 +92,8 @@ def relevant_filters(context: Context, params: dict[str, Any]) -> dict[str, Any]
     }
 
 
-def trade_fee(context: Context, params: dict[str, Any]) -> list[dict[str, str]]:
-    """The wallet's fee list, which ccxt's ``fetch_trading_fee`` reads."""
-    standard = standard_rates(context.venue.fees)
-    names = [context.venue.market(params["symbol"]).symbol.name] if "symbol" in params else list(context.venue.markets)
-    maker, taker = to_text(standard.maker), to_text(standard.taker)
-    return [{"symbol": name, "makerCommission": maker, "takerCommission": taker} for name in names]
-
-
-def system_status(context: Context, params: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG001
-    """Always in order: the venue is in this process."""
-    return {"status": 0, "msg": "normal"}
-
-
-def coins(context: Context, params: dict[str, Any]) -> list[dict[str, Any]]:  # noqa: ARG001
-    """The wallet's list of coins: none can be deposited or withdrawn."""
-    symbols = [market.symbol for market in context.venue.markets.values()]
-    assets = dict.fromkeys([*context.account.balances, *(asset for one in symbols for asset in (one.base, one.quote))])
-    zero = to_text(0)
-    return [
-        {
-            "coin": asset,
-            "name": asset,
-            "depositAllEnable": False,
-            "withdrawAllEnable": False,
-            "trading": True,
-            "isLegalMoney": False,
-            "free": to_text(held.free if held else 0),
-            "locked": to_text(held.locked if held else 0),
-            "freeze": zero,
-            "withdrawing": zero,
-            "ipoing": zero,
-            "ipoable": zero,
-            "storage": zero,
-            "networkList": [],
-        }
-        for asset in assets
-        for held in (context.account.balances.get(asset),)
-    ]
-
-
-def restrictions(context: Context, params: dict[str, Any]) -> dict[str, Any]:  # noqa: ARG001
-    """What the key may do: read and trade on the spot market."""
-    return {
-        "ipRestrict": False,
-        "createTime": 0,
-        "enableReading": True,
-        "enableSpotAndMarginTrading": True,
-        "enableWithdrawals": False,
-        "enableInternalTransfer": False,
-        "enableMargin": False,
-        "enableFutures": False,
-        "permitsUniversalTransfer": False,
-        "enableVanillaOptions": False,
-        "enablePortfolioMarginTrading": False,
-        "enableFixApiTrade": False,
-        "enableFixReadOnly": False,
-    }
-
-
-def nothing(context: Context, params: dict[str, Any]) -> list[Any]:  # noqa: ARG001
-    """There is none of it on paper: no delisting, no margin pair."""
-    return []
-
-
 HANDLERS: Mapping[str, Callable[[Context, dict[str, Any]], Any]] = {
     "account.status": status,
     "account.rateLimits.orders": order_counts,
     "myFilters": relevant_filters,
-    "asset.tradeFee": trade_fee,
-    "system.status": system_status,
-    "capital.config": coins,
-    "account.apiRestrictions": restrictions,
-    "spot.delistSchedule": nothing,
-    "margin.allPairs": nothing,
-    "margin.isolated.allPairs": nothing,
 }

@@ -7,12 +7,14 @@ These are the control calls of bot authors' own tests; a server offers the same 
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from types import NoneType
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from exec_plugin.core.errors import ConfigError, RequestRejected
 from exec_plugin.core.fill_models import BinanceFees, Rates
 from exec_plugin.core.symbols import ExchangeRules, Symbol
-from exec_plugin.core.units import FAR, parse_units
+from exec_plugin.core.units import FAR, parse_units, short_text
 from exec_plugin.core.venue import Venue
 from exec_plugin.endpoints import RATE_LIMITS
 from exec_plugin.protocol.gateway import Gateway
@@ -24,6 +26,17 @@ if TYPE_CHECKING:
     from exec_plugin.core.ledger import Account
 
 _ACCOUNT = "default"
+#: The last moment that a clock may be set to, in the year 3000: calendars and HTTP dates end before its numbers do.
+LATEST = 32_503_680_000_000
+
+
+class _Event(NamedTuple):
+    """A market event that was read."""
+
+    symbol: str
+    group: Any
+    moment: int | None
+    apply: Callable[[], None]
 
 
 class ScriptedExchange:
@@ -71,17 +84,21 @@ class ScriptedExchange:
             raise ConfigError(msg)
         fees = _fees(setup.get("commission", {}))
         clock = setup.get("clock")
+        key, secret = setup.get("apiKey", _ACCOUNT), setup.get("secretKey")
+        if not isinstance(key, str) or not isinstance(secret, (str, NoneType)):
+            msg = "apiKey and secretKey are texts"
+            raise ConfigError(msg)
         # how far the wall clock is behind the venue's, where that one goes on by itself
         self._ahead: int | None = 0 if clock is None and self._wall_clock is not None else None
         rules = ExchangeRules.read(setup.get("exchangeFilters", ()), setup.get("assetFilters", ()))
-        self.venue = Venue(symbols, now=int(clock or 0), fees=fees, rules=rules)
+        self.venue = Venue(symbols, now=_moment(clock or 0), fees=fees, rules=rules)
         self.gateway = Gateway(
             self.venue, rate_limits=RATE_LIMITS if setup.get("rateLimits") is None else setup["rateLimits"]
         )
         self.catch_up()
         balances = {asset: _balance(asset, text) for asset, text in setup.get("balances", {}).items()}
         self.account: Account = self.venue.open_account(_ACCOUNT, balances)
-        self.gateway.add_key(setup.get("apiKey", _ACCOUNT), self.account, setup.get("secretKey"))
+        self.gateway.add_key(key, self.account, secret)
         self.log = UserDataLog()
         self.venue.listeners.append(self.log)
 
@@ -123,24 +140,20 @@ class ScriptedExchange:
         Trades that follow one another with the same ``group`` are of one taker's order, others each of its own.
 
         Raises:
-            RequestRejected: -1121 for an unknown symbol, -1130 for an event that cannot be read.
+            RequestRejected: -1121 for an unknown symbol, -1130 for an event that cannot be read; none is applied then.
         """
         streams = self.gateway.streams
         group: tuple[str, Any] | None = None
-        for event in events:
-            symbol = str(event.get("symbol"))
-            tape = self.venue.market(symbol).tape
-            taker = None if event.get("group") is None else (symbol, event["group"])
+        for event in [self._read(event) for event in events]:
+            tape = self.venue.market(event.symbol).tape
+            taker = None if event.group is None else (event.symbol, event.group)
             if taker is None or taker != group:
                 self._end_group(group)
                 tape.cut()
             group = taker
-            try:
-                if event.get("time") is not None:
-                    streams.advance(int(event["time"]))
-                self._apply(event, symbol)
-            except (KeyError, TypeError, ValueError) as error:
-                raise RequestRejected(-1130, f"Market event {dict(event)!r} cannot be read: {error!r}") from error
+            if event.moment is not None:
+                streams.advance(event.moment)
+            event.apply()
             if taker is None:
                 tape.cut()
             streams.flush()
@@ -153,22 +166,37 @@ class ScriptedExchange:
         if group is not None:
             self.venue.market(group[0]).tape.cut()
 
-    def _apply(self, event: Mapping[str, Any], symbol: str) -> None:
+    def _read(self, event: Mapping[str, Any]) -> _Event:
+        symbol = str(event.get("symbol"))
+        self.venue.market(symbol)
+        try:
+            moment = None if event.get("time") is None else _moment(event["time"])
+            return _Event(symbol, event.get("group"), moment, self._action(event, symbol))
+        except (ArithmeticError, KeyError, TypeError, ValueError) as error:
+            raise RequestRejected(-1130, f"Market event {dict(event)!r} cannot be read: {error!r}") from error
+
+    def _action(self, event: Mapping[str, Any], symbol: str) -> Callable[[], None]:
+        """What an event does, once all of it is read."""
         kind = event["type"]
         if kind == "book":
-            self.venue.book(symbol, _levels(event.get("bids", ())), _levels(event.get("asks", ())))
-        elif kind == "trade":
+            return partial(self.venue.book, symbol, _levels(event.get("bids", ())), _levels(event.get("asks", ())))
+        if kind == "trade":
             price, qty = _amount(event["price"]), _amount(event["qty"])
-            taker = {"BUY": False, "SELL": True}[event["taker"]]
-            self.venue.trade(symbol, price, qty, taker)
-        else:
-            msg = f"type {kind!r} is none of book, trade"
-            raise ValueError(msg)
+            return partial(self.venue.trade, symbol, price, qty, {"BUY": False, "SELL": True}[event["taker"]])
+        msg = f"type {kind!r} is none of book, trade"
+        raise ValueError(msg)
 
     def clock(self, *, advance: int | None = None, now: int | None = None) -> int:
-        """Move the clock by or to some milliseconds; answers the new time."""
+        """
+        Move the clock by or to some milliseconds; answers the new time.
+
+        Raises:
+            RequestRejected: -1130 for a moment beyond ``LATEST``.
+        """
         self.catch_up()
         moment = self.venue.now + (advance or 0) if now is None else now
+        if moment > LATEST:
+            raise RequestRejected(-1130, f"The clock cannot go to {moment}; it ends at {LATEST}.")
         if self._ahead is not None:
             self._ahead += max(moment - self.venue.now, 0)
         self._pass_time(moment)
@@ -187,18 +215,30 @@ def _balance(asset: str, text: Any) -> int:
         raise ConfigError(msg) from error
 
 
+def _moment(value: Any) -> int:
+    moment = int(value)
+    if not 0 <= moment <= LATEST:
+        msg = f"{value!r} is no moment from 0 to {LATEST}"
+        raise ValueError(msg)
+    return moment
+
+
 def _levels(pairs: Iterable[tuple[Any, Any]]) -> dict[int, int]:
     levels: dict[int, int] = {}
     for price, qty in pairs:
         units = _amount(price)
-        levels[units] = levels.get(units, 0) + _amount(qty)
+        levels[units] = _bounded(levels.get(units, 0) + _amount(qty))
     return levels
 
 
 def _amount(value: Any) -> int:
-    units = parse_units(str(value))
-    if units <= 0:
-        msg = f"{value!r} is not more than 0"
+    return _bounded(parse_units(str(value)))
+
+
+def _bounded(units: int) -> int:
+    """An amount that the matching can tell from nothing and from no end."""
+    if not 0 < units < FAR:
+        msg = f"{short_text(units)} does not lie between 0 and {short_text(FAR)}"
         raise ValueError(msg)
     return units
 

@@ -16,7 +16,7 @@ from exec_plugin.core.clock import SECOND
 from exec_plugin.core.errors import RequestRejected, VenueError
 from exec_plugin.core.orders import EXPIRED
 from exec_plugin.endpoints import DOCUMENTED, ENDPOINTS, KEYED, PUBLIC, RATE_LIMITS, SIGNED
-from exec_plugin.protocol import accounts, market_data, order_lists, orders, prevented, replacing, sor
+from exec_plugin.protocol import accounts, market_data, order_lists, orders, prevented, replacing, sor, wallet
 from exec_plugin.protocol.candles import CandleStore
 from exec_plugin.protocol.context import Context
 from exec_plugin.protocol.limits import Limits
@@ -43,6 +43,7 @@ _HANDLERS: dict[str, Callable[[Context, dict[str, Any]], Any]] = {
     **prevented.HANDLERS,
     **replacing.HANDLERS,
     **sor.HANDLERS,
+    **wallet.HANDLERS,
 }
 _KEY_ERRORS = (-2014, -2015)
 #: Handlers that see to the order count themselves, because it decides what they do.
@@ -64,7 +65,7 @@ class Call:
         endpoint: what is asked.
         sent: the texts of its parameters.
         caller: whom request weight is counted for.
-        prove: finds who asks and checks the signature; called for signed endpoints only.
+        prove: finds who asks, and checks the signature of signed endpoints; not called for public ones.
 
     ``account`` is known once the caller has proved who it is.
     """
@@ -168,14 +169,15 @@ class Gateway:
         if endpoint is None:
             return self._not_found(method, parts.path)
         extra: dict[str, str] = {}
-        micros = False
+        micros, call = False, None
         try:
             sent, micros = self._read(endpoint, parts.query, body, headers, caller)
 
             def prove() -> Key:
                 name = headers.get("x-mbx-apikey")
                 found = key if key is not None and name else find_key(name, self.keys)
-                check_signature(found, sent, parts.query, body)
+                if endpoint.security == SIGNED:
+                    check_signature(found, sent, parts.query, body)
                 return found
 
             call = Call(endpoint, sent, caller, prove)
@@ -184,13 +186,19 @@ class Gateway:
             if error.retry_after is not None:
                 extra["Retry-After"] = str(error.retry_after)
             # of a request in two halves one may have been done
+            extra.update(self._order_counts(call))
             told = in_micros(endpoint, error_body(error)) if micros else error_body(error)
             return self._reply(http_status(error), told, caller, extra)
-        if endpoint.orders and call.account is not None:
-            extra.update(self.limits.order_headers(call.account.name, self.venue.now))
+        extra.update(self._order_counts(call))
         if micros:
             value = in_micros(endpoint, value)
         return self._reply(HTTPStatus.OK, value, caller, extra)
+
+    def _order_counts(self, call: Call | None) -> dict[str, str]:
+        """The headers of a request that may place orders, once it is known whose."""
+        if call is None or call.account is None or not call.endpoint.orders:
+            return {}
+        return self.limits.order_headers(call.account.name, self.venue.now)
 
     def _read(
         self, endpoint: Endpoint, query: str, body: str, headers: Mapping[str, str], caller: str
@@ -252,13 +260,13 @@ class Gateway:
 
     def _perform(self, call: Call, now: int) -> Any:
         endpoint, sent, account = call.endpoint, call.sent, None
-        if endpoint.security == SIGNED:
-            key = call.prove()
-            if key.timed:
-                check_timing(sent, now, self.timing_slack)
-            account = call.account = key.account
         if endpoint.security != PUBLIC:
-            # clients sign what needs only a key as well
+            key = call.prove()
+            if endpoint.security == SIGNED:
+                if key.timed:
+                    check_timing(sent, now, self.timing_slack)
+                account = call.account = key.account
+            # ccxt signs whatever is below /sapi/, needed or not
             sent = {name: value for name, value in sent.items() if name not in _SECURITY_PARAMS}
         params = _SPECS[endpoint.name].read(sent, self._symbol)
         handler = _HANDLERS[endpoint.name]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from exec_plugin.core.clock import DAY, HOUR, MINUTE, SECOND
-from exec_plugin.core.errors import VenueError
+from exec_plugin.core.errors import ConfigError, VenueError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -54,6 +54,9 @@ class Window:
         self.entry = dict(entry)
         self.length = _LENGTHS[entry["interval"]] * int(entry["intervalNum"])
         self.limit = int(entry["limit"])
+        if self.length <= 0 or self.limit < 0:
+            msg = f"rate limit {self.entry}: intervalNum is 1 or more, limit 0 or more"
+            raise ConfigError(msg)
         self.suffix = f"{entry['intervalNum']}{entry['interval'][0]}"
         self._index = -1
         self._counts: dict[str, int] = {}

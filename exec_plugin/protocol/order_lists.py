@@ -13,6 +13,7 @@ from exec_plugin.protocol.params import missing
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from exec_plugin.core.events import Fill
     from exec_plugin.core.orders import LiveOrder, OrderList
     from exec_plugin.core.symbols import Symbol
     from exec_plugin.protocol.context import Context
@@ -214,20 +215,21 @@ def _check_payment(working: _Leg, pending: tuple[_Leg, ...]) -> None:
 def _acknowledge(context: Context, params: Mapping[str, Any]) -> Callable[[OrderList], dict[str, Any]]:
     """How the answer to a placement looks: with a report on each order, RESULT unless the client wants another."""
     kind = params.get("newOrderRespType", "RESULT")
+    before = len(context.desk(params["symbol"]).records)
 
     def answer(group: OrderList) -> dict[str, Any]:
-        return {**render.list_status(group), "orderReports": [_report(context, leg, kind) for leg in group.legs]}
+        new = group.desk.fills_since(before)
+        return {**render.list_status(group), "orderReports": [_report(leg, kind, new) for leg in group.legs]}
 
     return answer
 
 
-def _report(context: Context, order: LiveOrder, kind: str) -> dict[str, Any]:
+def _report(order: LiveOrder, kind: str, new: list[Fill]) -> dict[str, Any]:
     if kind == "ACK":
         return render.acknowledged(order)
     if kind == "RESULT":
         return render.placed(order)
-    fills = [fill for fill in context.desk(order.symbol.name).fills if fill.order_id == order.id]
-    return render.placed_full(order, fills)
+    return render.placed_full(order, [fill for fill in new if fill.order_id == order.id])
 
 
 def cancel(context: Context, params: dict[str, Any]) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
+from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING, Any
 
 from exec_plugin.core.clock import DAY
@@ -13,6 +15,7 @@ from exec_plugin.core.errors import (
     RequestRejected,
     UnknownOrder,
 )
+from exec_plugin.core.events import Fill
 from exec_plugin.core.fill_models import BinanceFees
 from exec_plugin.core.orders import (
     GTC,
@@ -31,7 +34,7 @@ from exec_plugin.protocol import render
 from exec_plugin.protocol.params import missing, not_required
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from exec_plugin.core.fill_models import Rates
     from exec_plugin.core.ledger import Desk
@@ -325,15 +328,23 @@ def all_orders(context: Context, params: dict[str, Any]) -> list[dict[str, Any]]
     """Orders in every state: from an id on, in a window, or the most recent ones."""
     check_window(params)
     orders = context.desk(params["symbol"]).orders
-    limit = row_limit(params)
-    start, end = params.get("startTime"), params.get("endTime")
-    if start is not None or end is not None:
-        orders = [order for order in orders if (start or 0) <= order.time and (end is None or order.time <= end)]
+    rows = _window(orders, params, attrgetter("time"))
     if "orderId" in params:
-        chosen = [order for order in orders if order.id >= params["orderId"]][:limit]
-    else:
-        chosen = orders[:limit] if start is not None else orders[-limit:]
-    return [render.order_status(order) for order in chosen]
+        rows = range(max(rows.start, bisect_left(orders, params["orderId"], key=attrgetter("id"))), rows.stop)
+    return [render.order_status(orders[row]) for row in _page(rows, params, "orderId")]
+
+
+def _window(items: Sequence[Any], params: Mapping[str, Any], time: Callable[[Any], int]) -> range:
+    """Where the items of a window of time stand; they are in the order of time, and there may be very many."""
+    start, end = params.get("startTime"), params.get("endTime")
+    low = 0 if start is None else bisect_left(items, start, key=time)
+    return range(low, len(items) if end is None else bisect_right(items, end, key=time))
+
+
+def _page(rows: Sequence[int], params: Mapping[str, Any], first: str) -> Sequence[int]:
+    """The first rows where the client says from where on, else the most recent ones."""
+    limit = row_limit(params)
+    return rows[:limit] if first in params or "startTime" in params else rows[-limit:]
 
 
 def my_trades(context: Context, params: dict[str, Any]) -> list[dict[str, Any]]:
@@ -343,17 +354,26 @@ def my_trades(context: Context, params: dict[str, Any]) -> list[dict[str, Any]]:
         raise RequestRejected(-1128, "Combination of optional parameters invalid.")
     check_window(params)
     desk = context.desk(params["symbol"])
-    fills = desk.fills
-    limit = row_limit(params)
+    rows: Sequence[int] = _trade_rows(desk, params)
     if "orderId" in params:
-        fills = [fill for fill in fills if fill.order_id == params["orderId"]]
-    if start is not None or end is not None:
-        fills = [fill for fill in fills if (start or 0) <= fill.time and (end is None or fill.time <= end)]
-    if "fromId" in params:
-        fills = [fill for fill in fills if fill.id >= params["fromId"]][:limit]
-    else:
-        fills = fills[:limit] if start is not None else fills[-limit:]
+        rows = [row for row in rows if desk.records[row][1] == params["orderId"]]
+    fills = [Fill(*desk.records[row]) for row in _page(rows, params, "fromId")]
     return [render.my_trade(fill, desk.find(fill.order_id)) for fill in fills]
+
+
+def _trade_rows(desk: Desk, params: Mapping[str, Any]) -> range:
+    """Where the executions stand that may be asked for: in the order of time and of their ids."""
+    records = desk.records
+    rows = _window(records, params, itemgetter(3))
+    low, high = rows.start, rows.stop
+    if "fromId" in params:
+        low = bisect_left(records, params["fromId"], key=itemgetter(0))
+    if "orderId" in params:
+        order = desk.find(params["orderId"] or -1)
+        life = {"startTime": order.time, "endTime": order.updated} if order is not None else {"endTime": -1}
+        whole = _window(records, life, itemgetter(3))
+        low, high = max(low, whole.start), min(high, whole.stop)
+    return range(low, max(low, high))
 
 
 def check_window(params: Mapping[str, Any]) -> None:

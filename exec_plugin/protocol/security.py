@@ -73,7 +73,7 @@ class Key:
 def sign(secret: str, payload: str) -> str:
     """The HMAC SHA256 signature of a payload, in hex."""
     # a lone surrogate is no text, but a client may send it
-    return hmac.digest(secret.encode(), payload.encode(errors="surrogatepass"), "sha256").hex()
+    return hmac.digest(secret.encode(errors="surrogatepass"), payload.encode(errors="surrogatepass"), "sha256").hex()
 
 
 def find_key(name: str | None, keys: Mapping[str, Key]) -> Key:

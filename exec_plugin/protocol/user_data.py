@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 from exec_plugin.core.events import BalanceChange, Execution, ListChange
@@ -199,5 +200,6 @@ class UserDataLog:
 
     def after(self, account: str, number: int) -> tuple[list[tuple[int, dict[str, Any]]], int]:
         """The kept events of an account with a higher number, oldest first, and the newest number there is."""
-        kept = self._events.get(account, ())
-        return [entry for entry in kept if entry[0] > number], self._last.get(account, 0)
+        # from the newest back: who polls wants the last few of many
+        wanted = takewhile(lambda entry: entry[0] > number, reversed(self._events.get(account, ())))
+        return list(wanted)[::-1], self._last.get(account, 0)

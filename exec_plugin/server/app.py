@@ -15,6 +15,7 @@ from exec_plugin.server import control
 from exec_plugin.server.control import Asked, Control, Refused
 from exec_plugin.server.doors import Doors
 from exec_plugin.server.lane import Full, Lane
+from exec_plugin.server.refusals import Listener
 from exec_plugin.server.sockets import Sockets
 from exec_plugin.server.wire import TooLarge, cut, form_response, json_response, read_body
 
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-#: Seconds between two looks at the feed, so that streams go on while nobody asks.
-TICK = 0.05
 #: Seconds that pending requests get when the server stops, and idle connections get at any time.
 LAST_REQUESTS, IDLE = 5.0, 75.0
 #: How many connections wait to be accepted.
@@ -71,7 +70,7 @@ class PaperServer:
         """
         settings = self.settings
         loop = asyncio.get_running_loop()
-        self._listener = web.Server(self._handle, access_log=None, keepalive_timeout=IDLE)
+        self._listener = Listener(self._handle, keepalive_timeout=IDLE)
         try:
             self._server = await loop.create_server(
                 self._accept, settings.host, settings.port, ssl=settings.tls(), backlog=_BACKLOG
@@ -100,7 +99,7 @@ class PaperServer:
 
     async def _tick(self) -> None:
         while True:
-            await asyncio.sleep(TICK)
+            await asyncio.sleep(self.stage.tick)
             with self.stage.lock:
                 self.stage.catch_up()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 import json
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 from urllib.parse import parse_qs, urlsplit
 
 from exec_plugin.core.errors import ConfigError, VenueError
@@ -140,12 +140,17 @@ def failure(msg: str) -> str:
 
 def _read(body: str) -> dict[str, Any]:
     try:
-        payload = json.loads(body)
+        payload = json.loads(body, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
         raise Refused(HTTPStatus.BAD_REQUEST, f"the body is no JSON: {error}") from error
     if not isinstance(payload, dict):
         raise Refused(HTTPStatus.BAD_REQUEST, "the body is a JSON object")
     return payload
+
+
+def _no_constant(name: str) -> NoReturn:
+    msg = f"{name} is no number"
+    raise ValueError(msg)
 
 
 def _whole(name: str, value: Any) -> int:

@@ -8,7 +8,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from aiohttp import WSCloseCode
+from aiohttp import WSCloseCode, web
 
 from exec_plugin.core.errors import VenueError
 from exec_plugin.protocol.gateway import error_body, http_status, read_time_unit
@@ -22,8 +22,6 @@ from exec_plugin.server.wire import json_response
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-
-    from aiohttp import web
 
     from exec_plugin.account import PaperExchange
     from exec_plugin.protocol import StreamHub
@@ -70,6 +68,8 @@ class Doors:
         """Shake hands and serve the connection until it ends."""
         if not self._attempts.note(request.remote or ""):
             return json_response(HTTPStatus.TOO_MANY_REQUESTS, failure("too many connections in five minutes"))
+        if not web.WebSocketResponse().can_prepare(request).ok:
+            return json_response(HTTPStatus.BAD_REQUEST, failure("this is no WebSocket handshake"))
         parts = urlsplit(request.raw_path)
         try:
             options = _options(parts.query)

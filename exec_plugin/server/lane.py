@@ -126,9 +126,11 @@ class Lane(asyncio.Protocol):
         self._read = data = self._read + data if self._read else data
         while data:
             size = data.find(_END)
-            if size < 0:
-                if len(data) > _LONGEST_HEAD:
-                    self._leave()
+            if size < 0 and len(data) <= _LONGEST_HEAD and data[:1].isupper():
+                return
+            if not 0 <= size <= _LONGEST_HEAD:
+                # no head, too long a one, or nothing that will ever be one
+                self._leave()
                 return
             plain = read_head(data, size)
             if plain is None or plain.end - plain.start > self._settings.max_body:

@@ -178,7 +178,7 @@ def test_no_success(exchange, account, status):
         ("set_leverage", 3, BTC),
         ("withdraw", "BTC", 1, "address"),
         ("transfer", "BTC", 1, "spot", "funding"),
-        ("sapi_get_margin_allpairs",),
+        ("sapi_get_margin_account",),
         ("fapipublic_get_time",),
         ("dapipublic_get_time",),
         ("eapipublic_get_time",),

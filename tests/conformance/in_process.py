@@ -92,8 +92,13 @@ class LocalSocket:
 
 def open_scenarios(shared: Path) -> tuple[Any, Any]:
     """The runner's module and a player of the open scenarios on this process's own exchange."""
+    return player_of(shared, shared / "conformance" / "open")
+
+
+def player_of(shared: Path, scenarios: Path) -> tuple[Any, Any]:
+    """The runner's module and a player of a folder of scenarios."""
     runner = load_runner(shared)
-    suite = runner.Suite([str(shared / "conformance" / "open")])
+    suite = runner.Suite([str(scenarios)])
     options = SimpleNamespace(
         url="http://in.process", admin_prefix="/paper", timeout=5, transport="rest", events="admin", verbose=False
     )

@@ -76,9 +76,9 @@ def test_trades_are_at_the_touch(name):
 
 def test_begins_complete():
     """Each symbol's first rows are a print and a book at the start, so that every price is known at once."""
-    rows = _rows(10, None, start=1_000)
+    rows = _rows(2 * len(PROFILES), None, start=1_000)
     assert {row[1] for row in rows} == {1_000}
-    assert [row[0] for row in rows] == [TRADE, BOOK] * 5
+    assert [row[0] for row in rows] == [TRADE, BOOK] * len(PROFILES)
     assert {row[2] for row in rows} == set(PROFILES)
 
 

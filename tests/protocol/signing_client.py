@@ -107,10 +107,12 @@ class Client:
         self.gateway.limits.settle(self.account, self.venue.now)
         return {
             "now": self.venue.now,
-            "ids": (self.venue.order_id, self.venue.rng.getstate()),
+            "ids": (self.venue.order_id, self.venue.lists.last_id, self.venue.rng.getstate()),
             "balances": {name: _balances(account) for name, account in self.venue.accounts.items()},
             "orders": [_order(order) for desk in self._desks() for order in desk.orders],
-            "open": [list(desk.open) for desk in self._desks()],
+            "open": [(list(desk.open), desk.algo_open) for desk in self._desks()],
+            "lists": [_values(group) for account in self.venue.accounts.values() for group in account.lists],
+            "prevented": [list(desk.prevented_matches) for desk in self._desks()],
             "fills": [list(desk.records) for desk in self._desks()],
             "amendments": [change for desk in self._desks() for found in desk.amendments.values() for change in found],
             "markets": [self._market(market) for market in self.venue.markets.values()],
@@ -124,7 +126,8 @@ class Client:
 
     @staticmethod
     def _market(market):
-        return market.depth_view(5000), market.last, market.trade_id, market.prevented, list(market.tape.records)
+        ids = (market.trade_id, market.match_id)
+        return market.depth_view(5000), market.last, ids, list(market.prevented), list(market.tape.records)
 
 
 def _balances(account):
@@ -133,4 +136,11 @@ def _balances(account):
 
 
 def _order(order):
-    return {name: getattr(order, name) for name in order.__slots__ if name not in ("desk", "symbol", "level")}
+    found = {name: getattr(order, name) for name in order.__slots__ if name not in ("desk", "symbol", "level", "group")}
+    return found | {name: found[name] and _values(found[name]) for name in ("trail", "peg")}
+
+
+def _values(found):
+    """The plain values of an object with slots."""
+    values = {name: getattr(found, name) for name in found.__slots__}
+    return {name: value for name, value in values.items() if value is None or isinstance(value, (bool, int, str))}

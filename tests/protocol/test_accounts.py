@@ -1,9 +1,9 @@
-"""The account: balances, permissions, order counts, fees."""
+"""The account: balances, permissions, order counts."""
 
 from __future__ import annotations
 
 import pytest
-from signing_client import LIMIT, NOW, SETUP, Client
+from signing_client import LIMIT, NOW, Client
 
 from exec_plugin.core.errors import RequestRejected
 from exec_plugin.core.symbols import default_symbol
@@ -17,9 +17,6 @@ STATUS = [
     "canWithdraw", "canDeposit", "brokered", "requireSelfTradePrevention", "preventSor", "updateTime", "accountType",
     "balances", "permissions", "uid",
 ]  # fmt: skip
-
-
-COINS = "/sapi/v1/capital/config/getall"
 
 
 @pytest.fixture
@@ -132,20 +129,6 @@ def test_no_account():
         orders.open_orders(context, {})
 
 
-def test_trade_fee(client):
-    """The wallet's fees are told for one symbol or for all."""
-    row = {"symbol": "LTCBTC", "makerCommission": "0.00100000", "takerCommission": "0.00200000"}
-    assert client.ask("GET", "/sapi/v1/asset/tradeFee", symbol="LTCBTC") == [row]
-    names = [entry["symbol"] for entry in SETUP["symbols"]]
-    assert [row["symbol"] for row in client.ask("GET", "/sapi/v1/asset/tradeFee")] == names
-    assert client.refused("GET", "/sapi/v1/asset/tradeFee", symbol="ETHUSDT")[0] == -1121
-
-
-def test_system_status(client):
-    """The system is always up."""
-    assert client.ask("GET", "/sapi/v1/system/status") == {"status": 0, "msg": "normal"}
-
-
 def test_apart(client):
     """Nobody sees another account's orders."""
     other = client.venue.open_account("other", {"USDT": 10**12})
@@ -228,24 +211,3 @@ def test_no_filters(client):
     """Where the exchange and the assets have no filters there is nothing to list."""
     reply = client.ask("GET", "myFilters", symbol="BTCUSDT")
     assert (reply["exchangeFilters"], reply["assetFilters"]) == ([], [])
-
-
-def test_coins(client):
-    """The wallet lists every asset that is held or traded, with what is free and locked."""
-    client.place()
-    coins = {row["coin"]: (row["free"], row["locked"], row["networkList"]) for row in client.ask("GET", COINS)}
-    assert coins["USDT"] == ("905.00000000", "95.00000000", [])
-    assert coins["LTC"] == ("0.00000000", "0.00000000", [])
-
-
-def test_restrictions(client):
-    """A key may read and trade on the spot market, and nothing else."""
-    allowed = {name for name, value in client.ask("GET", "/sapi/v1/account/apiRestrictions").items() if value}
-    assert allowed == {"enableReading", "enableSpotAndMarginTrading"}
-
-
-@pytest.mark.parametrize("path", ["spot/delist-schedule", "margin/allPairs", "margin/isolated/allPairs"])
-@pytest.mark.parametrize("query", ["", "?timestamp=1&signature=x&recvWindow=5"])
-def test_nothing(client, path, query):
-    """There is no margin and no delisting, whether the question is signed or not."""
-    assert client.gateway.handle("GET", f"/sapi/v1/{path}{query}", {}).text == "[]"

@@ -6,7 +6,10 @@ import pytest
 from signing_client import LIMIT, NOW, SETUP, Client
 
 from exec_plugin.core.errors import ConfigError, RequestRejected
-from exec_plugin.protocol.control import ScriptedExchange
+from exec_plugin.endpoints import RATE_LIMITS
+from exec_plugin.protocol.control import LATEST, ScriptedExchange
+
+TRADE = {"type": "trade", "symbol": "BTCUSDT", "price": "100", "qty": "1", "taker": "BUY"}
 
 
 @pytest.fixture
@@ -37,6 +40,20 @@ def test_reset(client):
         {**SETUP, "commission": {"standard": {"maker": "2"}}},
         {**SETUP, "balances": {"USDT": "-1"}},
         {**SETUP, "balances": {"USDT": "much"}},
+        {**SETUP, "clock": LATEST + 1},
+        {**SETUP, "clock": -1},
+        {**SETUP, "clock": float("inf")},
+        {**SETUP, "apiKey": 5},
+        {**SETUP, "secretKey": {}},
+        {**SETUP, "commission": {"discount": {"discount": "1.1"}}},
+        {**SETUP, "commission": {"discount": {"discountAsset": []}}},
+        {**SETUP, "rateLimits": [{**RATE_LIMITS[0], "intervalNum": 0}]},
+        {**SETUP, "rateLimits": [{**RATE_LIMITS[0], "limit": -1}]},
+        {"symbols": [{"symbol": "BTCUSDT", "baseAssetPrecision": "8"}]},
+        {"symbols": [{"symbol": "BTCUSDT", "quotePrecision": 9}]},
+        {"symbols": [{"symbol": "BTCUSDT", "orderTypes": [None]}]},
+        {"symbols": [{"symbol": "BTCUSDT", "permissionSets": ["SPOT"]}]},
+        {"symbols": [{"symbol": "BTCUSDT", "icebergAllowed": "yes"}]},
     ],
 )
 def test_reset_refuses(setup):
@@ -71,8 +88,7 @@ def test_trade(client, taker, is_maker):
 
 def test_event_time(client):
     """An event may move the clock first, never back."""
-    event = {"type": "trade", "symbol": "BTCUSDT", "price": "100", "qty": "1", "taker": "BUY"}
-    client.exchange.market([{**event, "time": NOW + 50}, {**event, "time": NOW}])
+    client.exchange.market([{**TRADE, "time": NOW + 50}, {**TRADE, "time": NOW}])
     assert [trade["time"] for trade in client.ask("GET", "trades", symbol="BTCUSDT")] == [NOW + 50, NOW + 50]
 
 
@@ -93,14 +109,19 @@ def test_event_time(client):
         ({"type": "book", "asks": [["1", "x"]]}, -1130),
         ({"type": "book", "asks": 5}, -1130),
         ({"time": "noon"}, -1130),
+        ({"time": float("inf")}, -1130),
+        ({"time": LATEST + 1}, -1130),
+        ({"time": NOW + 1, "qty": "0"}, -1130),
+        ({"price": str(2**62)}, -1130),
+        ({"type": "book", "bids": [["1", "40000000000"], ["1", "40000000000"]]}, -1130),
     ],
 )
 def test_market_refuses(client, event, code):
-    """An event that cannot be read is refused by name."""
-    whole = {"type": "trade", "symbol": "BTCUSDT", "price": "100", "qty": "1", "taker": "BUY", **event}
+    """An event that cannot be read is refused by name, with all that came before it."""
+    whole = {**TRADE, **event}
     before = client.state()
     with pytest.raises(RequestRejected) as caught:
-        client.exchange.market([whole])
+        client.exchange.market([{**TRADE, "time": NOW + 5}, whole])
     assert caught.value.code == code
     assert client.state() == before
 
@@ -112,6 +133,14 @@ def test_clock(client):
     assert exchange.clock(now=NOW + 30) == NOW + 30
     assert exchange.clock(now=NOW) == NOW + 30
     assert exchange.clock() == NOW + 30
+    with pytest.raises(RequestRejected):
+        exchange.clock(advance=LATEST)
+    assert exchange.clock(now=LATEST) == LATEST
+    assert (
+        client.send("GET", "klines", {"symbol": "BTCUSDT", "interval": "1M"})
+        .headers["Date"]
+        .startswith("Wed, 01 Jan 3000")
+    )
 
 
 def test_events(client):

@@ -186,3 +186,20 @@ def test_not_allowed():
         -1013, "This symbol does not allow the specified self-trade prevention mode.",
     )  # fmt: skip
     assert client.place()["selfTradePreventionMode"] == "EXPIRE_MAKER"
+
+
+def test_amend_pair(client):
+    """A pair cannot be amended to less than self-trade prevention has taken from one of its orders."""
+    client.ask(
+        "POST", "orderList/oco", symbol="BTCUSDT", side="SELL", quantity="5",
+        aboveType="LIMIT_MAKER", abovePrice="100.5", belowType="STOP_LOSS", belowStopPrice="90",
+    )  # fmt: skip
+    client.place(quantity="4", price="100.5", selfTradePreventionMode="DECREMENT")
+    stop, limit = client.ask("GET", "openOrders", symbol="BTCUSDT")
+    assert limit["preventedQuantity"] == "4.00000000"
+    code, _ = client.refused(
+        "PUT", "order/amend/keepPriority", symbol="BTCUSDT", orderId=str(stop["orderId"]), newQty="3"
+    )
+    assert code == -2038
+    client.ask("PUT", "order/amend/keepPriority", symbol="BTCUSDT", orderId=str(stop["orderId"]), newQty="4.5")
+    assert client.account.balances["BTC"].locked == 450_000_000

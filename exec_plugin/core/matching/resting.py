@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
     from exec_plugin.core.orders import LiveOrder
 
+#: How many dead prices a side keeps before it tidies up.
+_SPARE = 8
+
 
 class Level:
     """
@@ -87,7 +90,7 @@ class RestingSide:
         alive = len(level.orders) - level.dead
         if not alive:
             del self.levels[level.price]
-            if level.price == self.best:
+            if level.price == self.best or len(self._heap) > 2 * len(self.levels) + _SPARE:
                 self._find_best()
         elif level.dead > alive:
             level.orders = deque(level)
@@ -95,7 +98,7 @@ class RestingSide:
 
     def _find_best(self) -> None:
         heap, levels = self._heap, self.levels
-        if len(heap) > 2 * len(levels) + 8:
+        if len(heap) > 2 * len(levels) + _SPARE:
             heap[:] = [-price for price in levels] if self.is_bid else list(levels)
             heapify(heap)
         sign = -1 if self.is_bid else 1
@@ -103,19 +106,22 @@ class RestingSide:
             heappop(heap)
         self.best = sign * heap[0] if heap else (0 if self.is_bid else FAR)
 
-    def until(self, limit: int) -> list[Level]:
-        """The levels at ``limit`` or better, best first; costs what these cost, not what the side holds."""
+    def until(self, limit: int) -> Iterator[Level]:
+        """The levels at ``limit`` or better, best first; each costs when it is asked for, and nothing may move then."""
         heap, levels = self._heap, self.levels
-        bound = -limit if self.is_bid else limit
-        found: dict[int, Level] = {}
-        while heap and heap[0] <= bound:
-            price = heappop(heap)
-            level = levels.get(-price if self.is_bid else price)
-            if level is not None:
-                found[price] = level
-        for price in found:
-            heappush(heap, price)
-        return list(found.values())
+        sign = -1 if self.is_bid else 1
+        bound = sign * limit
+        if not heap or heap[0] > bound:
+            return
+        # a walk down the heap, which stays as it is: what comes next is a child of what came before
+        waiting, last = [(heap[0], 0)], None
+        while waiting and waiting[0][0] <= bound:
+            price, place = heappop(waiting)
+            for child in range(2 * place + 1, min(2 * place + 3, len(heap))):
+                heappush(waiting, (heap[child], child))
+            if price != last and (level := levels.get(sign * price)) is not None:
+                yield level
+            last = price
 
 
 class StopSide:

@@ -44,7 +44,11 @@ def admit(rules: ExchangeRules, market: Market, desk: Desk, order: LiveOrder) ->
     offers = plan(market, desk, order)
     if order.quote_qty:
         order.qty = sum(offer[1] for offer in offers) + market.unmet
-        check_room(rules, market, desk, (order,))
+        try:
+            check_room(rules, market, desk, (order,))
+        except FilterFailure:
+            market.forget_prevention()
+            raise
     return offers
 
 
@@ -251,15 +255,11 @@ def plan(market: Market, desk: Desk, order: LiveOrder) -> list[Offer]:
     """
     is_buy, kind, qty = order.is_buy, order.kind, order.qty
     if kind == MARKET:
-        if order.quote_qty:
-            return _plan_quote(market, desk, order)
-        if is_buy:
-            offers = market.plan(is_buy, FAR, qty, desk.account, order.stp)
-            desk.require(is_buy, cost(offers))
-        else:
-            desk.require(is_buy, qty)
-            offers = market.plan(is_buy, 0, qty, desk.account, order.stp)
-        return offers
+        try:
+            return _plan_market(market, desk, order)
+        except OrderRejected:
+            market.forget_prevention()
+            raise
     desk.require(is_buy, order.lock_price * qty // SCALE if is_buy else qty)
     if kind in STOP_KINDS:
         return []
@@ -268,6 +268,18 @@ def plan(market: Market, desk: Desk, order: LiveOrder) -> list[Offer]:
         market.forget_prevention()
         return []
     return within_limit(market, order, qty)
+
+
+def _plan_market(market: Market, desk: Desk, order: LiveOrder) -> list[Offer]:
+    is_buy, qty = order.is_buy, order.qty
+    if order.quote_qty:
+        return _plan_quote(market, desk, order)
+    if is_buy:
+        offers = market.plan(is_buy, FAR, qty, desk.account, order.stp)
+        desk.require(is_buy, cost(offers))
+        return offers
+    desk.require(is_buy, qty)
+    return market.plan(is_buy, 0, qty, desk.account, order.stp)
 
 
 def check_maker(market: Market, order: LiveOrder) -> None:

@@ -58,7 +58,8 @@ def _check(venue: Venue, order: LiveOrder, qty: int, changed: list[LiveOrder]) -
     venue.lists.check_amend(order)
     if qty > order.qty:
         raise AmendRejected("Order amend (quantity increase) is not supported.")
-    if qty == order.qty or qty <= order.filled + order.prevented:
+    # self-trade prevention may have taken more from one of a pair than from the other
+    if qty == order.qty or qty <= max(each.filled + each.prevented for each in changed):
         raise AmendRejected(_NO_CHANGE, f"{short_text(order.remaining)} of {short_text(order.qty)} is left")
     filters.check_lot(order.symbol, qty)
     market = venue.markets[order.symbol.name]

@@ -95,7 +95,8 @@ class Venue:
         self.queue = queue or ProportionalQueue()
         self.slippage = slippage or NoSlippage()
         self.fill_model = fill_model
-        self.rules = rules
+        # limits that are none cost nothing
+        self.rules = NO_RULES if rules == NO_RULES else rules
         self.markets: dict[str, Market] = {}
         self.accounts: dict[str, Account] = {}
         self.outbox = Outbox()
@@ -296,7 +297,9 @@ class Venue:
         Raises:
             FilterFailure, OrderRejected: as ``place`` would.
         """
-        (judge if rules_only else admit)(self.rules, self.markets[order.symbol.name], order.desk, order)
+        market = self.markets[order.symbol.name]
+        (judge if rules_only else admit)(self.rules, market, order.desk, order)
+        market.forget_prevention()
 
     def _wait_for_stop(self, market: Market, desk: Desk, order: LiveOrder) -> None:
         # counted once: an order list counts its pending orders when it is placed

@@ -54,7 +54,8 @@ class Outbox:
         self.seq += 1
         if not self.listeners:
             return
-        working = order.is_open and order.working_since >= 0
+        # what an order takes it takes before it is on the book (faqs/market_orders_faq.md, the sample payload)
+        working = order.is_open and order.working_since >= 0 and (fill is None or fill.is_maker)
         self.events.append(
             Execution(
                 self.seq,

@@ -47,10 +47,14 @@ _ALL: Mapping[str, Callable[[StreamHub, str], Topic]] = {
 }
 
 
+#: What python-binance calls the mini tickers of all symbols; Binance's own pages name their speed like this, too.
+_SLOWLY = "!miniTicker@arr@1000ms"
+
+
 def make_topic(hub: StreamHub, name: str) -> Topic | None:
     """The stream of a name; None for a name that means nothing, or nothing that ever happens here."""
-    if name in _ALL:
-        return _ALL[name](hub, name)
+    if name in _ALL or name == _SLOWLY:
+        return _ALL[name.removesuffix("@1000ms")](hub, name)
     lowered, _, kind = name.partition("@")
     market = hub.listed.get(lowered)
     if market is None:

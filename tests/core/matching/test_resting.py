@@ -63,7 +63,7 @@ def test_until():
     side.add(again, 0)
     assert [level.price for level in side.until(103)] == [101, 102, 103]
     assert [level.price for level in side.until(103)] == [101, 102, 103]
-    assert side.until(100) == []
+    assert list(side.until(100)) == []
 
 
 def test_cheap_removal():
@@ -76,6 +76,17 @@ def test_cheap_removal():
             side.remove(order)
     assert len(side._heap) <= 2 * len(side.levels) + 10
     assert all(level.dead <= len(level.orders) - level.dead for level in side.levels.values())
+
+
+def test_no_dead_prices():
+    """Orders that come and go behind the best one leave nothing behind."""
+    side = RestingSide(is_bid=True)
+    side.add(_order(0, 100_000), 0)
+    for number in range(1, 1000):
+        side.add(order := _order(number, number), 0)
+        side.remove(order)
+    assert len(side._heap) <= 2 * len(side.levels) + 10
+    assert side.best == 100_000
 
 
 moves = st.lists(st.tuples(st.booleans(), st.integers(1, 8), st.integers(0, 50)), max_size=80)

@@ -1,0 +1,54 @@
+"""Signatures and keys taken out of what others say: their errors and their logs."""
+
+from __future__ import annotations
+
+import logging
+import re
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_SIGNED = re.compile(r"((?:signature|listenKey|X-MBX-APIKEY)['\"]?(?:=|:\s*['\"]?))[^&\s'\",)}]+", re.IGNORECASE)
+
+
+def veiled(value: Any) -> Any:
+    """A text without its signature and key; anything else as it is."""
+    return _SIGNED.sub(r"\1***", value) if isinstance(value, str) else value
+
+
+def veil(error: BaseException) -> None:
+    """Take them out of an error and of those that it came from, all of which a traceback shows."""
+    known: set[int] = set()
+    while error is not None and id(error) not in known:
+        known.add(id(error))
+        error.args = tuple(veiled(part) for part in error.args)
+        below = error.__cause__ or error.__context__
+        if isinstance(below, aiohttp.ClientResponseError):
+            # shows the whole request, headers and all
+            error.__cause__ = error.__context__ = None
+            return
+        if below is None:
+            return
+        error = below
+
+
+class Veil(logging.LoggerAdapter[logging.Logger]):
+    """A logger like another that is shown no signatures and keys: ccxt logs whole requests while it is debugged."""
+
+    def log(self, level: int, msg: object, *args: object, **named: Any) -> None:
+        """Log, if anybody listens."""
+        if self.isEnabledFor(level):
+            shown = [veiled(str(each)) if isinstance(each, (str, bytes, dict)) else each for each in args]
+            super().log(level, veiled(msg), *shown, **named)
+
+
+def veiling(below: Callable[..., Any]) -> Callable[..., None]:
+    """A function that prints, like ``below``, which is shown no signatures and keys."""
+
+    def log(*told: Any) -> None:
+        below(*[veiled(str(each)) if isinstance(each, (str, dict)) else each for each in told])
+
+    return log
