@@ -8,6 +8,7 @@ import pytest
 
 from exec_plugin.core.events import BOOK, DEPTH, QUOTE
 from exec_plugin.core.units import SCALE
+from exec_plugin.feeds.live.books import PROVEN
 from exec_plugin.feeds.live.trades import LATER
 
 from .upstream import NAME, NOW, Bench, diff_text, ticker_text
@@ -84,6 +85,33 @@ def test_missed_update(bench):
     (again,) = bench.take_asks()
     bench.answer(again, {"lastUpdateId": 14, "bids": [["99", "3"]], "asks": [["101", "1"]]})
     assert bench.take_rows() == [(BOOK, NOW, NAME, levels(p97=2, p99=3), levels(p101=1), 15)]
+    assert bench.market.missing() == []
+
+
+def test_ever_later(bench):
+    """Snapshots that never fit, and updates missed again and again, are asked for less and less often."""
+    bench.hear(diff_text(50, 50))
+    delays = []
+    ask = bench.depth
+    for _ in range(8):
+        bench.answer(ask)
+        (ask,) = bench.take_asks()
+        delays.append(ask.delay)
+    assert delays == [1, 2, 4, 8, 16, 32, 60, 60]
+
+
+def test_missed_again(bench):
+    """A book that misses updates soon after its snapshot waits longer for the next, one that was sound does not."""
+    bench.answer(bench.depth)
+    delays, number = [], 10
+    for good in (0, 5, 5, PROVEN):
+        bench.hear(*[diff_text(number + n, number + n) for n in range(1, good + 1)])
+        number += good + 2
+        bench.hear(diff_text(number, number))
+        (ask,) = bench.take_asks()
+        delays.append(ask.delay)
+        bench.answer(ask, {"lastUpdateId": number, "bids": [], "asks": []})
+    assert delays == [0, 2, 4, 0]
     assert bench.market.missing() == []
 
 
