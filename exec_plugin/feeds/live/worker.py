@@ -253,8 +253,10 @@ class Worker:
         if self._opening is None:
             if rows:
                 self._deliver(rows)
-            if self.is_behind:
-                self.is_behind = bool(self._market.missing())
+            if self.is_behind and not self._market.missing():
+                self.is_behind = False
+                # as loud as the loss: who was told of that waits for this
+                logger.warning("live feed: in touch again, all that was missed is here")
             return
         self._opening += rows
         if not self._market.missing():
