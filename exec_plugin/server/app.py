@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-#: Seconds between two looks at the feed, so that streams go on while nobody asks.
-TICK = 0.05
 #: Seconds that pending requests get when the server stops, and idle connections get at any time.
 LAST_REQUESTS, IDLE = 5.0, 75.0
 #: How many connections wait to be accepted.
@@ -101,7 +99,7 @@ class PaperServer:
 
     async def _tick(self) -> None:
         while True:
-            await asyncio.sleep(TICK)
+            await asyncio.sleep(self.stage.tick)
             with self.stage.lock:
                 self.stage.catch_up()
 

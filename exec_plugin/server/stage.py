@@ -32,6 +32,10 @@ class Session(Protocol):
         """The connection is gone."""
 
 
+#: Seconds between two looks at a feed: what a live one has received should not wait for long.
+TICK, LIVE_TICK = 0.05, 0.01
+
+
 class Stage:
     """
     The exchange that is served now.
@@ -85,6 +89,13 @@ class Stage:
             if str(error) != self._told:
                 self._told = str(error)
                 _log.error("%s", error)
+
+    @property
+    def tick(self) -> float:
+        """Seconds between two looks at the feed, so that streams go on while nobody asks."""
+        exchange = self.exchange
+        is_fast = isinstance(exchange, PaperExchange) and exchange.settings.feed == "live"
+        return LIVE_TICK if is_fast else TICK
 
     @property
     def is_near(self) -> bool:

@@ -14,6 +14,7 @@ import pytest
 
 import exec_plugin
 from exec_plugin.account import HOUSE, House, PaperAccount, PaperExchange, Settings, open_account
+from exec_plugin.account import house as house_module
 from exec_plugin.account.house import EPOCH, REQUEST_MS
 from exec_plugin.core.errors import ConfigError, FeedError
 from exec_plugin.core.events import QUOTE, TRADE
@@ -418,3 +419,29 @@ def test_secret():
     account = open_account(PUSH, "key", "another")
     assert call(account, "GET", "account")["code"] == -1022
     assert call(open_account(PUSH, "key", None), "GET", "account")["accountType"] == "SPOT"
+
+
+def test_opening_holds_nobody_up(monkeypatch):
+    """While a market takes its time to open, others are found; those who want it get the one that was opened."""
+    opening, opened = threading.Event(), threading.Event()
+    real = house_module.open_feed
+
+    def slowly(settings, clock):
+        if settings.feed == "push":
+            opening.set()
+            assert opened.wait(10)
+        return real(settings, clock)
+
+    monkeypatch.setattr(house_module, "open_feed", slowly)
+    found = []
+    house = House()
+    threads = [threading.Thread(target=lambda: found.append(house.exchange(Settings.read(PUSH)))) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    assert opening.wait(10)
+    assert house.exchange(Settings.read({"speed": "max"})).is_replay
+    assert found == []
+    opened.set()
+    for thread in threads:
+        thread.join()
+    assert found[0] is found[1]

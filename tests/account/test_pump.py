@@ -15,6 +15,7 @@ from exec_plugin.core.symbols import default_symbol
 from exec_plugin.core.units import SCALE
 from exec_plugin.core.venue import Venue
 from exec_plugin.feeds import PushFeed
+from exec_plugin.protocol import Gateway
 
 START = 1_000_000
 BTC = default_symbol("BTCUSDT")
@@ -193,3 +194,25 @@ def test_pushed(factor):
     pump.catch_up()
     assert (pump.rows_applied, pump.ended) == (2, False)
     assert venue.now == START + (10 if factor else 5)
+
+
+@pytest.mark.parametrize("listened", [False, True])
+def test_pushed_at_its_time(listened):
+    """A pushed row happens at its own time although it is looked at later, and the clock goes on to now."""
+    clock = Clock()
+    feed = PushFeed([BTC], START)
+    venue = Venue([BTC], now=START)
+    pump = Pump(venue, feed, 1.0, START, clock)
+    if listened:
+        pump.streams = Gateway(venue).streams
+        pump.streams.open([].append, names=["btcusdt@trade"])
+    times = []
+    venue.listeners.append(lambda event: times.append(event.time))
+    account = venue.open_account("a", {"USDT": 1000 * SCALE})
+    venue.place(account, "BTCUSDT", True, "LIMIT", SCALE, 100 * SCALE)
+    times.clear()
+    clock.now += 50
+    feed.push((TRADE, START + 20, "BTCUSDT", 99 * SCALE, SCALE, True, 1, START + 10))
+    pump.catch_up()
+    assert set(times) == {START + 20}
+    assert venue.now == START + 50

@@ -71,6 +71,11 @@ def test_unknown(name, hint):
         ({"feed": 5}, "feed=5: known are"),
         ({"feed": "recording"}, "recording='path/to/file'"),
         ({"feed": "push", "recording": "a.gz"}, "feed='push' reads no recording='a.gz'"),
+        ({"feed": "live", "speed": 2}, "speed='2': a live feed is in real time"),
+        ({"feed": "live", "recording": "a.gz"}, "feed='live' reads no recording"),
+        ({"live_url": "https://x"}, "feed='synthetic' follows no live_url"),
+        *(({"history": text}, f"history={str(text)!r} is 0 or a time of at most 30d")
+          for text in ("3", "3s", "31d", "721h", "-1d", "1.5d", 5, True)),
         ({"symbols": 5}, "symbols=5 is no list"),
         ({"seed": "abc"}, "seed='abc' must be a whole number"),
         ({"seed": 1.5}, "seed=1.5 must be"),
@@ -185,6 +190,20 @@ def test_limits(options, enforced):
 
 
 @pytest.mark.parametrize(
+    ("text", "ms"), [("0", 0), (0, 0), ("90m", 5_400_000), ("12h", 43_200_000), ("30d", 2_592_000_000)]
+)
+def test_history(text, ms):
+    """How far back candles reach is a time in minutes, hours or days."""
+    assert Settings.read({"feed": "live", "history": text}).history_ms == ms
+
+
+def test_live_url():
+    """Live markets of different places are different markets."""
+    one, other = (key(feed="live", live_url=url) for url in ("http://127.0.0.1:1", "http://127.0.0.1:2"))
+    assert one != other
+
+
+@pytest.mark.parametrize(
     ("one", "other"),
     [
         ({"account": "a"}, {"account": "b"}),
@@ -219,6 +238,8 @@ def test_same_market(one, other):
         {"latency": 1},
         {"limits": False},
         {"on_bad": "skip"},
+        {"feed": "live"},
+        {"history": "1d"},
     ],
 )
 def test_other_market(options):

@@ -22,6 +22,9 @@ def run(*arguments, **env):
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
+        (["--feed", "live", "--speed", "2"], "leave speed out"),
+        (["--live-url", "https://testnet.binance.vision"], "follows no live_url"),
+        (["--feed", "live", "--live-url", "https://user:secret@host"], "no address such as"),
         (["--db-url", "sqlite:///x.sqlite"], "cannot be kept"),
         (["--host", "0.0.0.0"], "give every account"),
         (["--api-key", "k"], "come together"),

@@ -437,3 +437,22 @@ def test_any_target(method, target):
     reply = Client().gateway.handle(method, target, {})
     assert reply.status in (400, 404, 405, 410)
     assert json.loads(reply.text)["code"] < 0
+
+
+@pytest.mark.parametrize(
+    ("method", "name", "params"),
+    [("POST", "order", LIMIT), ("DELETE", "openOrders", {"symbol": "BTCUSDT"}), ("POST", "order/cancelReplace", LIMIT)],
+)
+def test_away(client, method, name, params):
+    """While the market cannot be seen nothing is placed or cancelled, by -1001 with 503, and queries go on."""
+    placed = client.ask("POST", "order", **LIMIT)
+    client.gateway.is_away = True
+    reply = client.send(method, name, params)
+    assert reply.status == 503
+    assert json.loads(reply.text) == {
+        "code": -1001,
+        "msg": "Internal error; unable to process your request. Please try again.",
+    }
+    assert [order["orderId"] for order in client.ask("GET", "openOrders")] == [placed["orderId"]]
+    client.gateway.is_away = False
+    assert client.ask("DELETE", "order", symbol="BTCUSDT", orderId=placed["orderId"])["status"] == "CANCELED"

@@ -13,7 +13,7 @@ from aiohttp import ClientError, ClientSession, ClientWSTimeout, DummyCookieJar,
 from attrs import frozen
 
 from exec_plugin.core.clock import MINUTE
-from exec_plugin.core.errors import ConfigError, FeedError
+from exec_plugin.core.errors import FeedError
 from exec_plugin.core.symbols import Symbol
 
 from .history import history_rows
@@ -39,6 +39,8 @@ logger = logging.getLogger(__name__)
 HEARTBEAT = 6.0
 #: A connection that held so many seconds was a good one: the next attempt is made at once.
 GOOD = 30.0
+#: Milliseconds by which this machine's clock may be off without a warning.
+SKEW = 2000
 #: Seconds that closing may take, of a connection and of the thread.
 CLOSING, JOINING = 0.5, 2.0
 
@@ -122,7 +124,7 @@ class Worker:
                 runner.run(self._main())
             except asyncio.CancelledError:
                 pass
-            except (Refused, ConfigError, ValueError) as error:
+            except Refused as error:
                 self.failure = error
             except BaseException as error:
                 # a process that ends takes away what its threads stand on
@@ -157,8 +159,16 @@ class Worker:
         except Refused as error:
             msg = f"exchangeInfo of {', '.join(self._plan.names)}: {error}"
             raise Refused(msg) from error
-        found = {str(entry["symbol"]): Symbol.from_exchange_info(entry) for entry in info["symbols"]}
-        return tuple(found[name] for name in self._plan.names)
+        try:
+            ahead = self._plan.clock() - int(info["serverTime"])
+            found = {str(entry["symbol"]): Symbol.from_exchange_info(entry) for entry in info["symbols"]}
+            symbols = tuple(found[name] for name in self._plan.names)
+        except (KeyError, TypeError, ValueError) as error:
+            msg = f"the reply to exchangeInfo cannot be read: {error!r}"
+            raise Refused(msg) from error
+        if abs(ahead) > SKEW:
+            logger.warning("live feed: this machine's clock is %+.1f s off the exchange's", ahead / 1000)
+        return symbols
 
     async def _learn_past(self, rest: Rest, name: str) -> None:
         """The candles so far; the one in progress is told by its trades."""
@@ -243,8 +253,10 @@ class Worker:
         if self._opening is None:
             if rows:
                 self._deliver(rows)
-            if self.is_behind:
-                self.is_behind = bool(self._market.missing())
+            if self.is_behind and not self._market.missing():
+                self.is_behind = False
+                # as loud as the loss: who was told of that waits for this
+                logger.warning("live feed: in touch again, all that was missed is here")
             return
         self._opening += rows
         if not self._market.missing():

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from exec_plugin.core.events import BOOK, DEPTH, QUOTE
 from exec_plugin.core.units import SCALE
+from exec_plugin.feeds.live.books import PROVEN
 from exec_plugin.feeds.live.trades import LATER
 
 from .upstream import NAME, NOW, Bench, diff_text, ticker_text
@@ -39,6 +42,21 @@ def test_snapshot(bench):
     ]
 
 
+@pytest.mark.parametrize("spaced", [False, True])
+@pytest.mark.parametrize(
+    "sides", [((), ()), (((98, 7), (97, 0)), ()), ((), ((103, 1),)), (((98, 7),), ((101, 0), (102, 3)))]
+)
+def test_any_form(bench, spaced, sides):
+    """A diff means the same in the form that Binance writes and in any other."""
+    bench.answer(bench.depth)
+    bench.take_rows()
+    text = diff_text(11, 12, *sides)
+    bench.hear(json.dumps(json.loads(text)) if spaced else text)
+    told = [{price * SCALE: qty * SCALE for price, qty in side} for side in sides]
+    assert bench.take_rows() == [(DEPTH, NOW, NAME, *told, 12)]
+    assert bench.notes == []
+
+
 def test_old_diffs(bench):
     """Diffs that the snapshot includes are left out."""
     bench.answer(bench.depth)
@@ -67,6 +85,33 @@ def test_missed_update(bench):
     (again,) = bench.take_asks()
     bench.answer(again, {"lastUpdateId": 14, "bids": [["99", "3"]], "asks": [["101", "1"]]})
     assert bench.take_rows() == [(BOOK, NOW, NAME, levels(p97=2, p99=3), levels(p101=1), 15)]
+    assert bench.market.missing() == []
+
+
+def test_ever_later(bench):
+    """Snapshots that never fit, and updates missed again and again, are asked for less and less often."""
+    bench.hear(diff_text(50, 50))
+    delays = []
+    ask = bench.depth
+    for _ in range(8):
+        bench.answer(ask)
+        (ask,) = bench.take_asks()
+        delays.append(ask.delay)
+    assert delays == [1, 2, 4, 8, 16, 32, 60, 60]
+
+
+def test_missed_again(bench):
+    """A book that misses updates soon after its snapshot waits longer for the next, one that was sound does not."""
+    bench.answer(bench.depth)
+    delays, number = [], 10
+    for good in (0, 5, 5, PROVEN):
+        bench.hear(*[diff_text(number + n, number + n) for n in range(1, good + 1)])
+        number += good + 2
+        bench.hear(diff_text(number, number))
+        (ask,) = bench.take_asks()
+        delays.append(ask.delay)
+        bench.answer(ask, {"lastUpdateId": number, "bids": [], "asks": []})
+    assert delays == [0, 2, 4, 0]
     assert bench.market.missing() == []
 
 

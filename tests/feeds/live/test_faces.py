@@ -9,6 +9,7 @@ import aiohttp
 import pytest
 from server.conftest import in_thread
 
+from exec_plugin.account import HOUSE, Settings
 from exec_plugin.ccxt_exchange import aio, pro, sync
 from exec_plugin.core.units import SCALE
 from exec_plugin.feeds.live import feed as module
@@ -80,7 +81,11 @@ async def test_streams(upstream, options):
         watching = asyncio.create_task(watch())
         order = await exchange.create_order(BTC, "limit", "buy", 1, 98)
         orders = asyncio.create_task(exchange.watch_orders(BTC))
-        await asyncio.sleep(0)
+        gateway = HOUSE.exchange(Settings.read(options["options"]["paper"])).gateway
+        # both subscriptions are there: what happened before them is not streamed
+        async with asyncio.timeout(PATIENCE):
+            while not (gateway.streams.busy and gateway.user_data._sinks):  # noqa: ASYNC110  nobody tells of it
+                await asyncio.sleep(0.005)
         for price in ("99.5", "100", "97"):
             await asyncio.to_thread(upstream.print_trade, price)
         await asyncio.wait_for(watching, PATIENCE)

@@ -188,7 +188,7 @@ def test_catches_up(upstream, monkeypatch):
         assert order.filled == SCALE
 
 
-def test_restart(monkeypatch):
+def test_restart(monkeypatch, caplog):
     """A server that was away for a while and traded meanwhile is followed again, all trades included."""
     monkeypatch.setattr(rest, "SOONEST", 0.01)
     market = scripted()
@@ -204,7 +204,10 @@ def test_restart(monkeypatch):
         until(exchange, lambda: exchange.venue.market("BTCUSDT").bid == 90 * SCALE)
         assert tape(exchange) == tape(market)
         assert exchange.venue.market("BTCUSDT").depth_view(9) == market.venue.market("BTCUSDT").depth_view(9)
+        wait_for(lambda: not exchange.feed.is_behind)
         exchange.close()
+    assert "connecting again in" in caplog.text
+    assert "in touch again" in caplog.text
 
 
 def test_out_of_touch(monkeypatch):

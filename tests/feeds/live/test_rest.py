@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import logging
+from itertools import pairwise
 from random import Random
 
 import pytest
@@ -109,7 +109,7 @@ def test_trouble(reply):
     """What may pass by itself is tried again, less and less often."""
     answers, times = get(*[reply] * 12, Reply(body="5"))
     assert answers == [5]
-    waits = [after - before for before, after in itertools.pairwise(times)]
+    waits = [after - before for before, after in pairwise(times)]
     assert all(low < wait for low, wait in zip([SOONEST * 2**n * 0.499 for n in range(8)], waits, strict=False))
     assert max(waits) <= LATEST
     assert waits[-1] >= LATEST / 2

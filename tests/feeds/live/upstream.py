@@ -73,7 +73,7 @@ def units(number):
 
 def stream(kind, data, name=NAME):
     """A message of a combined stream."""
-    return json.dumps({"stream": f"{name.lower()}@{kind}", "data": data})
+    return json.dumps({"stream": f"{name.lower()}@{kind}", "data": data}, separators=(",", ":"))
 
 
 def ticker_text(number, bid, ask):
