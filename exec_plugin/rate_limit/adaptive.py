@@ -109,7 +109,7 @@ class AdaptiveRateLimiter(RateLimiter):
     def settle(self, reservation: Reservation, status: int, headers: Mapping[str, str], body: Any = None) -> None:
         """Account for an answer: its headers correct the windows and the clock, a refusal stops the budget."""
         answer = self._reader.read(
-            status, headers, body, orders=reservation.orders > 0, time=reservation.endpoint.endswith("/time")
+            status, headers, body, orders=reservation.orders > 0, time=reservation.endpoint[-5:] == "/time"
         )
         with self._lock:
             self._ledger.settle(reservation, answer)
@@ -224,7 +224,7 @@ class AdaptiveRateLimiter(RateLimiter):
     def _at_once(self, reservation: Reservation) -> bool:
         """Grant what nobody waits before."""
         with self._lock:
-            if self._waiting.size or self._take(reservation):
+            if self._waiting.size or not self._grant(reservation):
                 return False
             reservation.granted = reservation.claimed = True
             return True
@@ -238,10 +238,16 @@ class AdaptiveRateLimiter(RateLimiter):
                 f" {limits.weight[1]:.0f} and {most:.0f} are the most"
             )
 
-    def _take(self, permit: Permit) -> Mapping[str, float]:
-        reservation, ledger = cast("Reservation", permit), self._ledger
+    def _grant(self, reservation: Reservation) -> bool:
+        ledger = self._ledger
         if ledger.reserve(reservation) or (ledger.release() and ledger.reserve(reservation)):
-            self._count(permit, 1)
+            self._count(reservation, 1)
+            return True
+        return False
+
+    def _take(self, permit: Permit) -> Mapping[str, float]:
+        reservation = cast("Reservation", permit)
+        if self._grant(reservation):
             return {}
         return {reservation.lack: max(reservation.retry - self.store.now(), 0.0)}
 

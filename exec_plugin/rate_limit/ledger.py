@@ -124,8 +124,9 @@ class Ledger:
 
     def reserve(self, request: Reservation) -> bool:
         """Reserve what a request costs; if it may not leave yet, ``retry`` says when to ask again."""
-        now, share = self.store.now(), self.store.share
-        if not self.store.update(self._reserve, request, now, share):
+        store = self.store
+        now, share = store.now(), store.share
+        if not store.update(self._reserve, request, now, share):
             return False
         request.sent, request.open = now, True
         self._flight.append(request)
@@ -300,8 +301,13 @@ class Ledger:
 
     def settle(self, request: Reservation, answer: Answer) -> None:
         """Account for an answer."""
-        overdue = self._overdue(request.sent - PATIENCE, request)
-        self.store.update(self._settle, request, answer, self.store.now(), overdue)
+        store, flight = self.store, self._flight
+        # behind the oldest nothing is overdue
+        first = bool(flight) and flight[0] is request
+        overdue = [] if first else self._overdue(request.sent - PATIENCE, request)
+        store.update(self._settle, request, answer, store.now(), overdue)
+        if first:
+            flight.popleft()
         request.open = False
 
     def withdraw(self, request: Reservation) -> None:
