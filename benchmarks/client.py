@@ -1,7 +1,8 @@
 """
 What the documented client costs a call: beside bare ccxt async and python-binance's AsyncClient, on one loopback server.
 
-Each call of one is followed by the same of the others, so that all meet the same machine; medians are compared.
+Blocks of one's calls are followed by blocks of the others', so that all meet the same machine. In turns call by call they
+would be strangers to one another's limiters, who each spend the same budget. Medians are compared.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 HERE = Path(__file__).resolve().parent
 KEY, SECRET = "benchmark-key", "benchmark-secret"
 _PLENTY = 10**9
+#: How many calls of one come in a row.
+BLOCK = 25
 #: As Binance has them, so that every answer carries the usual headers; nobody reaches these.
 _LIMITS = [
     {"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1, "limit": _PLENTY},
@@ -122,18 +125,25 @@ async def _compare(url: str, store: str, calls: int) -> dict[str, dict[str, list
         made, table = _calls(url, ours, alone)
         for name, kinds in table.items():
             took[name] = {kind: [] for kind in kinds}
-            for number in range(calls + calls // 10):
+            for number in range(max(calls // BLOCK, 1) + 1):
                 # none is always the one that comes second
                 for kind in sorted(kinds, reverse=bool(number % 2)):
-                    start = time.perf_counter()
-                    await kinds[kind]()
-                    took[name][kind].append(time.perf_counter() - start)
+                    took[name][kind] += await _block(kinds[kind])
             for each in took[name].values():
-                # the first calls connect, import and fill caches
-                del each[: calls // 10]
+                # the first block connects, imports and fills caches
+                del each[:BLOCK]
     for each in (*made, alone.exchange):
         await each.close()
     return took
+
+
+async def _block(call: Callable[[], Awaitable[Any]]) -> list[float]:
+    times = []
+    for _ in range(BLOCK):
+        start = time.perf_counter()
+        await call()
+        times.append(time.perf_counter() - start)
+    return times
 
 
 def _peer(peers: _peers.Peers, url: str, calls: int) -> dict[str, float]:
