@@ -75,7 +75,12 @@ class Budget:
         if store == "memory":
             raise ConfigError("--store memory: such a budget is seen by its own process only; name a file or redis://")
         self._host, self._account, self._store = host, account, store
-        self._file = None if store and "://" in store else Path(store or state_path(host))
+        try:
+            self._file = None if store and "://" in store else Path(store or state_path(host))
+        except RuntimeError as error:
+            raise ConfigError(
+                f"{error} Without one no budget is shared; name its file with --store, or a folder in EXEC_PLUGIN_HOME"
+            ) from error
         self._limiter: Any = None
 
     @property

@@ -60,10 +60,15 @@ def open_store(
 
 
 def state_path(host: str) -> Path:
-    """The file of a host's budget in the user's state folder; ``EXEC_PLUGIN_HOME`` names another folder."""
-    home = os.environ.get("EXEC_PLUGIN_HOME")
-    state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-    folder = Path(home) if home else Path(state) / "exec_plugin"
+    """
+    The file of a host's budget in the user's state folder; ``EXEC_PLUGIN_HOME`` names another folder.
+
+    RuntimeError for a user who has no home and names none.
+    """
+    if home := os.environ.get("EXEC_PLUGIN_HOME"):
+        folder = Path(home)
+    else:
+        folder = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "exec_plugin"
     return folder / "limits" / f"{re.sub(r'[^a-z0-9.-]', '_', host.lower())}.budget"
 
 

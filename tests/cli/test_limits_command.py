@@ -172,6 +172,20 @@ def test_memory(call):
     assert "its own process only" in result.stderr
 
 
+def test_no_home(call, monkeypatch):
+    """A user without a home is told how to name a budget."""
+
+    def homeless():
+        raise RuntimeError("Could not determine home directory.")
+
+    for name in ("EXEC_PLUGIN_HOME", "XDG_STATE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(command.Path, "home", homeless)
+    result = call("limits")
+    assert result.exit_code == 2
+    assert "EXEC_PLUGIN_HOME" in result.stderr
+
+
 def test_redis(call):
     """A budget in Redis is shown, without its password; no server is one line and exit code 2."""
     with redis_server() as server:

@@ -181,8 +181,8 @@ def test_full_disk(path, monkeypatch):
         assert isinstance(open_store(path), MemoryStore)
 
 
-def test_no_home(monkeypatch):
-    """A user without a home, as in many containers, counts alone."""
+def test_no_home(monkeypatch, tmp_path):
+    """A user without a home, as in many containers, counts alone unless he names a folder."""
 
     def homeless():
         raise RuntimeError("Could not determine home directory.")
@@ -192,6 +192,8 @@ def test_no_home(monkeypatch):
     monkeypatch.setattr(mapped.Path, "home", homeless)
     with pytest.warns(RuntimeWarning, match="home directory"):
         assert isinstance(open_store(None, "homeless.example"), MemoryStore)
+    monkeypatch.setenv("EXEC_PLUGIN_HOME", str(tmp_path))
+    assert state_path("homeless.example").is_relative_to(tmp_path)
 
 
 def test_no_locks(tmp_path, monkeypatch):
