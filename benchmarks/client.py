@@ -68,6 +68,9 @@ def _bare(url: str, *, limited: bool) -> Any:
     exchange = ccxt.async_support.binance(config)
     exchange.urls["api"].update(public=f"{url}/api/v3", private=f"{url}/api/v3")
     exchange.timeout_on_exit = 0
+    # what create_order reads first, once
+    exchange.options.update(fetchMarkets={"types": ["spot"]}, fetchMargins=False)
+    exchange.has["fetchCurrencies"] = False
     return exchange
 
 
@@ -99,16 +102,20 @@ def _calls(url: str, ours: Any, alone: Any) -> tuple[list[Any], dict[str, dict[s
         "get_ticker": {},
         "get_account_info": {},
         "place_order": {},
+        "create_order": {},
     }
     for name, client in (("client", ours), ("alone", alone)):
         calls["get_ticker"][name] = partial(client.get_ticker, "BTCUSDT")
         calls["get_account_info"][name] = client.get_account_info
-        calls["place_order"][name] = partial(client.place_order, "BTCUSDT", "BUY", "LIMIT", *one, "IOC")
+        place = partial(client.place_order, "BTCUSDT", "BUY", "LIMIT", *one, "IOC")
+        calls["place_order"][name] = calls["create_order"][name] = place
     made = {"bare": _bare(url, limited=False), "ccxt": _bare(url, limited=True)}
     for name, each in made.items():
         calls["get_ticker"][name] = partial(each.public_get_ticker_24hr, {"symbol": "BTCUSDT"})
         calls["get_account_info"][name] = each.private_get_account
         calls["place_order"][name] = partial(_order, each)
+        more = {"timeInForce": "IOC"}
+        calls["create_order"][name] = partial(each.create_order, "BTC/USDT", "limit", "buy", 0.1, 90, more)
     return list(made.values()), calls
 
 
