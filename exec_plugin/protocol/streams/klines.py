@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from exec_plugin.core.clock import SECOND
 from exec_plugin.protocol.periods import Period
-from exec_plugin.protocol.streams.topics import Periodic
+from exec_plugin.protocol.streams.topics import Welcoming
 
 if TYPE_CHECKING:
     from exec_plugin.core.matching import Market
     from exec_plugin.protocol.streams.hub import StreamHub
-    from exec_plugin.protocol.streams.session import StreamSession
 
 #: Candles that are over at most told of at once, where the clock has jumped over them.
 _MOST = 1000
@@ -19,7 +18,7 @@ _MOST = 1000
 _Told = tuple[list[Any], bool]
 
 
-class Klines(Periodic):
+class Klines(Welcoming):
     """
     ``<symbol>@kline_<interval>``, also in UTC+8 (Kline/Candlestick Streams): the current candle, and each one's end.
 
@@ -33,21 +32,10 @@ class Klines(Periodic):
         self._interval = interval
         self._period = Period.of(interval, zone)
         self._candles = hub.gateway.candles(self._symbol)
-        self._newcomers: dict[StreamSession, None] = {}
         # by opening, the latest two: what was told of them, or for the first what there was before
         self._told: dict[int, _Told] = {}
         for row in self._rows(self._period.start(hub.venue.now)):
             self._told[row[0]] = (row, False)
-
-    def join(self, session: StreamSession) -> None:
-        """Let a session listen; it hears the current candle at the next turn."""
-        super().join(session)
-        self._newcomers[session] = None
-
-    def leave(self, session: StreamSession) -> None:
-        """Let a session go."""
-        super().leave(session)
-        self._newcomers.pop(session, None)
 
     def _rows(self, start: int) -> list[list[Any]]:
         return self._candles.klines(self._period, self.hub.venue.now, start, None, _MOST)

@@ -87,13 +87,12 @@ class Periodic(Topic, ABC):
         """Send what is new."""
 
 
-class Snapshots(Periodic):
-    """A stream of a state: at each turn those who have it are told when it has changed, newcomers in any case."""
+class Welcoming(Periodic):
+    """A stream that tells newcomers at their first turn what the others know."""
 
     def __init__(self, hub: StreamHub, name: str, speed: int) -> None:
         super().__init__(hub, name, speed)
         self._newcomers: dict[StreamSession, None] = {}
-        self._told: Any = None
 
     def join(self, session: StreamSession) -> None:
         """Let a session listen; it hears the state at the next turn."""
@@ -104,6 +103,14 @@ class Snapshots(Periodic):
         """Let a session go."""
         super().leave(session)
         self._newcomers.pop(session, None)
+
+
+class Snapshots(Welcoming):
+    """A stream of a state: at each turn those who have it are told when it has changed, newcomers in any case."""
+
+    def __init__(self, hub: StreamHub, name: str, speed: int) -> None:
+        super().__init__(hub, name, speed)
+        self._told: Any = None
 
     def say(self) -> None:
         """Send the state to those who do not know it."""
