@@ -40,7 +40,7 @@ def test_market_data(exchange):
     assert exchange.fetch_last_prices([BTC])[BTC]["price"] == 50000
     assert exchange.fetch_order_book(BTC, 5)["bids"] == [[49990, 2], [49980, 5], [49000, 50]]
     assert [(trade["price"], trade["side"]) for trade in exchange.fetch_trades(BTC)] == [(50000, "sell")]
-    assert exchange.fetch_ohlcv(BTC, "1m")[-1][1:] == [50000, 50000, 50000, 50000, 1]
+    assert exchange.fetch_ohlcv(BTC, "1M")[-1][1:] == [50000, 50000, 50000, 50000, 1]
     assert abs(exchange.fetch_time() - exchange.milliseconds()) < 5000
     assert exchange.load_time_difference() < 5000
 
