@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ccxt.base.errors import BaseError, ExchangeClosedByUser, ExchangeError, NetworkError, NotSupported
 
 from exec_plugin.ccxt_exchange.description import NO_CREDENTIAL, paper_description
+from exec_plugin.ccxt_exchange.file_settings import file_settings
 from exec_plugin.core.errors import ExecPluginError
 
 if TYPE_CHECKING:
@@ -67,7 +68,10 @@ class _Control:
             return self
         from exec_plugin.account import HOUSE, PaperControl, Settings
 
-        return PaperControl(HOUSE.scripts, lambda: Settings.read(exchange.options.get("paper") or {}))
+        def settings() -> Settings:
+            return Settings.read({**file_settings("paper"), **(exchange.options.get("paper") or {})})
+
+        return PaperControl(HOUSE.scripts, settings)
 
 
 class PaperTransport(_Binance):
@@ -124,7 +128,7 @@ class PaperTransport(_Binance):
     def _find_account(self, options: Mapping[str, Any]) -> Account:
         api_key = None if self.apiKey == NO_CREDENTIAL else self.apiKey
         try:
-            return self._open_account(options, api_key, self.secret)
+            return self._open_account({**file_settings("paper"), **options}, api_key, self.secret)
         except ExecPluginError as error:
             # hosts know ccxt's errors only: one of ours would take the whole bot down
             msg = f"{self.id} {error}"
@@ -262,7 +266,8 @@ class AsyncTransport(PaperTransport):
 
     async def fetch2(self, *args: Any, **named: Any) -> Any:
         """Where every request begins; a live market opens here without holding up the loop: it waits for the network."""
-        if self._opened is None and (self.options.get("paper") or {}).get("feed") == "live":
+        options = self.options.get("paper") or {}
+        if self._opened is None and options.get("feed", file_settings("paper").get("feed")) == "live":
             await asyncio.to_thread(self._paper)
         return await super().fetch2(*args, **named)
 

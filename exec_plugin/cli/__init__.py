@@ -12,9 +12,11 @@ import click
 
 from exec_plugin.cli import logs
 from exec_plugin.cli.demo import demo
+from exec_plugin.cli.enabling import disable, enable, status
 from exec_plugin.cli.errors import Commands
 from exec_plugin.cli.limits import limits
 from exec_plugin.cli.record import record
+from exec_plugin.cli.run import run
 from exec_plugin.cli.serve import serve
 
 __all__ = ["main"]
@@ -26,6 +28,7 @@ Examples:
   exec-plugin demo --recording ethusdt.gz --balance USDT=5000 --balance ETH=2
   exec-plugin -v --log-file demo.log demo --bot my_bot.py
   exec-plugin limits --watch
+  exec-plugin run -- freqtrade trade --config config.json
   exec-plugin serve
   exec-plugin record --target testnet
 
@@ -46,6 +49,10 @@ def main(verbose: int, log_file: Path | None) -> None:
 
 
 main.add_command(demo)
+main.add_command(disable)
+main.add_command(enable)
 main.add_command(limits)
 main.add_command(record)
+main.add_command(run)
 main.add_command(serve)
+main.add_command(status)
