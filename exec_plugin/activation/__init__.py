@@ -143,7 +143,7 @@ def startup(mode: str, way: str, config: str = "") -> None:
 
 
 class guarded:  # noqa: N801  reads as the verb that it is, like contextlib's own
-    """Tells on stderr what fails in its block; raises it only for a host on paper, or with ``EXEC_PLUGIN_STRICT=1``."""
+    """Tells on stderr what fails in its block; raises it only where paper was meant, or with ``EXEC_PLUGIN_STRICT=1``."""
 
     def __init__(self, mode: str) -> None:
         self._mode = mode
@@ -156,7 +156,8 @@ class guarded:  # noqa: N801  reads as the verb that it is, like contextlib's ow
     ) -> bool:
         if not isinstance(error, Exception):
             return False
-        closed = self._mode == PAPER or os.environ.get(STRICT) == "1"
+        # a misspelt mode may have been meant to be paper
+        closed = self._mode not in {REGISTER, THROTTLE} or os.environ.get(STRICT) == "1"
         ending = (
             "so ccxt cannot be used here: a real exchange is none on paper" if closed else "the host goes on without"
         )

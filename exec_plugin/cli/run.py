@@ -50,9 +50,10 @@ def run(modes: tuple[str, ...], config: Path | None, host: tuple[str, ...]) -> N
     HOST is a command, a Python file, or -m and a module. The process becomes the host's: signals and the exit code are
     its own.
     """
+    variables = environment(os.environ, one_mode(modes), config)
     path, arguments = command(host)
     try:
-        os.execve(path, arguments, environment(os.environ, one_mode(modes), config))  # noqa: S606  no shell is wanted
+        os.execve(path, arguments, variables)  # noqa: S606  no shell is wanted
     except OSError as error:
         raise ConfigError(f"{path} cannot be started: {error.strerror}") from error
 

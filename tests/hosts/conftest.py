@@ -99,7 +99,7 @@ class Shell:
         return done.stdout
 
     def run_until(self, done: Callable[[str], bool], *command: Any, timeout: float = 240, **variables: str) -> str:
-        """What a program prints, both ways, until ``done`` is content with it; it is interrupted then."""
+        """What a program prints, both ways, until ``done`` is content with it; it is interrupted then, and tidies up."""
         process = subprocess.Popen(
             [str(word) for word in command],
             cwd=self.folder, env={**self.variables, **variables},
@@ -110,7 +110,8 @@ class Shell:
         def read() -> None:
             told = False
             for line in process.stdout or ():
-                lines.append(line)
+                if not told:
+                    lines.append(line)
                 if not told and done(line):
                     # once: a second one would end it in the middle of its tidying up
                     told = True

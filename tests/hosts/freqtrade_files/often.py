@@ -25,10 +25,9 @@ class Often(IStrategy):
     def bot_start(self, **kwargs):
         """When all is over, write down the account's trades as another exchange object of this process sees them."""
         exchange = self.config["exchange"]
-        # the first to register is the last to run
-        atexit.register(
-            write_fills, exchange["name"], exchange["ccxt_config"], exchange["pair_whitelist"], exchange["key"]
-        )
+        # freqtrade has taken the keys out of its configuration by now
+        key = self.dp._exchange._api.apiKey
+        atexit.register(write_fills, exchange["name"], exchange["ccxt_config"], exchange["pair_whitelist"], key)
 
     def populate_indicators(self, dataframe, metadata):
         """None are needed."""
