@@ -64,10 +64,14 @@ class User:
         finally:
             database.close()
 
+    def account(self):
+        """What another exchange object said of the paper account when the bot had ended."""
+        return json.loads((self.shell.folder / "account.json").read_text())
+
     def fills(self):
         """The paper account's fills by order id, as Binance tells them."""
         found = {}
-        for fill in json.loads((self.shell.folder / "fills.json").read_text()):
+        for fill in self.account()["fills"]:
             found.setdefault((fill["symbol"], fill["orderId"]), []).append(fill)
         return found
 
@@ -149,7 +153,16 @@ def test_stranger(user):
     closed = user.rows("select * from trades where is_open = 0")
     assert len(closed) >= FEW, log
     check_books(user)
+    # the balance of the page's ccxt options, and nothing but what the bot did with it
+    spent = sum(worth_of(fill) for fill in user.account()["fills"])
+    assert Decimal(user.account()["held"]["USDT"]) == 1000 - spent
     assert "exchange_ws" in log
+
+
+def worth_of(fill):
+    """What a fill has cost, in quote; less than nothing where it has brought something."""
+    worth = Decimal(fill["quoteQty"])
+    return worth if fill["isBuyer"] else Decimal(fill["commission"]) - worth
 
 
 def test_as_binance(user):

@@ -49,7 +49,8 @@ class Often(IStrategy):
 
 
 def write_fills(name, config, pairs, key):
-    """Everything that the paper account has traded, as Binance would tell it."""
+    """Everything that the paper account has traded, as Binance would tell it, and what it has."""
     exchange = getattr(ccxt, name)({**config, "apiKey": key, "secret": "any"})
     fills = [trade["info"] for pair in pairs for trade in exchange.fetch_my_trades(pair, None, 1000)]
-    Path("fills.json").write_text(json.dumps(fills))
+    held = {entry["asset"]: entry["free"] for entry in exchange.fetch_balance()["info"]["balances"]}
+    Path("account.json").write_text(json.dumps({"fills": fills, "held": held}))
