@@ -13,6 +13,7 @@ from contextvars import ContextVar
 from copy import deepcopy
 from inspect import iscoroutinefunction
 from math import ceil
+from time import monotonic
 from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import ref
 
@@ -20,8 +21,10 @@ from attrs import frozen
 
 from exec_plugin.core.errors import RateLimitError
 from exec_plugin.endpoints import Priority
+from exec_plugin.plugins import current
 from exec_plugin.rate_limit.budgets import SHARED, Permits, block, named_limits, telling, told, unreserved
 from exec_plugin.rate_limit.pace import Pace
+from exec_plugin.rate_limit.records import record
 from exec_plugin.rate_limit.requests import WEIGHT_PER_COST, Request, account_name, classify
 
 if TYPE_CHECKING:
@@ -104,7 +107,7 @@ class Ask(NamedTuple):
 class Call:
     """One request of ccxt's, from its place in the line to its answer."""
 
-    __slots__ = ("api", "ask", "flying", "method", "params", "path", "reservation", "reserved", "throttle")
+    __slots__ = ("api", "ask", "flying", "method", "params", "path", "reservation", "reserved", "throttle", "waited")
 
     def __init__(
         self,
@@ -123,6 +126,7 @@ class Call:
         self.ask: Ask | None = None
         self.reservation: Any = None
         self.reserved = self.flying = False
+        self.waited = 0.0
 
     @contextmanager
     def running(self) -> Iterator[Call]:
@@ -138,9 +142,9 @@ class Call:
             with suppress(ValueError):
                 _CALL.reset(token)
 
-    def reserve(self, ask: Ask, reservation: Any) -> None:
+    def reserve(self, ask: Ask, reservation: Any, waited: float = 0.0) -> None:
         """Keep what was reserved until it is sent."""
-        self.ask, self.reservation, self.reserved = ask, reservation, True
+        self.ask, self.reservation, self.reserved, self.waited = ask, reservation, True, waited
 
     @contextmanager
     def sending(self) -> Iterator[None]:
@@ -154,6 +158,7 @@ class Call:
             if self.flying and self.ask is not None:
                 self.flying = False
                 self.ask.budget.lost(self.reservation)
+                self.throttle.tell(self, self.ask.request)
 
     def answer(self, status: int, headers: Mapping[str, str], text: str) -> None:
         """Account for an answer, once."""
@@ -164,6 +169,7 @@ class Call:
         budget.settle(self.reservation, status, telling(headers), told(request.endpoint, status, text))
         if limits := named_limits(request.endpoint, status, text):
             budget.use_limits(limits)
+        self.throttle.tell(self, request, status, headers)
 
 
 _CALL: ContextVar[Call | None] = ContextVar("exec_plugin_call", default=None)
@@ -188,6 +194,10 @@ class Throttle:
         self._exchange = ref(exchange)
         self._speaks = any(base.__name__ == "binance" for base in type(exchange).__mro__)
         self._pace: Pace | None = None
+        # an exchange that tells of its requests itself is not to be told of twice
+        heard = None if getattr(type(exchange), "tells_requests", False) else current().observer("exec_request")
+        self._heard = heard or None
+        self.watch = monotonic if self._heard else _no_time
 
     # ---- copies: a copied or pickled exchange takes its doors along
 
@@ -306,6 +316,11 @@ class Throttle:
         refusal.retry_after = error.retry_after  # type: ignore[attr-defined]
         return refusal
 
+    def tell(self, call: Call, request: Request, status: int = 0, headers: Mapping[str, str] | None = None) -> None:
+        """Let plugins know of a request and its answer."""
+        if self._heard is not None:
+            self._heard(record=record(self.exchange.id, request, status, headers, waited=call.waited))
+
     # ---- the doors that do not wait
 
     def on_rest_response(self, code: int, reason: str, *told: Any) -> Any:
@@ -323,12 +338,12 @@ class SyncThrottle(Throttle):
     def __call__(self, cost: float | None = None) -> None:
         """Wait for a request's turn."""
         call = self._current()
-        ask = self._ask(call, cost)
+        ask, since = self._ask(call, cost), self.watch()
         reservation = self._reserve(ask)
         if call is None:
             ask.budget.lost(reservation)
         else:
-            call.reserve(ask, reservation)
+            call.reserve(ask, reservation, self.watch() - since)
 
     def fetch2(self, *asked: Any, **named: Any) -> Any:
         """Note where a request is going."""
@@ -364,12 +379,12 @@ class AsyncThrottle(Throttle):
     async def __call__(self, cost: float | None = None) -> None:
         """Wait for a request's turn."""
         call = self._current()
-        ask = self._ask(call, cost)
+        ask, since = self._ask(call, cost), self.watch()
         reservation = await self._reserve(ask)
         if call is None:
             ask.budget.lost(reservation)
         else:
-            call.reserve(ask, reservation)
+            call.reserve(ask, reservation, self.watch() - since)
 
     async def fetch2(self, *asked: Any, **named: Any) -> Any:
         """Note where a request is going."""
@@ -413,6 +428,11 @@ def _as_budget(limiter: Any) -> Budget | None:
     if limiter is None or hasattr(limiter, "reserve"):
         return limiter  # type: ignore[no-any-return]
     return Permits(limiter)
+
+
+def _no_time() -> float:
+    """A clock for those whom nobody asks how long they waited."""
+    return 0.0
 
 
 def _whole(cost: float) -> int:
