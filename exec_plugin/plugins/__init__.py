@@ -6,7 +6,15 @@ The registry: which plugins are active, why others are not, and what is made thr
 
 from __future__ import annotations
 
-from exec_plugin.plugins.making import exchanges, limit_store, make_model, market_source, throttle
+from exec_plugin.plugins.making import (
+    collected,
+    exchange_specs,
+    exchanges,
+    limit_store,
+    make_model,
+    market_source,
+    throttle,
+)
 from exec_plugin.plugins.manager import BUILT_INS, Plugins, Status
 from exec_plugin.plugins.observing import Observer
 from exec_plugin.plugins.process import current, forget, load
@@ -18,7 +26,9 @@ __all__ = [
     "Plugins",
     "Status",
     "attach",
+    "collected",
     "current",
+    "exchange_specs",
     "exchanges",
     "forget",
     "limit_store",

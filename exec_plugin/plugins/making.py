@@ -108,10 +108,17 @@ def exchanges(plugins: Plugins) -> dict[str, Callable[[Mapping[str, Any]], Any]]
 
 def exchange_specs(plugins: Plugins) -> dict[str, ExchangeSpec]:
     """Every exchange by its name; where two plugins have the same, that of the later one."""
-    found: dict[str, ExchangeSpec] = {}
-    for listener in reversed(listeners(plugins.hook.exec_exchanges)):
-        with _named(listener.plugin, "exec_exchanges"):
-            found |= {spec.name: spec for spec in listener({}) or ()}
+    return {spec.name: spec for spec in collected(plugins, "exec_exchanges")}
+
+
+def collected(plugins: Plugins, hook: str) -> list[Any]:
+    """What all plugins give for a hook, the built-in ones first; one that fails gives nothing, and is in the log."""
+    found: list[Any] = []
+    for listener in reversed(listeners(getattr(plugins.hook, hook))):
+        try:
+            found.extend(listener({}) or ())
+        except Exception as error:  # noqa: BLE001 - a plugin's code: the others' are wanted all the same
+            plugins.failures.note(listener.plugin, hook, error)
     return found
 
 

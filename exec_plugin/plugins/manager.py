@@ -158,15 +158,21 @@ class Plugins(pluggy.PluginManager):
         return [self._status(name, *found[name]) for name in sorted(found)]
 
     def _status(self, name: str, state: str, reason: str) -> Status:
-        entry = self._installed().get(name)
-        distribution = entry.dist if entry is not None else None
-        if distribution is None and name in BUILT_INS:
-            distribution = importlib.metadata.distribution("exec-plugin")
         hooks: Iterable[str] = ()
         if state == ACTIVE:
             hooks = sorted(caller.name for caller in self.get_hookcallers(self.get_plugin(name)) or ())
+        distribution = self._distribution(name)
         named = ("", "") if distribution is None else (distribution.name, distribution.version)
         return Status(name, state, reason, *named, tuple(hooks))
+
+    def _distribution(self, name: str) -> importlib.metadata.Distribution | None:
+        """The package that a plugin came with: that of its entry point, else that of its module."""
+        entry = self._installed().get(name)
+        if entry is not None and entry.dist is not None:
+            return entry.dist
+        module = BUILT_INS.get(name) or getattr(self.get_plugin(name), "__name__", "")
+        owners = importlib.metadata.packages_distributions().get(module.partition(".")[0], ())
+        return importlib.metadata.distribution(owners[0]) if owners else None
 
     @property
     def is_plain(self) -> bool:
