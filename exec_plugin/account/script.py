@@ -127,6 +127,10 @@ class Scripts:
             with found.lock:
                 found.reset(setup)
 
+    def forget(self, settings: Settings) -> None:
+        """Let the market with these settings move by itself again."""
+        self._by_key.pop(settings.market_key(), None)
+
     def clear(self) -> None:
         """Forget all of them."""
         self._by_key.clear()
