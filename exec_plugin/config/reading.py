@@ -54,24 +54,17 @@ class Config:
     @property
     def plugins(self) -> tuple[str, ...]:
         """The plugins that are to be active beside the built-in ones."""
-        named = self.values.get("plugins", ())
-        return _names("plugins", named.get("enabled", ()) if isinstance(named, Mapping) else named)
+        return _names("plugins", self.values.get("plugins", ()))
 
     @property
     def block(self) -> tuple[str, ...]:
         """The plugins that are not to be active, whoever names them."""
-        named = self.values.get("plugins", ())
-        more = named.get("disabled", ()) if isinstance(named, Mapping) else ()
-        return (*_names("block", self.values.get("block", ())), *_names("plugins.disabled", more))
+        return _names("block", self.values.get("block", ()))
 
     @property
     def strict(self) -> bool:
         """Whether a plugin that cannot be loaded is an error."""
-        found = self.values.get("strict", False)
-        if not isinstance(found, bool):
-            msg = f"strict={found!r} is true or false"
-            raise ConfigError(msg)
-        return found
+        return bool(self.values.get("strict", False))
 
     def account(self, api_key: str | None, name: str) -> tuple[str, dict[str, Any]]:
         """
@@ -107,13 +100,33 @@ def read_config(
     """
     values: dict[str, Any] = {}
     origins: dict[Path_, str] = {}
+    named: set[str] = set()
     for where, table in _sources(given, environment, folder or Path()):
-        for path, value in _leaves(table):
+        told = _flat(table)
+        # a plugin that a stronger source leaves out keeps its table in a weaker one
+        named.update(_names("plugins", told.get("plugins", ())), _names("block", told.get("block", ())))
+        for path, value in _leaves(told):
             _put(values, path, value, where)
             origins[path] = where
-    config = Config(values, {path: where for path, where in origins.items() if _has(values, path)})
-    _check(config)
-    return config
+    _check(values, (*VALUES, *SECTIONS, *named))
+    return Config(values, {path: where for path, where in origins.items() if _has(values, path)})
+
+
+def _flat(table: Mapping[str, Any]) -> Mapping[str, Any]:
+    """``plugins = {enabled = ..., disabled = ...}`` as the two lists that it stands for."""
+    lists = table.get("plugins")
+    if not isinstance(lists, Mapping):
+        return table
+    for name in lists:
+        if name not in PLUGIN_LISTS:
+            msg = f"plugins: unknown setting {name!r}; {nearest(name, PLUGIN_LISTS)}"
+            raise ConfigError(msg)
+    told = {name: value for name, value in table.items() if name != "plugins"}
+    if "enabled" in lists:
+        told["plugins"] = lists["enabled"]
+    if "disabled" in lists:
+        told["block"] = [*_names("block", told.get("block", ())), *_names("plugins.disabled", lists["disabled"])]
+    return told
 
 
 def _sources(
@@ -185,21 +198,17 @@ def _leaves(table: Mapping[str, Any], above: Path_ = ()) -> Iterator[tuple[Path_
 
 def _put(values: dict[str, Any], path: Path_, value: Any, where: str) -> None:
     table = values
-    for depth, name in enumerate(path[:-1], 1):
+    for name in path[:-1]:
         inner = table.setdefault(name, {})
-        if path[:depth] == ("plugins",) and not isinstance(inner, dict):
-            # written as a list before
-            inner = table[name] = {"enabled": inner}
         if not isinstance(inner, dict):
             inner = table[name] = {}
         table = inner
-    if path == ("plugins",) and isinstance(table.get("plugins"), dict):
-        table, path = table["plugins"], (*path, "enabled")
-    if isinstance(table.get(path[-1]), dict) and value != {} and not isinstance(value, Mapping):
+    former = table.get(path[-1])
+    if isinstance(former, dict) and not isinstance(value, Mapping):
         msg = f"{where}: {'.'.join(path)}={value!r} is a table"
         raise ConfigError(msg)
-    if value != {} or path[-1] not in table:
-        table[path[-1]] = value
+    # an empty table takes nothing away from one that is there
+    table[path[-1]] = value if former is None or not isinstance(value, Mapping) else former
 
 
 def _has(values: Mapping[str, Any], path: Path_) -> bool:
@@ -211,23 +220,19 @@ def _has(values: Mapping[str, Any], path: Path_) -> bool:
     return True
 
 
-def _check(config: Config) -> None:
-    values = config.values
-    known = (*VALUES, *SECTIONS, *config.plugins, *config.block)
+def _check(values: Mapping[str, Any], known: Sequence[str]) -> None:
     for name in values:
         if name not in known:
             msg = f"exec_plugin: unknown setting {name!r}; {nearest(name, known)}"
             raise ConfigError(msg)
     for name in SECTIONS:
         _table(name, values.get(name, {}))
-    for name, entry in config.table("accounts").items():
+    for name, entry in values.get("accounts", {}).items():
         _table(f"accounts.{name}", entry)
-    if isinstance(values.get("plugins"), Mapping):
-        for name in values["plugins"]:
-            if name not in PLUGIN_LISTS:
-                msg = f"plugins: unknown setting {name!r}; {nearest(name, PLUGIN_LISTS)}"
-                raise ConfigError(msg)
-    _ = config.strict
+    strict = values.get("strict", False)
+    if not isinstance(strict, bool):
+        msg = f"strict={strict!r} is true or false"
+        raise ConfigError(msg)
 
 
 def _table(name: str, value: Any) -> Mapping[str, Any]:

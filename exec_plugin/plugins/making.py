@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from exec_plugin.config import nearest
 from exec_plugin.core.errors import ConfigError, ExecPluginError
-from exec_plugin.plugins.observing import listeners
+from exec_plugin.plugins.observing import in_a_line, listeners
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -36,7 +36,7 @@ def _named(plugin: str, hook: str) -> Iterator[None]:
     except ExecPluginError:
         raise
     except Exception as error:
-        msg = f"plugin {plugin!r} failed in {hook}: {type(error).__name__}: {error}"
+        msg = f"plugin {plugin!r} failed in {hook}: {in_a_line(error)}"
         raise ConfigError(msg) from error
 
 

@@ -12,9 +12,9 @@ from attrs import frozen
 
 from exec_plugin.config import masked, nearest
 from exec_plugin.config.names import SECTIONS
-from exec_plugin.core.errors import ConfigError, ExecPluginError
+from exec_plugin.core.errors import ConfigError
 from exec_plugin.hookspecs import PROJECT, specs
-from exec_plugin.plugins.observing import Failures, Observer
+from exec_plugin.plugins.observing import Failures, Observer, in_a_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -87,7 +87,7 @@ class Plugins(pluggy.PluginManager):
             self._register(name)
         except (Exception, SystemExit) as error:
             self._drop(name)
-            reason = str(error) if isinstance(error, ExecPluginError) else f"{type(error).__name__}: {error}"
+            reason = in_a_line(error)
             self._states[name] = (FAILED, reason)
             logger.error("plugin %r is not active: %s", name, reason)  # noqa: TRY400 - one line; the rest is for -vv
             logger.debug("plugin %r failed", name, exc_info=error)

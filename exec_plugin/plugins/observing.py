@@ -6,12 +6,20 @@ import logging
 from collections import Counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from exec_plugin.core.errors import ExecPluginError
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pluggy import HookCaller
 
 logger = logging.getLogger(__name__)
+
+
+def in_a_line(error: BaseException) -> str:
+    """An error as one line: its kind, unless it is one of ours, and its text."""
+    text = "; ".join(line.strip() for line in str(error).splitlines() if line.strip())
+    return text if isinstance(error, ExecPluginError) else f"{type(error).__name__}: {text}"
 
 
 class Listener(NamedTuple):
@@ -47,7 +55,7 @@ class Failures:
         count = self._counts[plugin, hook] = self._counts[plugin, hook] + 1
         if str(count).strip("0") == "1":
             times = "" if count == 1 else f", {count} times so far"
-            logger.error("plugin %r failed in %s%s: %s: %s", plugin, hook, times, type(error).__name__, error)
+            logger.error("plugin %r failed in %s%s: %s", plugin, hook, times, in_a_line(error))
         logger.debug("plugin %r failed in %s", plugin, hook, exc_info=error)
 
 

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from attrs import evolve
+
 from exec_plugin.core.errors import OrderRejected
 from exec_plugin.core.events import Execution
 from exec_plugin.core.models import MarketData
-from exec_plugin.core.units import FAR
+from exec_plugin.core.units import FAR, SCALE, short_text
 from exec_plugin.core.values import event_order, fill_value, order_value, quick_decimal
 from exec_plugin.hookspecs import AccountView, OrderEvent
-from exec_plugin.plugins.observing import listeners
+from exec_plugin.plugins.observing import in_a_line, listeners
 
 if TYPE_CHECKING:
     from exec_plugin.core.events import Event
+    from exec_plugin.core.models import Order
     from exec_plugin.core.orders import LiveOrder
     from exec_plugin.core.venue import Venue
     from exec_plugin.plugins.manager import Plugins
@@ -82,7 +85,7 @@ class Guard:
             OrderRejected: when one of them refuses it, or fails.
         """
         values = {
-            "order": order_value(order, "", order.given_id),
+            "order": self._order(order),
             "account": AccountView(order.desk.account),
             "market": self._market(order.symbol.name),
         }
@@ -94,10 +97,20 @@ class Guard:
                     raise TypeError(msg)  # noqa: TRY301 - told like anything else that is wrong with it
             except Exception as error:
                 self._failures.note(check.plugin, "exec_check_order", error)
-                hint = f"{type(error).__name__}: {error}; correct the plugin or block it"
+                hint = f"{in_a_line(error)}; correct the plugin or block it"
                 raise OrderRejected(f"Order refused: the check of plugin {check.plugin!r} failed.", hint) from error
             if reason is not None:
                 raise OrderRejected(f"Order refused by plugin {check.plugin!r}: {reason[:_LONGEST]}")
+
+    def _order(self, order: LiveOrder) -> Order:
+        told = order_value(order, "", order.given_id)
+        if not order.quote_qty:
+            return told
+        market = self._venue.markets[order.symbol.name]
+        touch = (market.ask if market.ask < FAR else 0) if order.is_buy else market.bid
+        price = touch or market.last
+        quantity = quick_decimal(order.quote_qty * SCALE // price if price else 0)
+        return evolve(told, quantity=quantity, info={"quoteOrderQty": short_text(order.quote_qty)})
 
     def _market(self, name: str) -> MarketData:
         market = self._venue.markets[name]

@@ -28,7 +28,7 @@ START = 1_767_614_400_000
 SYMBOLS = ("BTCUSDT", "ETHUSDT")
 BALANCES = {"USDT": "10000"}
 #: What signs at a test's server.
-API_KEY, API_SECRET = "paper-key", "paper-secret"  # noqa: S105 - it protects a market in memory
+API_KEY, API_SECRET = "paper-key", "paper-secret"
 _PATIENCE = 10.0
 
 _numbers = count(1)
@@ -211,5 +211,9 @@ def a_broker(given: Mapping[str, Any]) -> Any:
     symbols = {"symbols": setup["symbols"]} if "symbols" in given else None
     rates = setup.get("commission", {}).get("standard")
     return PaperBroker(
-        {asset: str(amount) for asset, amount in setup["balances"].items()}, symbols, rates, clock=clock, sleep=clock.sleep
+        {asset: str(amount) for asset, amount in setup["balances"].items()},
+        symbols,
+        rates,
+        clock=clock,
+        sleep=clock.sleep,
     )
