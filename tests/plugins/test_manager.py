@@ -146,7 +146,7 @@ def test_strict():
 def test_configured(plugin):
     """A plugin is given the settings as they were merged, but nobody else's keys."""
     told = []
-    plugin("mine", exec_configure=lambda config: told.append(config))
+    plugin("mine", exec_configure=lambda config: told.append(config))  # noqa: PLW0108 - pluggy reads the name
     accounts = {"octo": {"api_key": "abcdefghijklmnopqrst", "secret": "xyz"}}
     exec_plugin.load({"plugins": ["mine"], "mine": {"token": "t"}, "accounts": accounts, "paper": {"seed": 3}})
     [config] = told

@@ -43,7 +43,7 @@ def test_events(opened):
     """Plugins hear of orders and fills in their own values, named as the exchange names them."""
     events, fills = [], []
     exchange = opened(
-        exec_order_event=lambda event: events.append(event),
+        exec_order_event=lambda event: events.append(event),  # noqa: PLW0108 - pluggy reads the name
         exec_fill=lambda fill, account: fills.append((account, fill)),
     )
     order = exchange.create_order("BTC/USDT", "market", "buy", 2)
@@ -73,7 +73,7 @@ def test_refused(opened):
     events = []
     exchange = opened(
         exec_check_order=lambda order, account, market: "too much" if order.quantity > 1 else None,
-        exec_order_event=lambda event: events.append(event),
+        exec_order_event=lambda event: events.append(event),  # noqa: PLW0108 - pluggy reads the name
     )
     with pytest.raises(ccxt.InvalidOrder, match=r'"code":-2010,"msg":"Order refused by plugin \'mine\': too much"'):
         exchange.create_order("BTC/USDT", "market", "buy", 2)
@@ -146,7 +146,7 @@ def test_lists(opened):
 def test_first_reason(plugin):
     """The first who refuses decides, the others are not asked."""
     asked = []
-    plugin("one", exec_check_order=lambda order: asked.append(order))
+    plugin("one", exec_check_order=lambda order: asked.append(order))  # noqa: PLW0108 - pluggy reads the name
     plugin("two", exec_check_order=lambda order: "no")
     exec_plugin.load({"plugins": ["one", "two"]})
     account = open_account({"feed": "push"})
@@ -171,7 +171,7 @@ async def test_broker(plugin):
 def test_requests(opened):
     """Plugins hear what each request cost, and never with which key."""
     records = []
-    exchange = opened(exec_request=lambda record: records.append(record))
+    exchange = opened(exec_request=lambda record: records.append(record))  # noqa: PLW0108 - pluggy reads the name
     exchange.apiKey = "a key of mine"
     exchange.create_order("BTC/USDT", "market", "buy", 1)
     with pytest.raises(ccxt.InsufficientFunds):
