@@ -170,8 +170,8 @@ class Plugins(pluggy.PluginManager):
         entry = self._installed().get(name)
         if entry is not None and entry.dist is not None:
             return entry.dist
-        module: str = BUILT_INS.get(name) or getattr(self.get_plugin(name), "__name__", "")
-        owners = importlib.metadata.packages_distributions().get(module.partition(".")[0], ())
+        module = BUILT_INS.get(name) or getattr(self.get_plugin(name), "__name__", "")
+        owners = importlib.metadata.packages_distributions().get(str(module).partition(".")[0], ())
         return importlib.metadata.distribution(owners[0]) if owners else None
 
     @property
