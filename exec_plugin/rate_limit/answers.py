@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import re
 from math import isfinite
-from typing import TYPE_CHECKING, Any
-
-from attrs import define
+from typing import TYPE_CHECKING, Any, Protocol
 
 from exec_plugin.rate_limit.server_clock import DateReader
 
@@ -14,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 REFUSED, BANNED = 429, 418
+REFUSALS = (REFUSED, BANNED)
 TOO_MANY_ORDERS = -1015
 #: A counter has no more, and is exact as a float.
 _DIGITS = 15
@@ -22,7 +21,6 @@ _BAN_END = re.compile(r"until (\d{13})")
 LONGEST = 3 * 86_400.0
 
 
-@define(slots=True)
 class Answer:
     """
     One answer, read.
@@ -31,14 +29,22 @@ class Answer:
     ``resolution``; ``retry_after`` is in seconds (-1: not said), ``until`` a ban's end on the server's clock.
     """
 
-    status: int
-    used: int = -1
+    used = -1
     orders: tuple[int, ...] = ()
-    second: float = 0.0
-    exact: float = 0.0
-    retry_after: float = -1.0
-    until: float = 0.0
-    code: int = 0
+    second = exact = 0.0
+    retry_after = -1.0
+    until = 0.0
+    code = 0
+
+    def __init__(self, status: int) -> None:
+        self.status = status
+
+
+class Asked(Protocol):
+    """What a reader has to know of the request: where it went, and how many orders it places."""
+
+    endpoint: str
+    orders: int
 
 
 class AnswerReader:
@@ -49,8 +55,8 @@ class AnswerReader:
         self._orders = tuple(f"X-MBX-ORDER-COUNT-{interval}" for interval in order_intervals)
         self._dates = DateReader()
 
-    def read(self, status: int, headers: Mapping[str, str], body: Any, *, orders: bool, time: bool) -> Answer:
-        """Read an answer to a request that placed orders, or asked the time, or neither."""
+    def read(self, request: Asked, status: int, headers: Mapping[str, str], body: Any) -> Answer:
+        """Read an answer to a request, of which only the time's and orders' say more than how much is used."""
         used = headers.get(self._used)
         if used is None:
             headers = {name.upper(): value for name, value in headers.items()}
@@ -58,13 +64,16 @@ class AnswerReader:
             date = headers.get("DATE")
         else:
             date = headers.get("Date")
-        answer = Answer(status, _number(used), (), self._dates.read(date))
-        if orders:
+        answer = Answer(status)
+        answer.used = _number(used)
+        dates = self._dates
+        answer.second = dates.second if date == dates.text else dates.read(date)
+        if request.orders:
             answer.orders = tuple(_number(headers.get(name)) for name in self._orders)
-        if time and type(body) is dict and status < 400:  # noqa: PLR2004
-            answer.exact = _seconds(body.get("serverTime")) / 1000
-        if status in (REFUSED, BANNED):
+        if status in REFUSALS:
             self._read_refusal(answer, headers, body)
+        elif type(body) is dict and request.endpoint.endswith("/time"):
+            answer.exact = _seconds(body.get("serverTime")) / 1000
         return answer
 
     @staticmethod

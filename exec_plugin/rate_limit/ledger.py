@@ -18,7 +18,7 @@ from attrs import frozen
 from exec_plugin.rate_limit import server_clock
 from exec_plugin.rate_limit.alone import Alone
 from exec_plugin.rate_limit.answers import BANNED as BAN
-from exec_plugin.rate_limit.answers import LONGEST, REFUSED, TOO_MANY_ORDERS
+from exec_plugin.rate_limit.answers import LONGEST, REFUSALS, REFUSED, TOO_MANY_ORDERS
 from exec_plugin.rate_limit.cells import (
     ACCOUNT_SIZE,
     ACCOUNTS,
@@ -68,11 +68,14 @@ if TYPE_CHECKING:
 PATIENCE = 5.0
 #: Binance's shortest ban, for one that does not say how long it is.
 FIRST_BAN = 120.0
-REFUSALS = (REFUSED, BAN)
 #: What a banned or forbidden client asks is not counted.
 UNCOUNTED = (BAN, 403)
 #: After errors at least so much of a window is used, and so much more each second.
 LEAST, RECOVERY = 0.1, 0.1 / 60
+#: The part of the requests that is for what is not urgent.
+FOR_MARKET = 0.98
+#: What an answer says of the clocks is taken over when they are known better by so many seconds.
+GAIN = 0.001
 
 
 @frozen
@@ -119,6 +122,7 @@ class Ledger:
         """Keep to these limits from now on."""
         self.limits = limits
         self._kept = Kept(*limits.weight)
+        self._few = limits.raw[1] * FOR_MARKET
 
     # ---- asking
 
@@ -148,7 +152,7 @@ class Ledger:
         server = now + cells[LOW] - server_clock.DRIFT * (now - cells[KNOWN])
         seconds, limit = self.limits.weight
         index = server // seconds
-        slot = WEIGHT + SLOT * int(index % 2)
+        slot = WEIGHT + SLOT if index % 2 else WEIGHT
         if cells[slot] != index:
             open_window(cells, slot, index)
         if cells[REQUESTS] and now - cells[SWEPT] > PATIENCE:
@@ -176,9 +180,11 @@ class Ledger:
             request.lack = "weight"
             request.retry = end if room < 0 else min(end, now + self._wait(cells, request, room, left, now))
             return False
-        if self._too_many(cells, request, server, now) or (
-            request.orders and self._no_orders(cells, request, now, share)
-        ):
+        # requests are seldom what is short: mostly both windows together have room for one more
+        if (
+            cells[RAW + USED] + cells[RAW + SLOT + USED] + cells[REQUESTS] >= self._few
+            and self._too_many(cells, request, server, now)
+        ) or (request.orders and self._no_orders(cells, request, now, share)):
             return False
         request.index, request.used, request.settled = index, cells[slot + USED], cells[slot + SETTLED]
         self._me.take_off(cells, request, now)
@@ -228,7 +234,7 @@ class Ledger:
         slot = RAW + SLOT * int(index % 2)
         if cells[slot] != index:
             open_window(cells, slot, index)
-        room = limit if request.rank <= ORDER else limit * 0.98
+        room = limit if request.rank <= ORDER else limit * FOR_MARKET
         if cells[slot + USED] + cells[REQUESTS] + 1 <= room:
             return False
         request.lack, request.retry = "weight", server_clock.opens(cells, now, (index + 1) * seconds)
@@ -302,12 +308,13 @@ class Ledger:
     def settle(self, request: Reservation, answer: Answer) -> None:
         """Account for an answer."""
         store, flight = self.store, self._flight
-        # behind the oldest nothing is overdue
-        first = bool(flight) and flight[0] is request
-        overdue = [] if first else self._overdue(request.sent - PATIENCE, request)
-        store.update(self._settle, request, answer, store.now(), overdue)
-        if first:
+        if flight and flight[0] is request:
+            # behind the oldest nothing is overdue
+            store.update(self._settle, request, answer, store.now(), None)
             flight.popleft()
+        else:
+            overdue = self._overdue(request.sent - PATIENCE, request)
+            store.update(self._settle, request, answer, store.now(), overdue)
         request.open = False
 
     def withdraw(self, request: Reservation) -> None:
@@ -343,7 +350,7 @@ class Ledger:
         return server // seconds * seconds - server_clock.high(cells, now)
 
     def _settle(
-        self, cells: Cells, request: Reservation, answer: Answer, now: float, overdue: list[Reservation]
+        self, cells: Cells, request: Reservation, answer: Answer, now: float, overdue: list[Reservation] | None
     ) -> None:
         if cells[self._me.row] != self._me.who:
             self._join(cells, now)
@@ -351,8 +358,8 @@ class Ledger:
             self._me.land(cells, request)
         if overdue:
             self._give_up(cells, overdue)
-        second, drift = answer.second, server_clock.DRIFT * (now - cells[KNOWN])
-        if second and (second - now > cells[LOW] - drift or second + 1 - request.sent < cells[HIGH] + drift):
+        second, worth = answer.second, server_clock.DRIFT * (now - cells[KNOWN]) - GAIN
+        if second and (second - now > cells[LOW] - worth or second + 1 - request.sent < cells[HIGH] + worth):
             _learn(cells, request, answer, now)
         if answer.exact:
             server_clock.learn(cells, request.sent, now, answer.exact, 0.001)
@@ -370,25 +377,29 @@ class Ledger:
     def _count_weight(self, cells: Cells, request: Reservation, answer: Answer, server: float) -> None:
         seconds = self.limits.weight[0]
         index = server // seconds
-        if answer.used >= 0 and server % seconds < 1 and self._is_of_before(cells, request, answer.used, index):
+        used = answer.used
+        if used >= 0 and server % seconds < 1 and self._is_of_before(cells, request, used, index):
             index -= 1
-        slot = WEIGHT + SLOT * int(index % 2)
+        slot = WEIGHT + SLOT if index % 2 else WEIGHT
         if cells[slot] < index:
             open_window(cells, slot, index)
         if cells[slot] == index:
             weight = request.weight if request.open else 0.0
-            if answer.used > cells[slot + USED]:
-                cells[slot + USED] = answer.used
+            if used > cells[slot + USED]:
+                cells[slot + USED] = used
                 cells[slot + SETTLED] += weight
             else:
                 mark = (request.index, request.used, request.settled)
-                count(cells, slot, mark, answer.used, weight, late=server % seconds >= seconds - 1)
-            if answer.used >= 0:
+                count(cells, slot, mark, used, weight, late=server % seconds >= seconds - 1)
+            if used >= 0:
                 self._find_strangers(cells, slot, request.sent)
-        number = server // self.limits.raw[0]
-        raw = RAW + SLOT * int(number % 2)
-        if cells[raw] == number and request.open:
-            cells[raw + USED] += 1
+        if request.open:
+            number = server // self.limits.raw[0]
+            raw = RAW + SLOT if number % 2 else RAW
+            if cells[raw] < number:
+                open_window(cells, raw, number)
+            if cells[raw] == number:
+                cells[raw + USED] += 1
 
     def _is_of_before(self, cells: Cells, request: Reservation, used: int, index: float) -> bool:
         """
@@ -406,14 +417,17 @@ class Ledger:
 
     def _find_strangers(self, cells: Cells, slot: int, sent: float) -> None:
         """Growth of the counter that is not ours, neither settled nor in flight, is a stranger's."""
-        used, known = cells[slot + USED], cells[slot + STRANGERS]
-        if used - cells[slot + SETTLED] < known:
+        known = cells[slot + STRANGERS]
+        growth = cells[slot + USED] - cells[slot + SETTLED] - known
+        if growth < 0:
             # some of ours cost less than the table says (successful order calls can be free)
+            used, growth = cells[slot + USED], 0.0
             known = cells[slot + STRANGERS] = min(known, used)
             cells[slot + SETTLED] = used - known
-        growth = used - cells[slot + SETTLED] - cells[FLIGHT] - known
-        before = cells[REPORTED]
-        at = cells[REPORTED] = max(sent, before)
+        growth -= cells[FLIGHT]
+        before = at = cells[REPORTED]
+        if sent > before:
+            at = cells[REPORTED] = sent
         if growth > 0:
             self.strangers = cells[slot + STRANGERS] = known + growth
             begun = cells[slot] * self.limits.weight[0] - server_clock.high(cells, at)
