@@ -13,7 +13,7 @@ Ts = TypeVarTuple("Ts")
 #: How many numbers a budget's state has; what they mean is rate_limit's, a store only keeps them.
 CELLS = 2304
 #: Changes with the meaning of the cells, so that an old file is not read as a new one.
-LAYOUT = 2
+LAYOUT = 1
 
 
 class Cells(Protocol):

@@ -72,6 +72,9 @@ class AdaptiveRateLimiter(RateLimiter):
         if limits is not None:
             self.use_limits(limits)
 
+    #: Answers may be handed over with all their headers, spelt in any way.
+    reads_headers = True
+
     async def reserve(
         self,
         weight: float = 1,

@@ -48,25 +48,23 @@ class Asked(Protocol):
 
 
 class AnswerReader:
-    """Reads answers of one exchange; header names may be in any case."""
+    """Reads answers of one exchange; header names may be in any case, as the newest answer has them."""
 
     def __init__(self, weight_interval: str, order_intervals: Sequence[str]) -> None:
         self._used = f"X-MBX-USED-WEIGHT-{weight_interval}"
         self._orders = tuple(f"X-MBX-ORDER-COUNT-{interval}" for interval in order_intervals)
+        self._date = "Date"
         self._dates = DateReader()
 
     def read(self, request: Asked, status: int, headers: Mapping[str, str], body: Any) -> Answer:
         """Read an answer to a request, of which only the time's and orders' say more than how much is used."""
         used = headers.get(self._used)
         if used is None:
-            headers = {name.upper(): value for name, value in headers.items()}
+            self._learn_spelling(headers)
             used = headers.get(self._used)
-            date = headers.get("DATE")
-        else:
-            date = headers.get("Date")
         answer = Answer(status)
         answer.used = _number(used)
-        dates = self._dates
+        date, dates = headers.get(self._date), self._dates
         answer.second = dates.second if date == dates.text else dates.read(date)
         if request.orders:
             answer.orders = tuple(_number(headers.get(name)) for name in self._orders)
@@ -76,9 +74,14 @@ class AnswerReader:
             answer.exact = _seconds(body.get("serverTime")) / 1000
         return answer
 
+    def _learn_spelling(self, headers: Mapping[str, str]) -> None:
+        found = {name.lower(): name for name in headers}
+        self._used, self._date = found.get(self._used.lower(), self._used), found.get("date", self._date)
+        self._orders = tuple(found.get(name.lower(), name) for name in self._orders)
+
     @staticmethod
     def _read_refusal(answer: Answer, headers: Mapping[str, str], body: Any) -> None:
-        after = headers.get("Retry-After", headers.get("RETRY-AFTER"))
+        after = next((value for name, value in headers.items() if name.lower() == "retry-after"), None)
         answer.retry_after = min(_seconds(after, -1.0), LONGEST)
         if type(body) is dict:
             answer.code = int(_seconds(body.get("code")))

@@ -87,6 +87,9 @@ class Limits:
     orders: tuple[tuple[float, float], ...] = ((10.0, 100.0), (86_400.0, 200_000.0))
 
 
+#: For a request of which nobody knows what was used when it was sent.
+_UNMARKED = ((-1.0, 0.0, 0.0),) * 2
+
 _ledgers: WeakSet[Ledger] = WeakSet()
 
 
@@ -123,6 +126,10 @@ class Ledger:
         self.limits = limits
         self._kept = Kept(*limits.weight)
         self._few = limits.raw[1] * FOR_MARKET
+        # where in an account's row each window of orders has its two slots
+        self._order_windows = tuple(
+            (ORDER_WINDOWS + 2 * SLOT * number, *window) for number, window in enumerate(limits.orders)
+        )
 
     # ---- asking
 
@@ -253,17 +260,18 @@ class Ledger:
         request.lack, request.retry = ORDERS_SHORT, cells[row + ORDERS_BLOCKED]
         if request.retry > now:
             return True
-        marks = []
+        marks: list[tuple[float, float, float]] = []
         server = now + server_clock.low(cells, now)
-        for number, (seconds, limit) in enumerate(self.limits.orders):
+        sent = cells[row + ORDERS]
+        for at, seconds, limit in self._order_windows:
             index = server // seconds
-            slot = order_slot(row, number, index)
+            slot = row + at + SLOT if index % 2 else row + at
             if cells[slot] != index:
                 open_window(cells, slot, index)
-            sent, mine = cells[row + ORDERS], cells[self._me.row + OWN_ORDERS] + cells[slot + SETTLED]
             room = limit - cells[slot + USED]
             if share < 1:
-                name, used = f"orders {number}", cells[slot + USED] + sent
+                mine = cells[self._me.row + OWN_ORDERS] + cells[slot + SETTLED]
+                name, used = f"orders {len(marks)}", cells[slot + USED] + sent
                 room = min(room, self._alone.room(name, index, limit, share, used=used, mine=mine) + sent)
             room -= request.orders
             if room < sent:
@@ -440,18 +448,21 @@ class Ledger:
 
     def _count_orders(self, cells: Cells, request: Reservation, answer: Answer, server: float) -> None:
         """Orders count when they are accepted, which the counters say; without them, when nobody knows."""
-        row = self._me.account_row(cells)
-        for number, counter in enumerate(answer.orders):
-            seconds, _ = self.limits.orders[number]
+        row, orders = self._me.account_row(cells), request.orders if request.open else 0
+        for counter, (at, seconds, _), mark in zip(
+            answer.orders, self._order_windows, request.marks or _UNMARKED, strict=False
+        ):
             index = server // seconds
-            slot = order_slot(row, number, index)
+            slot = row + at + SLOT if index % 2 else row + at
             if cells[slot] < index:
                 open_window(cells, slot, index)
             if cells[slot] != index or (counter < 0 and 400 <= answer.status < 500):  # noqa: PLR2004
                 continue
-            mark = request.marks[number] if request.marks else (-1.0, 0.0, 0.0)
-            orders = request.orders if request.open else 0
-            count(cells, slot, mark, counter, orders, late=server % seconds >= seconds - 1)
+            if counter > cells[slot + USED]:
+                cells[slot + USED] = counter
+                cells[slot + SETTLED] += orders
+            else:
+                count(cells, slot, mark, counter, orders, late=server % seconds >= seconds - 1)
 
     def _stop(self, cells: Cells, request: Reservation, answer: Answer, now: float) -> None:
         """A refusal stops everybody until the exchange wants to hear from us again."""

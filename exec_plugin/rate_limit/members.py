@@ -107,6 +107,9 @@ class Member:
 
     def account_row(self, cells: Cells) -> int:
         """The row of our account, taken if need be."""
+        row = self._account
+        if row and cells[row + KEY] == self._key and cells[self.row + OWN_ACCOUNT] == row:
+            return row
         row = self.find_account(cells)
         if not row:
             row = next((row for row in _ACCOUNTS if not cells[row + KEY]), 0) or self._forget_account(cells)
