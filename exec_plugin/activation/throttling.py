@@ -7,14 +7,12 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
 __all__ = ["OPTIONS", "unwrap", "wrap"]
 
 #: The table of settings, in ``options`` of an exchange and in the file.
 OPTIONS = "limits"
-
-_PLACES = frozenset(("account", "ip", "store"))
 
 _constructors: dict[type, Callable[..., None] | None] = {}
 
@@ -56,23 +54,6 @@ def _install(exchange: Any) -> None:
     if isinstance(exchange, PaperTransport):
         return
     with guarded("throttle"):
-        from exec_plugin.rate_limit import install_throttle
+        from exec_plugin.plugins import current, throttle
 
-        install_throttle(exchange, **_settings(exchange.options))
-
-
-def _settings(options: Mapping[str, Any]) -> dict[str, Any]:
-    """What ``install_throttle`` is to be called with: the exchange's own table over the file's."""
-    from attrs import fields
-
-    from exec_plugin.account.settings import nearest
-    from exec_plugin.ccxt_exchange.file_settings import file_settings
-    from exec_plugin.core.errors import ConfigError
-    from exec_plugin.rate_limit import RateLimitConfig
-
-    given = {**file_settings(OPTIONS), **(options.get(OPTIONS) or {})}
-    limits = {attribute.name for attribute in fields(RateLimitConfig)}
-    for name in given.keys() - limits - _PLACES:
-        raise ConfigError(f"{OPTIONS}: unknown setting {name!r}; {nearest(name, limits | _PLACES)}")
-    config = {name: given.pop(name) for name in limits & given.keys()}
-    return {**given, "config": RateLimitConfig(**config) if config else None}
+        throttle(current(), exchange, exchange.options.get(OPTIONS) or {})

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ccxt.base.errors import BaseError, ExchangeClosedByUser, ExchangeError, NetworkError, NotSupported
 
 from exec_plugin.ccxt_exchange.description import NO_CREDENTIAL, paper_description
-from exec_plugin.ccxt_exchange.file_settings import file_settings
 from exec_plugin.core.errors import ExecPluginError
 
 if TYPE_CHECKING:
@@ -66,12 +65,11 @@ class _Control:
     def __get__(self, exchange: PaperTransport | None, owner: type | None = None) -> Any:
         if exchange is None:
             return self
-        from exec_plugin.account import HOUSE, PaperControl, Settings
+        from exec_plugin.account import HOUSE, PaperControl, read_settings
 
-        def settings() -> Settings:
-            return Settings.read({**file_settings("paper"), **(exchange.options.get("paper") or {})})
-
-        return PaperControl(HOUSE.scripts, settings)
+        return PaperControl(
+            HOUSE.scripts, lambda: read_settings(exchange.options.get("paper") or {}, exchange._own_key())
+        )
 
 
 class PaperTransport(_Binance):
@@ -85,6 +83,8 @@ class PaperTransport(_Binance):
 
     # Names open with an underscore because ccxt's constructor reads and copies every other name that contains one.
     paper = _Control()
+    # plugins hear of its requests from the account
+    tells_requests = True
     _open_account = staticmethod(_open)
     _opened: tuple[tuple[Any, ...], Account] | None = None
     _next_request = 0.0
@@ -125,10 +125,12 @@ class PaperTransport(_Binance):
             self._next_request = 0.0
         return self._opened[1]
 
+    def _own_key(self) -> str | None:
+        return None if self.apiKey == NO_CREDENTIAL else self.apiKey
+
     def _find_account(self, options: Mapping[str, Any]) -> Account:
-        api_key = None if self.apiKey == NO_CREDENTIAL else self.apiKey
         try:
-            return self._open_account({**file_settings("paper"), **options}, api_key, self.secret)
+            return self._open_account(options, self._own_key(), self.secret)
         except ExecPluginError as error:
             # hosts know ccxt's errors only: one of ours would take the whole bot down
             msg = f"{self.id} {error}"
@@ -266,8 +268,7 @@ class AsyncTransport(PaperTransport):
 
     async def fetch2(self, *args: Any, **named: Any) -> Any:
         """Where every request begins; a live market opens here without holding up the loop: it waits for the network."""
-        options = self.options.get("paper") or {}
-        if self._opened is None and options.get("feed", file_settings("paper").get("feed")) == "live":
+        if self._opened is None and (self.options.get("paper") or {}).get("feed") == "live":
             await asyncio.to_thread(self._paper)
         return await super().fetch2(*args, **named)
 

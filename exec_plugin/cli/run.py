@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 import click
 
 from exec_plugin.activation import AUTO, CONFIG, PAPER, REGISTER, THROTTLE
+from exec_plugin.cli.settings import check
+from exec_plugin.config import read_config
 from exec_plugin.core.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -52,6 +54,9 @@ def run(modes: tuple[str, ...], config: Path | None, host: tuple[str, ...]) -> N
     """
     variables = environment(os.environ, one_mode(modes), config)
     path, arguments = command(host)
+    if config is not None:
+        # here a mistake in it is one line; in the host it would be somebody's traceback
+        check(read_config(environment=variables))
     try:
         os.execve(path, arguments, variables)  # noqa: S606  no shell is wanted
     except OSError as error:

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any, cast
 
 from exec_plugin.core.errors import ConfigError
 from exec_plugin.endpoints import DOCUMENTED, Priority
-from exec_plugin.limit_store import open_store
-from exec_plugin.rate_limit.answers import Answer, AnswerReader
-from exec_plugin.rate_limit.ledger import REFUSALS, Ledger, Limits
+from exec_plugin.limit_store import SCHEMES, open_store
+from exec_plugin.plugins import current, limit_store
+from exec_plugin.rate_limit.answers import REFUSALS, Answer, AnswerReader
+from exec_plugin.rate_limit.ledger import Ledger, Limits
 from exec_plugin.rate_limit.limiter import RateLimiter
 from exec_plugin.rate_limit.queue import PriorityLine, Reservation
+from exec_plugin.rate_limit.waiting import ORDERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -64,12 +66,15 @@ class AdaptiveRateLimiter(RateLimiter):
         self.host, self.account = host, account
         self._waiting = PriorityLine(monotonic)
         super().__init__(config, clock=monotonic, wall_clock=clock)
-        self.store = open_store(store, host, monotonic)
+        self.store = _store(store, host, monotonic)
         self._ledger = Ledger(self.store, _configured(self.config), account, clock)
         self._strangers_told = 0.0
         self._read_headers()
         if limits is not None:
             self.use_limits(limits)
+
+    #: Answers may be handed over with all their headers, spelt in any way.
+    reads_headers = True
 
     async def reserve(
         self,
@@ -108,9 +113,7 @@ class AdaptiveRateLimiter(RateLimiter):
 
     def settle(self, reservation: Reservation, status: int, headers: Mapping[str, str], body: Any = None) -> None:
         """Account for an answer: its headers correct the windows and the clock, a refusal stops the budget."""
-        answer = self._reader.read(
-            status, headers, body, orders=reservation.orders > 0, time=reservation.endpoint[-5:] == "/time"
-        )
+        answer = self._reader.read(reservation, status, headers, body)
         with self._lock:
             self._ledger.settle(reservation, answer)
             if self._waiting.size:
@@ -224,10 +227,8 @@ class AdaptiveRateLimiter(RateLimiter):
     def _at_once(self, reservation: Reservation) -> bool:
         """Grant what nobody waits before."""
         with self._lock:
-            if self._waiting.size or not self._grant(reservation):
-                return False
-            reservation.granted = reservation.claimed = True
-            return True
+            reservation.granted = reservation.claimed = not self._waiting.size and self._grant(reservation)
+            return reservation.granted
 
     def _check(self, permit: Permit) -> None:
         limits = self._ledger.limits
@@ -240,10 +241,15 @@ class AdaptiveRateLimiter(RateLimiter):
 
     def _grant(self, reservation: Reservation) -> bool:
         ledger = self._ledger
-        if ledger.reserve(reservation) or (ledger.release() and ledger.reserve(reservation)):
-            self._count(reservation, 1)
-            return True
-        return False
+        if not ledger.reserve(reservation) and not (ledger.release() and ledger.reserve(reservation)):
+            return False
+        # as _count does, which would be one more call for each request
+        used = self._used
+        used["requests"] += 1
+        used["weight"] += reservation.weight
+        if reservation.orders:
+            used[ORDERS] += reservation.orders
+        return True
 
     def _take(self, permit: Permit) -> Mapping[str, float]:
         reservation = cast("Reservation", permit)
@@ -260,12 +266,23 @@ class AdaptiveRateLimiter(RateLimiter):
         reservation = cast("Reservation", permit)
         if reservation.granted and reservation.open:
             with self._lock:
-                self._ledger.settle(reservation, Answer(200, orders=(-1,) * len(self._ledger.limits.orders)))
+                answer = Answer(200)
+                answer.orders = (-1,) * len(self._ledger.limits.orders)
+                self._ledger.settle(reservation, answer)
                 self._changed()
 
     def _read_headers(self) -> None:
         limits = self._ledger.limits
         self._reader = AnswerReader(_interval(limits.weight[0]), [_interval(seconds) for seconds, _ in limits.orders])
+
+
+def _store(where: LimitStore | str | Path | None, host: str, clock: Callable[[], float]) -> LimitStore:
+    """The store of a budget; a URL of a scheme that is not built in may be a plugin's."""
+    if isinstance(where, str) and "://" in where and not where.startswith(SCHEMES):
+        found: LimitStore | None = limit_store(current(), where, host)
+        if found is not None:
+            return found
+    return open_store(where, host, clock)
 
 
 def _kind(endpoint: str, orders: int) -> Priority:

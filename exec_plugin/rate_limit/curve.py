@@ -41,14 +41,17 @@ class Curve:
 
     def add(self, cells: Cells, now: float, amount: float, since: float = 0.0) -> None:
         """Count what was spent until now; between ``since`` and now where nobody looked."""
-        step = now // STEP
-        self._roll(cells, step)
+        step, at = now // STEP, self._at
+        if step > cells[at]:
+            self._roll(cells, step)
         if amount <= 0:
             return
-        at = self._at
-        steps = int(min(max(step - since // STEP, 1), SIZE)) if since else 1
-        for back in range(steps):
-            cells[at + _RING + int(step - back) % SIZE] += amount / steps
+        if since:
+            steps = int(min(max(step - since // STEP, 1), SIZE))
+            for back in range(steps):
+                cells[at + _RING + int(step - back) % SIZE] += amount / steps
+        else:
+            cells[at + _RING + int(step) % SIZE] += amount
         cells[at + CHANGES] += 1
         cells[at + TOTAL] += amount
 

@@ -11,7 +11,7 @@ from attrs import evolve, field, fields, frozen
 
 from exec_plugin.account import PaperExchange, Settings
 from exec_plugin.account.pump import wall_clock
-from exec_plugin.account.settings import nearest
+from exec_plugin.config import nearest
 from exec_plugin.core.errors import ConfigError
 from exec_plugin.core.symbols import default_symbol
 from exec_plugin.core.units import to_units

@@ -131,7 +131,7 @@ class Mine(a.binance):
 made = [ccxt.binance(), a.binance(), ccxt.pro.binance(), Mine(), ccxt.kraken(), ccxt.binancepaper(), ccxt.pro.binancepaper()]
 print(*(isinstance(one.__dict__.get("throttle"), Throttle) for one in made))
 print(*(one.id for one in made[:4]), *(type(one).__module__ for one in made[:3]))
-print(ccxt.binance({"options": {"limits": {"account": "mine", "orders_per_day": 7}}}).throttle._settings.config.orders_per_day)
+print(ccxt.binance({"options": {"limits": {"account": "mine"}}}).throttle._settings.account)
 for one in made:
     if hasattr(one, "asyncio_loop"):
         asyncio.run(one.close())
@@ -140,7 +140,7 @@ for one in made:
     assert done.stdout.splitlines() == [
         "True True True True False False False",
         "binance binance binance binance ccxt.binance ccxt.async_support.binance ccxt.pro.binance",
-        "7",
+        "mine",
     ], done.stderr
 
 

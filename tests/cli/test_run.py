@@ -90,6 +90,14 @@ def test_refused(call, words, told):
     assert (result.exit_code, told in result.stderr) == (2, True)
 
 
+def test_wrong_settings(call, tmp_path):
+    """A mistake in the file is told before the host starts, with the nearest name."""
+    path = tmp_path / "settings.toml"
+    path.write_text("[exec_plugin.paper]\nbalanses = {}\n", encoding="utf-8")
+    result = call("run", "--config", path, "--", "python", "-V")
+    assert (result.exit_code, "did you mean 'balances'?" in result.stderr) == (2, True)
+
+
 def test_environment(tmp_path, monkeypatch):
     """The launcher's folder stands first and once, the mode and the file's whole path reach the host and its children."""
     monkeypatch.chdir(tmp_path)

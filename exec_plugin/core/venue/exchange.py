@@ -45,15 +45,14 @@ from exec_plugin.core.venue.outbox import Outbox
 from exec_plugin.core.venue.preventing import take_and_prevent
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from exec_plugin.core.events import Amendment, PreventedMatch, Row
     from exec_plugin.core.fill_models import FeeModel, QueueModel, SlippageModel
     from exec_plugin.core.matching import Offer
     from exec_plugin.core.symbols import ExchangeRules, Symbol
 
-#: How many names a message lists before it counts the rest.
-_LISTED = 8
+_LISTED = 8  # names of a message before it counts the rest
 
 
 class Venue:
@@ -101,6 +100,8 @@ class Venue:
         self.accounts: dict[str, Account] = {}
         self.outbox = Outbox()
         self.listeners = self.outbox.listeners
+        #: shown each draft first; may refuse it with an OrderRejected
+        self.guard: Callable[[LiveOrder], None] | None = None
         self.order_id = 0
         self.lists = Lists(self)
         for symbol in symbols:
@@ -269,6 +270,8 @@ class Venue:
             OrderRejected: the matching engine refuses it. Nothing has changed in either case.
         """
         order = self.draft(account, symbol, is_buy, kind, qty, price, **options)
+        if self.guard is not None:
+            self.guard(order)
         market, desk = self.markets[symbol], order.desk
         offers = admit(self.rules, market, desk, order)
         self.order_id = order.id = self.order_id + 1
@@ -298,6 +301,8 @@ class Venue:
             FilterFailure, OrderRejected: as ``place`` would.
         """
         market = self.markets[order.symbol.name]
+        if self.guard and not rules_only:
+            self.guard(order)
         (judge if rules_only else admit)(self.rules, market, order.desk, order)
         market.forget_prevention()
 
