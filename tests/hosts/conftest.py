@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import signal
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +16,7 @@ import pytest
 from environments import HOSTS, ROOT, Environment, Unavailable, build, build_wheel
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 WANTED = os.environ.get("EXEC_PLUGIN_HOSTS", "").replace(",", " ").split()
 
@@ -127,6 +129,18 @@ class Shell:
         finally:
             process.communicate()
         return "".join(lines)
+
+    @contextmanager
+    def serving(self) -> Iterator[dict[str, str]]:
+        """A process of ``exec-plugin serve``: what it printed, by name."""
+        command = ["exec-plugin", "serve", "--port", "0", "--symbols", "BTCUSDT,ETHUSDT"]
+        with subprocess.Popen(
+            command, cwd=self.folder, env=self.variables, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        ) as process:
+            try:
+                yield dict((process.stdout or io.StringIO()).readline().strip().split("=", 1) for _ in range(3))
+            finally:
+                process.terminate()
 
 
 @pytest.fixture

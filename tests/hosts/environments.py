@@ -31,6 +31,7 @@ HOSTS = {
     "vectorbt": Host(("vectorbt", "ccxt")),
     "investing-algorithm-framework": Host(("investing-algorithm-framework",)),
     "lumibot": Host(("lumibot",)),
+    "basana": Host(("basana",)),
     # for Python 3.11 pip goes back to a numpy that it cannot build
     "octobot": Host(("OctoBot",), ("3.12", "3.13")),
 }

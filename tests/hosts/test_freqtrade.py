@@ -6,7 +6,6 @@ import json
 import re
 import shutil
 import sqlite3
-import subprocess
 from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
@@ -204,9 +203,9 @@ def check_books(user):
     assert told == fills
 
 
-def test_throttle(user, environment):
+def test_throttle(user):
     """Real Binance with our limiter: the three exchanges of freqtrade's spend one budget, which exec-plugin limits shows."""
-    with serving(environment, user.shell) as server:
+    with user.shell.serving() as server:
         url, socket = server["BINANCE_BASE_URL"], server["BINANCE_BASE_URL"].replace("http", "ws", 1)
         api = dict.fromkeys(("public", "private"), f"{url}/api/v3") | {"v1": f"{url}/api/v1"}
         wallet = {name: f"{url}/sapi/v{name[5:] or 1}" for name in ("sapi", "sapiV2", "sapiV3", "sapiV4")}
@@ -251,24 +250,3 @@ def weights(shell, host, tries=200):
     finally:
         look.close()
     raise AssertionError("the bot was never quiet")
-
-
-def serving(environment, shell):
-    """A paper server that stands for Binance."""
-    return Server([environment.program("exec-plugin"), "serve", "--port", "0", "--symbols", "BTCUSDT,ETHUSDT"], shell)
-
-
-class Server:
-    """A process of ``exec-plugin serve``: what it printed, by name."""
-
-    def __init__(self, command, shell):
-        self.process = subprocess.Popen(
-            command, cwd=shell.folder, env=shell.variables, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-        )
-
-    def __enter__(self):
-        return dict(self.process.stdout.readline().strip().split("=", 1) for _ in range(3))
-
-    def __exit__(self, *_):
-        self.process.terminate()
-        self.process.communicate(timeout=30)
