@@ -18,7 +18,8 @@ from exec_plugin.core.fill_models import UniformLatency
 from exec_plugin.core.units import FAR, to_units
 from exec_plugin.core.venue import Venue
 from exec_plugin.feeds import PushFeed, SyntheticFeed
-from exec_plugin.plugins import attach, current, make_model, market_source
+from exec_plugin.plugins import current, make_model, market_source
+from exec_plugin.plugins.venues import attach
 from exec_plugin.protocol import Gateway, Key, Reply
 from exec_plugin.protocol.faults import CLEAR, Faults
 from exec_plugin.protocol.ws_api import ApiSession
