@@ -14,7 +14,6 @@ __all__ = [
     "KINDS",
     "OBSERVERS",
     "PROJECT",
-    "AccountView",
     "ExchangeSpec",
     "OrderEvent",
     "RequestRecord",
