@@ -192,7 +192,7 @@ class PaperAccount:
         self.account = account
         # at full speed another task's sleep may move the market while a signed request is on its way
         self._key = Key(account, secret, timed=exchange.pump.is_paced)
-        self._heard = exchange.plugins.observer("exec_request")
+        self._heard = exchange.plugins.observer("exec_request") or None
 
     @property
     def name(self) -> str:
@@ -213,7 +213,7 @@ class PaperAccount:
         reply = self.converse(
             lambda: exchange.gateway.handle(method, url, lowered, text, caller=self.account.name, key=self._key)
         )
-        if self._heard:
+        if self._heard is not None:
             tell(self._heard, reply, method, url, text)
         return reply
 
