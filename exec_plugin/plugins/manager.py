@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import logging
+from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any
 
 import pluggy
@@ -103,13 +104,17 @@ class Plugins(pluggy.PluginManager):
         if not self.get_hookcallers(plugin):
             msg = "it implements no hook; mark its functions with exec_plugin.hookimpl"
             raise ConfigError(msg)
-        self._check_names(plugin)
+        self._check_hooks(plugin)
 
-    def _check_names(self, plugin: object) -> None:
+    def _check_hooks(self, plugin: object) -> None:
         for caller in self.get_hookcallers(plugin) or ():
             if not caller.has_spec():
                 msg = f"there is no hook {caller.name!r}; {nearest(caller.name, hook_names())}"
                 raise ConfigError(msg)
+            for each in caller.get_hookimpls():
+                if each.plugin is plugin and (each.wrapper or each.hookwrapper or iscoroutinefunction(each.function)):
+                    msg = f"its {caller.name} is a wrapper or a coroutine; hooks here are plain functions"
+                    raise ConfigError(msg)
 
     def _find(self, name: str) -> object:
         """The plugin of an entry point's name, or the module of a dotted one."""
