@@ -12,7 +12,7 @@ import exec_plugin
 from exec_plugin import binance, pytest_plugin
 from exec_plugin.account import Settings
 from exec_plugin.binance import config
-from exec_plugin.binance.plugin import LIMIT_OPTIONS
+from exec_plugin.binance.plugin import PLACES
 from exec_plugin.cli import main
 from exec_plugin.config import names, reading
 from exec_plugin.endpoints import ENDPOINTS
@@ -93,7 +93,7 @@ def test_fixtures(pages):
 
 def test_configuration(pages):
     """Every table and value of the configuration, and every variable that leads to it, is on the page about plugins."""
-    words = {*names.SECTIONS, *names.VALUES, *names.PLUGIN_LISTS, *LIMIT_OPTIONS}
+    words = {*names.SECTIONS, *names.VALUES, *names.PLUGIN_LISTS, *PLACES}
     assert _missing({f"`{word}`" for word in words}, pages["plugins"]) == []
     assert _missing({reading.VARIABLE, reading.FILE, reading.PROJECT_FILE}, pages["plugins"]) == []
 

@@ -18,7 +18,8 @@ from exec_plugin.core.fill_models import UniformLatency
 from exec_plugin.core.units import FAR, to_units
 from exec_plugin.core.venue import Venue
 from exec_plugin.feeds import PushFeed, SyntheticFeed
-from exec_plugin.plugins import attach, current, make_model, market_source
+from exec_plugin.plugins import current, make_model, market_source
+from exec_plugin.plugins.venues import attach
 from exec_plugin.protocol import Gateway, Key, Reply
 from exec_plugin.protocol.faults import CLEAR, Faults
 from exec_plugin.protocol.ws_api import ApiSession
@@ -191,7 +192,7 @@ class PaperAccount:
         self.account = account
         # at full speed another task's sleep may move the market while a signed request is on its way
         self._key = Key(account, secret, timed=exchange.pump.is_paced)
-        self._heard = exchange.plugins.observer("exec_request")
+        self._heard = exchange.plugins.observer("exec_request") or None
 
     @property
     def name(self) -> str:
@@ -212,7 +213,7 @@ class PaperAccount:
         reply = self.converse(
             lambda: exchange.gateway.handle(method, url, lowered, text, caller=self.account.name, key=self._key)
         )
-        if self._heard:
+        if self._heard is not None:
             tell(self._heard, reply, method, url, text)
         return reply
 

@@ -32,7 +32,7 @@ class ScriptedAccount:
         self._venue = exchange.venue
         # time stands still or the face tells it by the same clock: nothing can be too late
         self._key = Key(exchange.account, secret, timed=False)
-        self._heard = current().observer("exec_request")
+        self._heard = current().observer("exec_request") or None
 
     @property
     def is_over(self) -> bool:
@@ -45,7 +45,7 @@ class ScriptedAccount:
         lowered = {name.lower(): str(value) for name, value in headers.items()}
         handle = self.exchange.gateway.handle
         reply = self.converse(lambda: handle(method, url, lowered, text, caller=self.name, key=self._key))
-        if self._heard:
+        if self._heard is not None:
             tell(self._heard, reply, method, url, text)
         return reply
 

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from exec_plugin.binance.config import BinanceConfig
 
 EXCHANGE_ID = "binance"
-#: What ``[exec_plugin.limits]`` may hold, as ``install_throttle`` takes it.
-LIMIT_OPTIONS = ("account", "ip", "store")
+#: Whose budget ``[exec_plugin.limits]`` names, and where it is kept.
+PLACES = ("account", "ip", "store")
 #: What of a host's configuration is the client's, by the host's spelling.
 _SPELLINGS = {"apiKey": "api_key", "secret": "api_secret"}
 
@@ -40,12 +40,26 @@ def exec_make_throttle(exchange: Any, config: Mapping[str, Any]) -> Any:
 
 def limit_options(table: Mapping[str, Any]) -> dict[str, Any]:
     """
-    ``[exec_plugin.limits]`` as arguments of ``install_throttle``.
+    ``[exec_plugin.limits]`` as arguments of ``install_throttle``: whose budget, kept where, and its limits.
 
     Raises:
-        ConfigError: for an unknown setting.
+        ConfigError: for an unknown setting or a wrong value.
     """
-    return _known("limits", table, LIMIT_OPTIONS)
+    from exec_plugin.rate_limit import RateLimitConfig
+
+    limits = limit_settings()
+    given = _known("limits", table, (*PLACES, *limits))
+    config = {name: given.pop(name) for name in limits if name in given}
+    return {**given, "config": RateLimitConfig(**config)} if config else given
+
+
+def limit_settings() -> list[str]:
+    """The limits that ``[exec_plugin.limits]`` may set, beside ``PLACES``."""
+    from attrs import fields
+
+    from exec_plugin.rate_limit import RateLimitConfig
+
+    return [each.name for each in fields(RateLimitConfig)]
 
 
 def client_config(table: Mapping[str, Any]) -> BinanceConfig:

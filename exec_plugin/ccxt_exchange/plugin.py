@@ -1,11 +1,14 @@
-"""The built-in plugin ``paper``: ccxt's ``binancepaper``, the models of its market and where that comes from."""
+"""
+The built-in plugin ``paper``: ccxt's ``binancepaper``, the models of its market and where that comes from.
+
+It is loaded wherever any plugin is asked, so that what it makes is imported only when it is made.
+"""
 
 from __future__ import annotations
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from exec_plugin.account import parts
 from exec_plugin.ccxt_exchange.description import EXCHANGE_ID
 from exec_plugin.ccxt_exchange.registry import FACES, install
 from exec_plugin.hookspecs import ExchangeSpec, hookimpl
@@ -27,12 +30,16 @@ def exec_exchanges() -> list[ExchangeSpec]:
 @hookimpl(trylast=True)
 def exec_make_model(kind: str, name: str, params: Mapping[str, Any]) -> Any:
     """The models that settings may name without a plugin."""
+    from exec_plugin.account import parts
+
     return parts.make_model(kind, name, params)
 
 
 @hookimpl(trylast=True)
 def exec_market_source(name: str, config: Mapping[str, Any]) -> Feed | None:
     """The feeds that settings may name without a plugin."""
+    from exec_plugin.account import parts
+
     return parts.open_feed(name, config)
 
 

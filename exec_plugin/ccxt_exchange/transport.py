@@ -128,6 +128,15 @@ class PaperTransport(_Binance):
     def _own_key(self) -> str | None:
         return None if self.apiKey == NO_CREDENTIAL else self.apiKey
 
+    def _is_far(self) -> bool:
+        """Whether opening the account asks the network."""
+        from exec_plugin.account import read_settings
+
+        # what is wrong with the settings is told by whoever opens
+        with contextlib.suppress(ExecPluginError):
+            return read_settings(self.options.get("paper") or {}, self._own_key()).feed == "live"
+        return False
+
     def _find_account(self, options: Mapping[str, Any]) -> Account:
         try:
             return self._open_account(options, self._own_key(), self.secret)
@@ -268,7 +277,7 @@ class AsyncTransport(PaperTransport):
 
     async def fetch2(self, *args: Any, **named: Any) -> Any:
         """Where every request begins; a live market opens here without holding up the loop: it waits for the network."""
-        if self._opened is None and (self.options.get("paper") or {}).get("feed") == "live":
+        if self._opened is None and self._is_far():
             await asyncio.to_thread(self._paper)
         return await super().fetch2(*args, **named)
 

@@ -100,13 +100,15 @@ def _defaults() -> Mapping[tuple[str, ...], Any]:
 
     from exec_plugin.account import Settings
     from exec_plugin.binance.config import BinanceConfig
-    from exec_plugin.binance.plugin import LIMIT_OPTIONS
+    from exec_plugin.binance.plugin import PLACES
+    from exec_plugin.rate_limit import RateLimitConfig
 
-    made: dict[str, Any] = {"paper": Settings(), "binance": BinanceConfig()}
+    made: dict[str, Any] = {"paper": Settings(), "binance": BinanceConfig(), "limits": RateLimitConfig()}
     found: dict[tuple[str, ...], Any] = {("plugins",): [], ("block",): [], ("strict",): False}
+    found |= {("limits", name): None for name in PLACES}
     for section, values in made.items():
         found |= {(section, each.name): _plain(getattr(values, each.name)) for each in fields(type(values))}
-    return found | {("limits", name): None for name in LIMIT_OPTIONS}
+    return found
 
 
 def _plain(value: Any) -> Any:

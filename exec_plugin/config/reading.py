@@ -75,11 +75,8 @@ class Config:
         paper = self.table("paper")
         for known, entry in self.table("accounts").items():
             if known == name or (not name and api_key and str(entry.get("api_key", "")) == api_key):
-                return known, {**paper, **{key: value for key, value in entry.items() if key not in _OF_KEYS}}
+                return known, {**paper, **{key: value for key, value in entry.items() if key != "api_key"}}
         return name, paper
-
-
-_OF_KEYS = ("api_key", "secret")
 
 
 def read_config(

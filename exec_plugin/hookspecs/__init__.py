@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from exec_plugin.hookspecs.markers import PROJECT, hookimpl, hookspec
 from exec_plugin.hookspecs.specs import OBSERVERS
-from exec_plugin.hookspecs.values import KINDS, AccountView, ExchangeSpec, OrderEvent, RequestRecord
+from exec_plugin.hookspecs.values import KINDS, ExchangeSpec, OrderEvent, RequestRecord
 
 __all__ = [
     "KINDS",
     "OBSERVERS",
     "PROJECT",
-    "AccountView",
     "ExchangeSpec",
     "OrderEvent",
     "RequestRecord",

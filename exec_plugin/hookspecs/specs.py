@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     import click
 
     from exec_plugin.core.models import Fill, MarketData, Order
-    from exec_plugin.hookspecs.values import AccountView, ExchangeSpec, OrderEvent, RequestRecord
+    from exec_plugin.hookspecs.accounts import AccountView
+    from exec_plugin.hookspecs.values import ExchangeSpec, OrderEvent, RequestRecord
 
 
 @hookspec(historic=True)

@@ -24,7 +24,8 @@ from exec_plugin.paper_broker.requests import read_order
 from exec_plugin.paper_broker.settings import read_fees, read_symbols
 from exec_plugin.paper_broker.ticks import check_tick, read_book, read_tick
 from exec_plugin.paper_broker.values import Cancellation, order_value
-from exec_plugin.plugins import attach, current
+from exec_plugin.plugins import current
+from exec_plugin.plugins.venues import attach
 from exec_plugin.protocol.accounts import account_reply
 
 if TYPE_CHECKING:

@@ -18,14 +18,12 @@ from exec_plugin.plugins.making import (
 from exec_plugin.plugins.manager import BUILT_INS, Plugins, Status
 from exec_plugin.plugins.observing import Observer
 from exec_plugin.plugins.process import current, forget, load
-from exec_plugin.plugins.venues import attach
 
 __all__ = [
     "BUILT_INS",
     "Observer",
     "Plugins",
     "Status",
-    "attach",
     "collected",
     "current",
     "exchange_specs",

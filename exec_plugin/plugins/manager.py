@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import importlib
-import importlib.metadata
 import logging
+from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any
 
 import pluggy
@@ -18,6 +18,7 @@ from exec_plugin.plugins.observing import Failures, Observer, in_a_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from importlib.metadata import Distribution, EntryPoint
 
     from exec_plugin.config import Config
 
@@ -61,7 +62,7 @@ class Plugins(pluggy.PluginManager):
         self.config = config
         self.failures = Failures()
         self._states: dict[str, tuple[str, str]] = {}
-        self._entries: dict[str, importlib.metadata.EntryPoint] | None = None
+        self._entries: dict[str, EntryPoint] | None = None
         self._closed = False
         self.add_hookspecs(specs)
         self.hook.exec_configure.call_historic(kwargs={"config": self._shown()})
@@ -103,13 +104,17 @@ class Plugins(pluggy.PluginManager):
         if not self.get_hookcallers(plugin):
             msg = "it implements no hook; mark its functions with exec_plugin.hookimpl"
             raise ConfigError(msg)
-        self._check_names(plugin)
+        self._check_hooks(plugin)
 
-    def _check_names(self, plugin: object) -> None:
+    def _check_hooks(self, plugin: object) -> None:
         for caller in self.get_hookcallers(plugin) or ():
             if not caller.has_spec():
                 msg = f"there is no hook {caller.name!r}; {nearest(caller.name, hook_names())}"
                 raise ConfigError(msg)
+            for each in caller.get_hookimpls():
+                if each.plugin is plugin and (each.wrapper or each.hookwrapper or iscoroutinefunction(each.function)):
+                    msg = f"its {caller.name} is a wrapper or a coroutine; hooks here are plain functions"
+                    raise ConfigError(msg)
 
     def _find(self, name: str) -> object:
         """The plugin of an entry point's name, or the module of a dotted one."""
@@ -137,10 +142,12 @@ class Plugins(pluggy.PluginManager):
                 msg = f"plugin {name!r} is not active, and strict=true insists on it: {reason}"
                 raise ConfigError(msg)
 
-    def _installed(self) -> dict[str, importlib.metadata.EntryPoint]:
+    def _installed(self) -> dict[str, EntryPoint]:
         """What installed packages announce; looking costs some ms, so only those look who name something."""
         if self._entries is None:
-            self._entries = {entry.name: entry for entry in importlib.metadata.entry_points(group=PROJECT)}
+            from importlib.metadata import entry_points
+
+            self._entries = {entry.name: entry for entry in entry_points(group=PROJECT)}
         return self._entries
 
     def _known(self) -> set[str]:
@@ -165,14 +172,16 @@ class Plugins(pluggy.PluginManager):
         named = ("", "") if distribution is None else (distribution.name, distribution.version)
         return Status(name, state, reason, *named, tuple(hooks))
 
-    def _distribution(self, name: str) -> importlib.metadata.Distribution | None:
+    def _distribution(self, name: str) -> Distribution | None:
         """The package that a plugin came with: that of its entry point, else that of its module."""
         entry = self._installed().get(name)
         if entry is not None and entry.dist is not None:
             return entry.dist
+        from importlib.metadata import distribution, packages_distributions
+
         module = BUILT_INS.get(name) or getattr(self.get_plugin(name), "__name__", "")
-        owners = importlib.metadata.packages_distributions().get(str(module).partition(".")[0], ())
-        return importlib.metadata.distribution(owners[0]) if owners else None
+        owners = packages_distributions().get(str(module).partition(".")[0], ())
+        return distribution(owners[0]) if owners else None
 
     @property
     def is_plain(self) -> bool:

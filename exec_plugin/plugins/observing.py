@@ -37,11 +37,7 @@ class Listener(NamedTuple):
 def listeners(hook: HookCaller) -> list[Listener]:
     """Those who implement a hook, in the order in which pluggy would call them."""
     found = reversed(hook.get_hookimpls())
-    return [Listener(each.plugin_name, each.function, each.argnames) for each in found if not _wraps(each)]
-
-
-def _wraps(implementation: Any) -> bool:
-    return bool(implementation.hookwrapper or implementation.wrapper)
+    return [Listener(each.plugin_name, each.function, each.argnames) for each in found]
 
 
 class Failures:

@@ -11,7 +11,8 @@ from exec_plugin.core.events import Execution
 from exec_plugin.core.models import MarketData
 from exec_plugin.core.units import FAR, SCALE, short_text
 from exec_plugin.core.values import event_order, fill_value, order_value, quick_decimal
-from exec_plugin.hookspecs import AccountView, OrderEvent
+from exec_plugin.hookspecs import OrderEvent
+from exec_plugin.hookspecs.accounts import AccountView
 from exec_plugin.plugins.observing import in_a_line, listeners
 
 if TYPE_CHECKING:

@@ -17,7 +17,8 @@ from exec_plugin.core.symbols import ExchangeRules, Symbol
 from exec_plugin.core.units import FAR, parse_units, short_text
 from exec_plugin.core.venue import Venue
 from exec_plugin.endpoints import RATE_LIMITS
-from exec_plugin.plugins import attach, current
+from exec_plugin.plugins import current
+from exec_plugin.plugins.venues import attach
 from exec_plugin.protocol.gateway import Gateway
 from exec_plugin.protocol.user_data import UserDataLog
 

@@ -19,7 +19,10 @@ seed = 7
 
 [exec_plugin.accounts.octo]
 api_key = "abcdefghijklmnopqrstuvwx"
-secret = "never shown"
+
+[exec_plugin.binance]
+api_key = "zyxwvutsrqponmlkjihgfedc"
+api_secret = "never shown"
 
 [exec_plugin.limits]
 store = "redis://user:hidden@10.0.0.5/0"

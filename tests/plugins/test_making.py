@@ -166,11 +166,13 @@ def test_limit_store(plugin):
 
 def test_throttle(tmp_path):
     """The limiter is installed through the hooks, with the settings of its table."""
-    plugins = exec_plugin.load({"limits": {"store": str(tmp_path / "budget"), "account": "me"}})
+    table = {"store": str(tmp_path / "budget"), "account": "me", "weight_per_minute": 500}
+    plugins = exec_plugin.load({"limits": table})
     installed = throttle(plugins, exchange := ccxt.binance())
     assert isinstance(installed, Throttle)
     assert exchange.throttle is installed
     assert (installed._settings.store, installed._settings.account) == (str(tmp_path / "budget"), "me")
+    assert installed._settings.config.weight_per_minute == 500
     with pytest.raises(ConfigError, match="limits: unknown setting 'acount'; did you mean 'account'"):
         throttle(plugins, exchange, {"acount": "me"})
 

@@ -10,6 +10,7 @@ import pluggy
 import pytest
 
 import exec_plugin
+from exec_plugin import hookimpl
 from exec_plugin.core.errors import ConfigError
 from exec_plugin.hookspecs import OBSERVERS, PROJECT, specs
 from exec_plugin.plugins import BUILT_INS, current, forget
@@ -123,6 +124,22 @@ def test_cannot_be_used(plugin, caplog, hooks, reason):
     assert not plugins.observer("exec_fill")
 
 
+async def _later(fill):
+    """A hook that somebody would have to await."""
+
+
+def _around(fill):
+    """A hook around the others."""
+    yield
+
+
+@pytest.mark.parametrize("mark", [hookimpl(_later), hookimpl(wrapper=True)(_around)])
+def test_plain_functions(plugin, mark):
+    """Hooks that would silently not be called are refused."""
+    plugin("mine").exec_fill = mark
+    assert "hooks here are plain functions" in states(exec_plugin.load({"plugins": ["mine"]}))["mine"][1]
+
+
 def test_twice(plugin):
     """One module under two names is one plugin."""
     module = plugin("mine", exec_unconfigure=lambda: None)
@@ -147,11 +164,12 @@ def test_configured(plugin):
     """A plugin is given the settings as they were merged, but nobody else's keys."""
     told = []
     plugin("mine", exec_configure=lambda config: told.append(config))  # noqa: PLW0108 - pluggy reads the name
-    accounts = {"octo": {"api_key": "abcdefghijklmnopqrst", "secret": "xyz"}}
-    exec_plugin.load({"plugins": ["mine"], "mine": {"token": "t"}, "accounts": accounts, "paper": {"seed": 3}})
+    others = {"accounts": {"octo": {"api_key": "abcdefghijklmnopqrst"}}, "binance": {"api_secret": "xyz"}}
+    exec_plugin.load({"plugins": ["mine"], "mine": {"token": "t"}, "paper": {"seed": 3}, **others})
     [config] = told
     assert (config["mine"], config["paper"]) == ({"token": "t"}, {"seed": 3})
-    assert config["accounts"] == {"octo": {"api_key": "abcd...qrst", "secret": "***"}}
+    assert config["accounts"] == {"octo": {"api_key": "abcd...qrst"}}
+    assert config["binance"] == {"api_secret": "***"}
 
 
 def test_let_go(plugin):

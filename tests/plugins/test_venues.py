@@ -13,7 +13,8 @@ from exec_plugin.core.errors import OrderRejected
 from exec_plugin.core.symbols import default_symbol
 from exec_plugin.core.units import SCALE
 from exec_plugin.paper_broker import PaperBroker
-from exec_plugin.plugins import attach, current
+from exec_plugin.plugins import current
+from exec_plugin.plugins.venues import attach
 
 SETUP = {
     "clock": 1_767_614_400_000,

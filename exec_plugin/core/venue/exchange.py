@@ -5,7 +5,7 @@ from __future__ import annotations
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-from exec_plugin.core.errors import CancelRejected, ConfigError, RequestRejected, VenueError
+from exec_plugin.core.errors import CancelRejected, ConfigError, VenueError, unlisted
 from exec_plugin.core.events import BOOK, DEPTH, QUOTE, TRADE, Fill
 from exec_plugin.core.fill_models import FILL_MODELS, BinanceFees, NoSlippage, ProportionalQueue
 from exec_plugin.core.ledger import Account, Desk
@@ -51,8 +51,6 @@ if TYPE_CHECKING:
     from exec_plugin.core.fill_models import FeeModel, QueueModel, SlippageModel
     from exec_plugin.core.matching import Offer
     from exec_plugin.core.symbols import ExchangeRules, Symbol
-
-_LISTED = 8  # names of a message before it counts the rest
 
 
 class Venue:
@@ -144,7 +142,7 @@ class Venue:
         """
         found = self.markets.get(name)
         if found is None:
-            raise RequestRejected(-1121, "Invalid symbol.", f"{name!r} is not listed; there are {_some(self.markets)}")
+            raise unlisted(name, self.markets)
         return found
 
     # ------------------------------------------------------------------ the market moves
@@ -492,9 +490,3 @@ class Venue:
     def convert(self, units: int, asset: str, into: str) -> int | None:
         """The value of units of one asset in another at the last prices, by one market or two; None without any."""
         return convert(self.markets, units, asset, into)
-
-
-def _some(names: Iterable[str]) -> str:
-    listed = sorted(names)
-    more = len(listed) - _LISTED
-    return ", ".join(listed[:_LISTED]) + (f" and {more} more" if more > 0 else "")
