@@ -47,6 +47,10 @@ MODES = {
 }
 
 
+#: Modes that leave real exchanges real, where the plugin fails. All others leave none, also a misspelt one.
+_OPEN = frozenset((REGISTER, THROTTLE))
+
+
 class State:
     """How the plugin is on in this process: what it does, and who has asked for it."""
 
@@ -86,7 +90,7 @@ def _activate(wanted: str, way: str) -> None:
         return
     if _state is not None and _state.mode != REGISTER:
         raise ValueError(f"mode {_state.mode!r} is on by {_state.way}; {wanted!r} cannot be on as well")
-    if wanted == PAPER and "ccxt" in sys.modules:
+    if wanted not in _OPEN and "ccxt" in sys.modules:
         raise ImportError("ccxt was imported first, and what was taken from it is real; activate before that")
     from exec_plugin.ccxt_exchange import registry
 
@@ -96,20 +100,31 @@ def _activate(wanted: str, way: str) -> None:
 
 def _arrived(namespace: str) -> None:
     """Ccxt has imported a namespace."""
-    if _state is None:
-        return
-    with guarded(_state.mode):
-        if _state.mode == PAPER:
-            from exec_plugin.ccxt_exchange import stand_in
+    if _state is not None:
+        with guarded(_state.mode):
+            _WORK[_state.mode](namespace)
 
-            stand_in.replace(namespace)
-            return
-        from exec_plugin.ccxt_exchange import registry
 
-        if registry.register(namespace) and _state.mode == THROTTLE:
-            from exec_plugin.activation import throttling
+def _register(namespace: str) -> bool:
+    from exec_plugin.ccxt_exchange import registry
 
-            throttling.wrap(namespace)
+    return registry.register(namespace)
+
+
+def _replace(namespace: str) -> None:
+    from exec_plugin.ccxt_exchange import stand_in
+
+    stand_in.replace(namespace)
+
+
+def _throttle(namespace: str) -> None:
+    from exec_plugin.activation import throttling
+
+    if _register(namespace):
+        throttling.wrap(namespace)
+
+
+_WORK = {REGISTER: _register, PAPER: _replace, THROTTLE: _throttle}
 
 
 def deactivate() -> None:
@@ -156,8 +171,7 @@ class guarded:  # noqa: N801  reads as the verb that it is, like contextlib's ow
     ) -> bool:
         if not isinstance(error, Exception):
             return False
-        # a misspelt mode may have been meant to be paper
-        closed = self._mode not in {REGISTER, THROTTLE} or os.environ.get(STRICT) == "1"
+        closed = self._mode not in _OPEN or os.environ.get(STRICT) == "1"
         ending = (
             "so ccxt cannot be used here: a real exchange is none on paper" if closed else "the host goes on without"
         )
