@@ -68,7 +68,7 @@ class Doors:
         """Shake hands and serve the connection until it ends."""
         if not self._attempts.note(request.remote or ""):
             return json_response(HTTPStatus.TOO_MANY_REQUESTS, failure("too many connections in five minutes"))
-        if not web.WebSocketResponse().can_prepare(request).ok:
+        if not _is_handshake(request):
             return json_response(HTTPStatus.BAD_REQUEST, failure("this is no WebSocket handshake"))
         parts = urlsplit(request.raw_path)
         try:
@@ -154,6 +154,14 @@ class Doors:
         """What tells when a connection shall break; None while nothing is rehearsed."""
         faults = exchange.gateway.faults
         return None if faults is None else lambda: faults.disconnects(path)
+
+
+def _is_handshake(request: web.BaseRequest) -> bool:
+    try:
+        return web.WebSocketResponse().can_prepare(request).ok
+    except UnicodeEncodeError:
+        # aiohttp's refusal repeats what the client sent, which need be no text
+        return False
 
 
 def _options(query: str) -> dict[str, str]:
