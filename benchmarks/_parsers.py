@@ -330,7 +330,9 @@ def read_answer(data: bytes) -> None:
     code = int(status) if status in {"200", "418", "429"} else 418
     for _ in range(2):
         answer = reader.read(_Order, code, headers, found)
-        json.dumps([answer.used, answer.orders, answer.retry_after, answer.until, answer.second, answer.exact], allow_nan=False)
+        json.dumps(
+            [answer.used, answer.orders, answer.retry_after, answer.until, answer.second, answer.exact], allow_nan=False
+        )
     for read in (read_trades, read_aggregates, read_minutes):
         with suppress(ValueError):
             read(found)
@@ -522,5 +524,3 @@ PARSERS = {
 def quiet() -> None:
     """Let the package log nothing: what is wrong with an input is known, and told by the million."""
     logging.disable(logging.CRITICAL)
-
-

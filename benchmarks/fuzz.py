@@ -46,7 +46,9 @@ def fuzz(name: str, seconds: float, seed: int, out: Path) -> Found:
             found.failures.append({**json.loads(path.read_text("utf-8")), "file": _keep(name, path, out)})
         # what libFuzzer itself ends with: an input that takes for ever, or all memory
         for path in [path for kind in ("timeout", "oom", "crash") for path in sorted(work.glob(f"{kind}-*"))]:
-            found.failures.append({"kind": path.name.partition("-")[0], "told": "", "file": _store(name, path.read_bytes(), out)})
+            found.failures.append(
+                {"kind": path.name.partition("-")[0], "told": "", "file": _store(name, path.read_bytes(), out)}
+            )
         if done.returncode and not found.failures:
             found.failures.append({"kind": f"ended with {done.returncode}", "told": done.stderr[-500:], "file": ""})
     return found
@@ -95,7 +97,13 @@ def _line(found: Found) -> str:
 @click.option("--minutes", default=10.0, show_default=True, help="For how long, all parsers together.")
 @click.option("--only", multiple=True, type=click.Choice(sorted(_parsers.PARSERS)), help="This parser; repeatable.")
 @click.option("--seed", type=int, help="Of chance; a random one unless given.")
-@click.option("--out", default=CORPUS, show_default="tests/corpus", type=click.Path(path_type=Path), help="Where failing inputs are kept.")
+@click.option(
+    "--out",
+    default=CORPUS,
+    show_default="tests/corpus",
+    type=click.Path(path_type=Path),
+    help="Where failing inputs are kept.",
+)
 def main(minutes: float, only: tuple[str, ...], seed: int | None, out: Path) -> None:
     """Fuzz and print; exit code 1 if anything failed."""
     _parsers.quiet()

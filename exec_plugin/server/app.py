@@ -11,21 +11,24 @@ from typing import TYPE_CHECKING
 from aiohttp import WSCloseCode, web
 
 from exec_plugin.core.errors import ConfigError
+from exec_plugin.core.veil import mask_api_key, veiled
 from exec_plugin.server import control
 from exec_plugin.server.control import Asked, Control, Refused
 from exec_plugin.server.doors import Doors
-from exec_plugin.server.lane import Full, Lane
+from exec_plugin.server.lane import Full, Lane, Plain
+from exec_plugin.server.probes import Probes
 from exec_plugin.server.refusals import Listener
 from exec_plugin.server.sockets import Sockets
+from exec_plugin.server.tally import clock
 from exec_plugin.server.wire import TooLarge, cut, form_response, json_response, read_body
 
 if TYPE_CHECKING:
     from exec_plugin.account import PaperExchange, Reply
     from exec_plugin.protocol.control import ScriptedExchange
-    from exec_plugin.server.lane import Plain
     from exec_plugin.server.settings import ServerSettings
 
 _log = logging.getLogger(__name__)
+_access = logging.getLogger("exec_plugin.server.access")
 
 #: Seconds that pending requests get when the server stops, and idle connections get at any time.
 LAST_REQUESTS, IDLE = 5.0, 75.0
@@ -48,6 +51,7 @@ class PaperServer:
         self.stage = self.doors.stage
         self.stage.on_change = self._on_change
         self._control = Control(self.stage)
+        self._probes = Probes(settings, self.stage, self.doors.tally, self._connections)
         self._listener: web.Server | None = None
         self._lanes: set[Lane] = set()
         self._server: asyncio.Server | None = None
@@ -97,6 +101,12 @@ class PaperServer:
         self._server = None
         _log.info("stopped")
 
+    def _connections(self) -> dict[str, int]:
+        """How many are open, by kind."""
+        handled = len(self._listener.connections) if self._listener is not None else 0
+        sockets = len(self.doors.sockets)
+        return {"http": len(self._lanes) + max(handled - sockets, 0), "websocket": sockets}
+
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(self.stage.tick)
@@ -129,14 +139,31 @@ class PaperServer:
         stage = self.stage
         if not stage.is_near:
             return None
+        began = clock()
         with stage.lock:
             stage.catch_up()
-            return stage.gateway.handle(plain.method, plain.target, plain.headers, body, caller=peer)
+            reply = stage.gateway.handle(plain.method, plain.target, plain.headers, body, caller=peer)
+        self._note(plain, reply, began, peer)
+        return reply
+
+    def _note(self, plain: Plain, reply: Reply, began: float, peer: str) -> None:
+        """Count a request that was answered, and log it where that much is logged: keys masked, signatures veiled."""
+        seconds = clock() - began
+        self.doors.tally.note(plain.method, plain.target, reply.status, seconds)
+        if _access.isEnabledFor(logging.DEBUG):
+            target, key = veiled(plain.target), mask_api_key(plain.headers.get("x-mbx-apikey"))
+            told = {"peer": peer, "method": plain.method, "target": target, "key": key, "status": reply.status}
+            text = "%(peer)s %(method)s %(target)s key %(key)s: %(status)d in %(ms).2f ms"
+            told["ms"] = seconds * 1000
+            _access.debug(text, told, extra={"told": told})
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         target = request.raw_path
         if target.startswith(control.PREFIX):
             return await self._answer_control(request, target)
+        probed = self._probes.answer(request)
+        if probed is not None:
+            return probed
         if "Upgrade" in request.headers and request.method == "GET":
             return await self.doors.open(request)
         return await self._answer(request, target)
@@ -152,9 +179,11 @@ class PaperServer:
         way = await stage.travel(lambda faults: faults.way_of_request(request.method, target))
         if way.cut and not way.executed:
             return cut(request)
+        began, peer = clock(), request.remote or ""
         with stage.lock:
             stage.catch_up()
-            reply = stage.gateway.handle(request.method, target, known, body, caller=request.remote or "")
+            reply = stage.gateway.handle(request.method, target, known, body, caller=peer)
+        self._note(Plain(request.method, target, known, 0, 0), reply, began, peer)
         if way.cut:
             return cut(request)
         await stage.travel_back()

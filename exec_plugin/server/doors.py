@@ -18,6 +18,7 @@ from exec_plugin.server.control import failure
 from exec_plugin.server.settings import is_loopback
 from exec_plugin.server.sockets import STREAM_MESSAGES, Framer, Socket, Sockets
 from exec_plugin.server.stage import Stage
+from exec_plugin.server.tally import Tally, clock
 from exec_plugin.server.wire import json_response
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ class Doors:
         self._settings = settings
         self._attempts = Attempts()
         self._framer = Framer()
+        self.tally = Tally()
 
     async def open(self, request: web.BaseRequest) -> web.StreamResponse:
         """Shake hands and serve the connection until it ends."""
@@ -137,9 +139,13 @@ class Doors:
             if not way.cut or way.executed:
                 with exchange.lock:
                     stage.catch_up()
+                    began = clock()
                     session.receive(text)
+                if isinstance(session, ApiSession):
+                    self.tally.note_frame(*session.last, clock() - began)
 
         self.sockets.add(socket)
+        socket.on_slow = self.tally.drop
         socket.breaks = self._breaks(exchange, socket.path)
         try:
             await socket.listen(receive)

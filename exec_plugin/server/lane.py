@@ -26,6 +26,8 @@ _READ = {b"x-mbx-apikey": "x-mbx-apikey", b"x-mbx-time-unit": "x-mbx-time-unit"}
 #: Headers that need more than this lane knows.
 _DIFFICULT = frozenset((b"transfer-encoding", b"upgrade", b"expect", b"content-encoding", b"trailer"))
 _LONGEST_HEAD = 16 * 1024
+#: Digits of the longest body that anybody could mean.
+_DIGITS = 15
 _END = b"\r\n\r\n"
 
 
@@ -61,7 +63,7 @@ def read_head(data: bytes, size: int) -> Plain | None:
         elif name == b"connection" and value.lower() != b"keep-alive":
             return None
         elif name == b"content-length":
-            if length >= 0 or not value.isdigit():
+            if length >= 0 or not value.isdigit() or len(value) > _DIGITS:
                 return None
             length = int(value)
     start = size + len(_END)
