@@ -22,6 +22,8 @@ else:
     with atheris.instrument_imports(include=["exec_plugin"], enable_loader_override=False):
         import _parsers
 
+from _seeds import WORDS
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -123,10 +125,11 @@ def guided(watch: Watch, work: Path, words: Sequence[bytes], seconds: float, see
     dictionary = work / "words"
     dictionary.write_text("".join(f'"{entry}"\n' for entry in entries), encoding="ascii")
     options = (
-        f"-max_total_time={seconds:.0f}", f"-seed={seed}", f"-dict={dictionary}", f"-max_len={LONGEST}",
+        f"-max_total_time={seconds:.0f}", f"-seed={seed}", f"-max_len={LONGEST}",
         f"-artifact_prefix={work}/", "-timeout=30", "-rss_limit_mb=4096", "-print_final_stats=1",
     )  # fmt: skip
-    atheris.Setup([sys.argv[0], *options, str(work / "pool")], watch)
+    known = [f"-dict={dictionary}"] if words else []
+    atheris.Setup([sys.argv[0], *options, *known, str(work / "pool")], watch)
     atheris.Fuzz()
 
 
@@ -134,11 +137,10 @@ def main() -> None:
     """Fuzz as stdin says: parser, seconds, seed, folders for the pool and for failures."""
     job: dict[str, Any] = json.load(sys.stdin)
     _parsers.quiet()
-    parser = _parsers.PARSERS[job["parser"]]
     work, folder = Path(job["work"]), Path(job["failures"])
     pool = [path.read_bytes() for path in sorted((work / "pool").iterdir())]
-    words = [word.encode() for word in parser.words if word]
-    watch = Watch(parser.read, folder)
+    words = [word.encode() for word in WORDS[job["parser"]]]
+    watch = Watch(_parsers.READERS[job["parser"]], folder)
     for data in (*pool, *_MANY):
         watch(data)
     if atheris is not None:

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import _parsers
 import click
 from _fuzzing import failure, shrunk
+from _seeds import SEEDS
 
 HERE = Path(__file__).resolve().parent
 CORPUS = HERE.parent / "tests" / "corpus"
@@ -58,7 +59,7 @@ def _fill(pool: Path, name: str) -> None:
     """The inputs to begin with: the parser's own, and those of the corpus."""
     pool.mkdir()
     kept = [path.read_bytes() for path in sorted((CORPUS / name).glob("*"))]
-    for number, data in enumerate((*_parsers.PARSERS[name].seeds, *kept)):
+    for number, data in enumerate((*SEEDS[name], *kept)):
         (pool / f"{number:04d}").write_bytes(data)
 
 
@@ -73,7 +74,7 @@ def _counts(name: str, done: subprocess.CompletedProcess[str]) -> Found:
 
 def _keep(name: str, path: Path, out: Path) -> str:
     data = path.with_suffix(".input").read_bytes()
-    read = _parsers.PARSERS[name].read
+    read = _parsers.READERS[name]
     # what fails only in the company of others is kept as it is
     return _store(name, shrunk(read, data) if failure(read, data)[0] else data, out)
 
@@ -89,13 +90,13 @@ def _store(name: str, data: bytes, out: Path) -> str:
 
 def _line(found: Found) -> str:
     first, last = found.covered
-    gained = f"{first:>7,}{last - first:>+8,}" if first >= 0 else f"{'-':>7}{'-':>8}"
+    gained = f"{first:>9,}{last - first:>+8,}" if first >= 0 else f"{'-':>9}{'-':>8}"
     return f"{found.parser:<12}{found.inputs:>12,}{gained}{len(found.failures):>10}"
 
 
 @click.command(help=__doc__)
 @click.option("--minutes", default=10.0, show_default=True, help="For how long, all parsers together.")
-@click.option("--only", multiple=True, type=click.Choice(sorted(_parsers.PARSERS)), help="This parser; repeatable.")
+@click.option("--only", multiple=True, type=click.Choice(sorted(_parsers.READERS)), help="This parser; repeatable.")
 @click.option("--seed", type=int, help="Of chance; a random one unless given.")
 @click.option(
     "--out",
@@ -107,10 +108,10 @@ def _line(found: Found) -> str:
 def main(minutes: float, only: tuple[str, ...], seed: int | None, out: Path) -> None:
     """Fuzz and print; exit code 1 if anything failed."""
     _parsers.quiet()
-    names = only or tuple(_parsers.PARSERS)
+    names = only or tuple(_parsers.READERS)
     seed = SystemRandom().randrange(2**31) if seed is None else seed
     print(f"Fuzzing for {minutes:g} minutes, seed {seed} (Python {sys.version.split()[0]})\n")
-    print(f"{'parser':<12}{'inputs':>12}{'covered':>7}{'new':>8}{'failures':>10}\n{'-' * 49}")
+    print(f"{'parser':<12}{'inputs':>12}{'covered':>9}{'new':>8}{'failures':>10}\n{'-' * 51}")
     failed = []
     for name in names:
         found = fuzz(name, minutes * 60 / len(names), seed, out)

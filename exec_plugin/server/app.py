@@ -15,9 +15,10 @@ from exec_plugin.core.veil import mask_api_key, veiled
 from exec_plugin.server import control
 from exec_plugin.server.control import Asked, Control, Refused
 from exec_plugin.server.doors import Doors
-from exec_plugin.server.lane import Full, Lane, Plain
+from exec_plugin.server.lane import Full, Lane, Plain, peer_of
 from exec_plugin.server.probes import Probes
 from exec_plugin.server.refusals import Listener
+from exec_plugin.server.settings import is_loopback
 from exec_plugin.server.sockets import Sockets
 from exec_plugin.server.tally import clock
 from exec_plugin.server.wire import TooLarge, cut, form_response, json_response, read_body
@@ -132,7 +133,18 @@ class PaperServer:
         assert self._listener is not None  # noqa: S101
         if len(self._lanes) + len(self._listener.connections) >= self.settings.max_connections:
             return Full()
-        return Lane(self.settings, self._answer_at_once, self._listener, self._lanes)
+        lane = Lane(self.settings, self._answer_at_once, self._listener, self._lanes)
+        lane.is_crowded = self._is_crowded
+        return lane
+
+    def _is_crowded(self, peer: str) -> bool:
+        """Whether another machine has as many connections as one may."""
+        listener, most = self._listener, self.settings.max_per_address
+        if listener is None or is_loopback(peer) or len(self._lanes) + len(listener.connections) < most:
+            return False
+        peers = [lane.peer for lane in self._lanes]
+        peers += [peer_of(handler.transport) for handler in listener.connections]
+        return peers.count(peer) >= most
 
     def _answer_at_once(self, plain: Plain, body: str, peer: str) -> Reply | None:
         """A REST request that takes no time on its way; None for others."""

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 API, RAW, COMBINED = "/ws-api/v3", "/ws", "/stream"
 #: How many connections an address may try in five minutes (WebSocket Limits); tests on this machine try many.
 ATTEMPTS, LOCAL_ATTEMPTS, ATTEMPTS_IN = 300, 30_000, 300.0
+#: How many addresses are remembered before those are forgotten that have not tried for so long.
+MOST_ADDRESSES = 10_000
 
 
 class Attempts:
@@ -45,6 +47,8 @@ class Attempts:
     def note(self, peer: str) -> bool:
         """Count one more; answers whether it is within bounds."""
         now = self._clock()
+        if len(self._tried) > MOST_ADDRESSES:
+            self._tried = {other: moments for other, moments in self._tried.items() if now - moments[-1] <= ATTEMPTS_IN}
         most = LOCAL_ATTEMPTS if is_loopback(peer) else ATTEMPTS
         tried = self._tried.setdefault(peer, deque())
         while tried and now - tried[0] > ATTEMPTS_IN:

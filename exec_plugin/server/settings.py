@@ -29,6 +29,7 @@ class ServerSettings:
         metrics_token: what a client beyond this machine must show to read it; without it, none may.
         tls_cert, tls_key: PEM files; with them it is https and wss.
         max_connections: how many at a time, of both kinds.
+        max_per_address: how many of them from one address that is not this machine's.
         max_body, max_control_body: bytes of a request; control calls may bring a whole exchangeInfo.
         max_message: bytes of a frame that a WebSocket client sends.
         max_unsent: bytes that wait for a slow WebSocket reader before it is cut off.
@@ -43,6 +44,7 @@ class ServerSettings:
     tls_cert: Path | None = None
     tls_key: Path | None = None
     max_connections: int = 1000
+    max_per_address: int = 250
     max_body: int = MIB
     max_control_body: int = 64 * MIB
     max_message: int = 256 * 1024
