@@ -221,7 +221,9 @@ async def test_crowd(exchange):
     """Another machine has so many connections and no more; this machine has what there is."""
     server = PaperServer(exchange, ServerSettings(port=0, max_per_address=2))
     await server.start()
-    pipes = [Pipe(peer) for peer in ("10.0.0.7", "10.0.0.7", "10.0.0.7", "10.0.0.8", "127.0.0.1", "127.0.0.1", "127.0.0.1")]
+    pipes = [
+        Pipe(peer) for peer in ("10.0.0.7", "10.0.0.7", "10.0.0.7", "10.0.0.8", "127.0.0.1", "127.0.0.1", "127.0.0.1")
+    ]
     for pipe in pipes:
         server._accept().connection_made(pipe)
     assert [pipe.aborted for pipe in pipes] == [False, False, True, False, False, False, False]
