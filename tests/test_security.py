@@ -165,7 +165,7 @@ def test_control_reads_no_files(exchange):
 
 def mode(path):
     """A file's rights."""
-    return stat.S_IMODE(os.stat(path).st_mode)
+    return stat.S_IMODE(path.stat().st_mode)
 
 
 def test_permissions(tmp_path):

@@ -100,16 +100,17 @@ class Control:
             return HTTPStatus.BAD_REQUEST, failure(str(error))
 
     def _carry_out(self, asked: Asked) -> Any:
-        parts = urlsplit(asked.target)
-        name = parts.path.removeprefix(PREFIX)
+        # not urlsplit, which refuses some texts
+        path, _, query = asked.target.partition("?")
+        name = path.removeprefix(PREFIX)
         route = self._routes.get((asked.method, name))
         if route is None:
             known = [method for method, other in self._routes if other == name]
             if known:
                 raise Refused(HTTPStatus.METHOD_NOT_ALLOWED, f"/paper/{name} takes {', '.join(known)}")
             names = ", ".join(f"/paper/{other}" for _, other in self._routes)
-            raise Refused(HTTPStatus.NOT_FOUND, f"there is no {parts.path}; there are {names}")
-        return route(parse_qs(parts.query) if asked.method == "GET" else _read(asked.body))
+            raise Refused(HTTPStatus.NOT_FOUND, f"there is no {path}; there are {names}")
+        return route(parse_qs(query) if asked.method == "GET" else _read(asked.body))
 
     def _reset(self, payload: dict[str, Any]) -> dict[str, Any]:
         self._stage.reset(payload)

@@ -6,7 +6,7 @@ import time
 from collections import deque
 from http import HTTPStatus
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, unquote
 
 from aiohttp import WSCloseCode, web
 
@@ -76,17 +76,18 @@ class Doors:
             return json_response(HTTPStatus.TOO_MANY_REQUESTS, failure("too many connections in five minutes"))
         if not web.WebSocketResponse().can_prepare(request).ok:
             return json_response(HTTPStatus.BAD_REQUEST, failure("this is no WebSocket handshake"))
-        parts = urlsplit(request.raw_path)
+        # not urlsplit, which refuses some texts
+        path, _, query = request.raw_path.partition("?")
         try:
-            options = _options(parts.query)
+            options = _options(query)
             micros = read_time_unit(options.get("timeUnit", "MILLISECOND"))
-            if parts.path.rstrip("/") == API:
+            if path.rstrip("/") == API:
                 return await self._open_api(request, options, micros=micros)
         except VenueError as error:
             return json_response(http_status(error), to_json(error_body(error)))
-        names = _names(parts.path, options)
+        names = _names(path, options)
         if names is None:
-            return json_response(HTTPStatus.NOT_FOUND, failure(f"there is no WebSocket at {parts.path}"))
+            return json_response(HTTPStatus.NOT_FOUND, failure(f"there is no WebSocket at {path}"))
         return await self._open_streams(request, self.stage.streams, names, micros=micros)
 
     async def _open_api(
