@@ -12,7 +12,9 @@ import exec_plugin
 from exec_plugin import binance, pytest_plugin
 from exec_plugin.account import Settings
 from exec_plugin.binance import config
+from exec_plugin.binance.plugin import PLACES
 from exec_plugin.cli import main
+from exec_plugin.config import names, reading
 from exec_plugin.endpoints import ENDPOINTS
 from exec_plugin.protocol.control import ScriptedExchange
 from exec_plugin.server import ServerSettings, probes
@@ -43,7 +45,8 @@ def test_index(pages):
 
 def test_links(root, pages):
     """Links between pages lead to files that exist."""
-    targets = {(name, link) for name, text in pages.items() for link in re.findall(r"\]\((?!https?:)([^)#\s]+)", text)}
+    prose = {name: re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE) for name, text in pages.items()}
+    targets = {(name, link) for name, text in prose.items() for link in re.findall(r"\]\((?!https?:)([^)#\s]+)", text)}
     assert [pair for pair in sorted(targets) if not (root / "docs" / pair[1]).exists()] == []
 
 
@@ -97,9 +100,16 @@ def test_client(pages):
 
 def test_fixtures(pages):
     """Every fixture and option that pytest gets from this package is documented."""
-    fixtures = {name for name in vars(pytest_plugin) if name.startswith("binance_")}
-    assert fixtures
-    assert _missing({*fixtures, "--binance-record"}, pages["testing"]) == []
+    fixtures = {name for name in vars(pytest_plugin) if name.startswith(("binance_", "paper_"))}
+    assert len(fixtures) == 6
+    assert _missing({*fixtures, "--binance-record", "pytest.mark.paper"}, pages["testing"]) == []
+
+
+def test_configuration(pages):
+    """Every table and value of the configuration, and every variable that leads to it, is on the page about plugins."""
+    words = {*names.SECTIONS, *names.VALUES, *names.PLUGIN_LISTS, *PLACES}
+    assert _missing({f"`{word}`" for word in words}, pages["plugins"]) == []
+    assert _missing({reading.VARIABLE, reading.FILE, reading.PROJECT_FILE}, pages["plugins"]) == []
 
 
 def _missing(names, text):

@@ -55,7 +55,7 @@ if TYPE_CHECKING:
         BinanceTimestampError,
         BinanceUnknownOrderState,
     )
-    from exec_plugin.core.veil import mask_api_key
+    from exec_plugin.config.showing import mask_api_key
 else:
     # Out of type checkers' sight: to them a module with __getattr__ has every name, also a misspelt one.
     def __getattr__(name: str) -> object:

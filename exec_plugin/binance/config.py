@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 
 from attrs import field, frozen
 
+from exec_plugin.config.showing import mask_api_key
 from exec_plugin.core.errors import ConfigError
-from exec_plugin.core.veil import mask_api_key
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

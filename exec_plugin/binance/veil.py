@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import aiohttp
 
-from exec_plugin.core.veil import veiled
+from exec_plugin.config.showing import veiled
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,10 +12,11 @@ import click
 
 from exec_plugin.cli import logs
 from exec_plugin.cli.demo import demo
-from exec_plugin.cli.errors import Commands
 from exec_plugin.cli.limits import limits
+from exec_plugin.cli.plugins import Extended, plugins
 from exec_plugin.cli.record import record
 from exec_plugin.cli.serve import serve
+from exec_plugin.cli.settings import config
 
 __all__ = ["main"]
 
@@ -26,6 +27,8 @@ Examples:
   exec-plugin demo --recording ethusdt.gz --balance USDT=5000 --balance ETH=2
   exec-plugin -v --log-file demo.log demo --bot my_bot.py
   exec-plugin limits --watch
+  exec-plugin plugins
+  exec-plugin config
   exec-plugin serve
   exec-plugin record --target testnet
 
@@ -35,7 +38,7 @@ Shell completion (bash; also zsh and fish):
 """
 
 
-@click.group(cls=Commands, epilog=EXAMPLES, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Extended, epilog=EXAMPLES, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="exec-plugin", prog_name="exec-plugin")
 @click.option("-v", "--verbose", count=True, help="Log to stderr; -vv logs more and shows where errors come from.")
 @click.option("--log-file", type=click.Path(dir_okay=False, path_type=Path), help="Log to this file as well.")
@@ -48,7 +51,9 @@ def main(verbose: int, log_file: Path | None, log_format: str) -> None:
     logs.configure(verbose, log_file, log_format)
 
 
+main.add_command(config)
 main.add_command(demo)
 main.add_command(limits)
+main.add_command(plugins)
 main.add_command(record)
 main.add_command(serve)

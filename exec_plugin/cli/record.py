@@ -69,7 +69,7 @@ def record(
 
 
 def _check_names(names: Iterable[str], known: Iterable[str]) -> None:
-    from exec_plugin.account.settings import nearest
+    from exec_plugin.config import nearest
 
     for name in names:
         if name not in known:

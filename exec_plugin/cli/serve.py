@@ -36,13 +36,12 @@ Another shell reads where it is and who may trade:
 """
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-_FEEDS = ("synthetic", "recording", "push", "live")
 
 
 @click.command(epilog=EXAMPLES, short_help="Serve the paper exchange to any Binance client.")
 @click.option("--host", help="Where to listen. Default: 127.0.0.1, this machine only.")
 @click.option("--port", type=click.IntRange(0, 65535), help="0 for any that is free. Default: 8080.")
-@click.option("--feed", type=click.Choice(_FEEDS), help="Where the market comes from. Default: synthetic.")
+@click.option("--feed", help="Where the market comes from: synthetic, recording, push, live or a plugin's name.")
 @click.option("--recording", type=_FILE, help="Play this recorded market.")
 @click.option("--live-url", help="Whose public market data a live feed follows. Default: Binance's.")
 @click.option("--symbols", help="What to trade: BTCUSDT,ETHUSDT. Default: all that the feed knows.")

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from aiohttp import WSCloseCode, web
 
+from exec_plugin.config.showing import mask_api_key, veiled
 from exec_plugin.core.errors import ConfigError
-from exec_plugin.core.veil import mask_api_key, veiled
 from exec_plugin.server import control
 from exec_plugin.server.control import Asked, Control, Refused
 from exec_plugin.server.doors import Doors

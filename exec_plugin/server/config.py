@@ -11,11 +11,11 @@ from attrs import evolve, field, fields, frozen
 
 from exec_plugin.account import PaperExchange, Settings
 from exec_plugin.account.pump import wall_clock
-from exec_plugin.account.settings import nearest
+from exec_plugin.config import nearest
+from exec_plugin.config.showing import mask_api_key
 from exec_plugin.core.errors import ConfigError
 from exec_plugin.core.symbols import default_symbol
 from exec_plugin.core.units import to_units
-from exec_plugin.core.veil import mask_api_key
 from exec_plugin.protocol.control import ScriptedExchange
 from exec_plugin.protocol.faults import Faults
 from exec_plugin.protocol.security import Key
