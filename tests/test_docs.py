@@ -16,6 +16,13 @@ from exec_plugin.binance.plugin import PLACES
 from exec_plugin.cli import main
 from exec_plugin.config import names, reading
 from exec_plugin.endpoints import ENDPOINTS
+from exec_plugin.protocol.control import ScriptedExchange
+from exec_plugin.server import ServerSettings, probes
+from exec_plugin.server.metrics import PREFIX, Exporter
+from exec_plugin.server.stage import Stage
+from exec_plugin.server.tally import Tally
+
+BTC = {"symbol": "BTCUSDT", "baseAsset": "BTC", "quoteAsset": "USDT"}
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +82,18 @@ def test_endpoints(everything):
 def test_settings(pages, kind):
     """Every setting of a paper account and of the client is documented by its name."""
     assert _missing({f"`{field.name}`" for field in attrs.fields(kind)}, pages["settings"]) == []
+
+
+def test_server(pages):
+    """Every setting of the server, every route beside Binance's and every metric is on the server's page."""
+    pytest.importorskip("prometheus_client", reason="pip install 'exec-plugin[metrics]'")
+    page = pages["server"]
+    for field in attrs.fields(ServerSettings):
+        assert field.name in page or f"`--{field.name.replace('_', '-')}`" in page, field.name
+    assert _missing({probes.HEALTH, probes.READY, probes.METRICS}, page) == []
+    exporter = Exporter(Stage(ScriptedExchange({"symbols": [BTC]})), Tally(), dict)
+    names = {family.name.removeprefix(PREFIX) for family in exporter.collect()}
+    assert [name for name in sorted(names) if f"`{name}" not in page] == []
 
 
 def test_client(pages):

@@ -45,10 +45,13 @@ Shell completion (bash; also zsh and fish):
 @click.version_option(package_name="exec-plugin", prog_name="exec-plugin")
 @click.option("-v", "--verbose", count=True, help="Log to stderr; -vv logs more and shows where errors come from.")
 @click.option("--log-file", type=click.Path(dir_okay=False, path_type=Path), help="Log to this file as well.")
-def main(verbose: int, log_file: Path | None) -> None:
+@click.option(
+    "--log-format", type=click.Choice(list(logs.FORMATS)), default="text", help="One JSON object a line, for programs."
+)
+def main(verbose: int, log_file: Path | None, log_format: str) -> None:
     """Paper trading for ccxt bots: a Binance-like market with realistic fills, without a key and a network."""
     click.get_current_context().call_on_close(logs.reset)
-    logs.configure(verbose, log_file)
+    logs.configure(verbose, log_file, log_format)
 
 
 main.add_command(config)

@@ -1,4 +1,4 @@
-"""Settings as they may be shown: without what is secret in them."""
+"""Settings, requests and errors as they may be shown: without what is secret in them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 _SECRET = re.compile(r"secret|password|passphrase|token|private|pem$", re.IGNORECASE)
 _KEY = re.compile(r"api_?key", re.IGNORECASE)
+_SIGNED = re.compile(r"((?:signature|listenKey|X-MBX-APIKEY)['\"]?(?:=|:\s*['\"]?))[^&\s'\",)}]+", re.IGNORECASE)
 #: What an address may hold before its host.
 _USER = re.compile(r"(?<=://)[^/@\s]+(?=@)")
 _SHOWN = 4
@@ -20,6 +21,11 @@ def mask_api_key(key: str | None) -> str:
         return "*" * 8
     # slices of a secret are plain texts
     return f"{key[:_SHOWN]}...{key[-_SHOWN:]}"
+
+
+def veiled(value: Any) -> Any:
+    """A text without its signature and key; anything else as it is."""
+    return _SIGNED.sub(r"\1***", value) if isinstance(value, str) else value
 
 
 def masked(name: str, value: Any) -> Any:
