@@ -6,8 +6,6 @@ Names resolve on first use, so that importing the package does not import ccxt.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 __all__ = [
     "BinanceAuthError",
     "BinanceBannedError",
@@ -36,6 +34,8 @@ _HOMES = {
     "mask_api_key": "config",
 }
 
+# typing's own would be most of what an import of this costs
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from exec_plugin.binance.client import BinanceClient, create_binance_client
     from exec_plugin.binance.config import BinanceConfig
