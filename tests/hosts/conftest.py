@@ -131,14 +131,14 @@ class Shell:
         return "".join(lines)
 
     @contextmanager
-    def serving(self) -> Iterator[dict[str, str]]:
+    def serving(self, *more: str, lines: int = 3) -> Iterator[dict[str, str]]:
         """A process of ``exec-plugin serve``: what it printed, by name."""
-        command = ["exec-plugin", "serve", "--port", "0", "--symbols", "BTCUSDT,ETHUSDT"]
+        command = ["exec-plugin", "serve", "--port", "0", "--symbols", "BTCUSDT,ETHUSDT", *more]
         with subprocess.Popen(
             command, cwd=self.folder, env=self.variables, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
         ) as process:
             try:
-                yield dict((process.stdout or io.StringIO()).readline().strip().split("=", 1) for _ in range(3))
+                yield dict((process.stdout or io.StringIO()).readline().strip().split("=", 1) for _ in range(lines))
             finally:
                 process.terminate()
 

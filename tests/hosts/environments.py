@@ -32,6 +32,8 @@ HOSTS = {
     "investing-algorithm-framework": Host(("investing-algorithm-framework",)),
     "lumibot": Host(("lumibot",)),
     "basana": Host(("basana",)),
+    # the server that it meets verifies its key
+    "nautilus-trader": Host(("nautilus_trader", "cryptography"), ("3.12", "3.13")),
     # for Python 3.11 pip goes back to a numpy that it cannot build
     "octobot": Host(("OctoBot",), ("3.12", "3.13")),
 }
