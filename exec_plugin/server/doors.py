@@ -74,7 +74,7 @@ class Doors:
         """Shake hands and serve the connection until it ends."""
         if not self._attempts.note(request.remote or ""):
             return json_response(HTTPStatus.TOO_MANY_REQUESTS, failure("too many connections in five minutes"))
-        if not web.WebSocketResponse().can_prepare(request).ok:
+        if not _is_handshake(request):
             return json_response(HTTPStatus.BAD_REQUEST, failure("this is no WebSocket handshake"))
         # not urlsplit, which refuses some texts
         path, _, query = request.raw_path.partition("?")
@@ -165,6 +165,14 @@ class Doors:
         """What tells when a connection shall break; None while nothing is rehearsed."""
         faults = exchange.gateway.faults
         return None if faults is None else lambda: faults.disconnects(path)
+
+
+def _is_handshake(request: web.BaseRequest) -> bool:
+    """Whether a request is a WebSocket handshake; aiohttp does not expect a key of other letters than ASCII's."""
+    try:
+        return web.WebSocketResponse().can_prepare(request).ok
+    except ValueError:
+        return False
 
 
 def _options(query: str) -> dict[str, str]:
