@@ -28,7 +28,12 @@ BTC = {"symbol": "BTCUSDT", "baseAsset": "BTC", "quoteAsset": "USDT"}
 @pytest.fixture(scope="module")
 def pages(root):
     """Every page's text by its name."""
-    return {path.stem: path.read_text(encoding="utf-8") for path in sorted((root / "docs").glob("*.md"))}
+    docs = root / "docs"
+    names = {path.relative_to(docs).with_suffix("").as_posix(): path for path in sorted(docs.rglob("*.md"))}
+    # neither what `sphinx-build` writes nor an example's own readme is one
+    return {
+        name: path.read_text(encoding="utf-8") for name, path in names.items() if not name.startswith(("_", "examples"))
+    }
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +52,7 @@ def test_links(root, pages):
     """Links between pages lead to files that exist."""
     prose = {name: re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE) for name, text in pages.items()}
     targets = {(name, link) for name, text in prose.items() for link in re.findall(r"\]\((?!https?:)([^)#\s]+)", text)}
-    assert [pair for pair in sorted(targets) if not (root / "docs" / pair[1]).exists()] == []
+    assert [pair for pair in sorted(targets) if not (root / "docs" / pair[0]).parent.joinpath(pair[1]).exists()] == []
 
 
 def test_changelog(pages):

@@ -84,8 +84,8 @@ def page(root):
     """The examples of the page about tests, but for that of a cassette, which needs one."""
     text = (root / "docs" / "testing.md").read_text(encoding="utf-8")
     blocks = [block for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL) if "paper_" in block]
-    assert len(blocks) == 2
-    return "\n".join(["import json", "from urllib.request import urlopen", "import pytest", *blocks])
+    assert len(blocks) == 3
+    return "\n".join(["import ccxt", "import json", "from urllib.request import urlopen", "import pytest", *blocks])
 
 
 @pytest.mark.slow
@@ -94,7 +94,7 @@ def test_page(page, tmp_path):
     (tmp_path / "test_page.py").write_text(page, encoding="utf-8")
     done = run_pytest(tmp_path, "--strict-markers", "-W", "error")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "4 passed" in done.stdout
+    assert "5 passed" in done.stdout
     first = page[page.index("def bot") : page.index("@pytest.mark.paper")]
     assert len([line for line in first.splitlines() if line.strip()]) <= 10
 

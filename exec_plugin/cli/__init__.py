@@ -12,9 +12,11 @@ import click
 
 from exec_plugin.cli import logs
 from exec_plugin.cli.demo import demo
+from exec_plugin.cli.enabling import disable, enable, status
 from exec_plugin.cli.limits import limits
 from exec_plugin.cli.plugins import Extended, plugins
 from exec_plugin.cli.record import record
+from exec_plugin.cli.run import run
 from exec_plugin.cli.serve import serve
 from exec_plugin.cli.settings import config
 
@@ -29,6 +31,7 @@ Examples:
   exec-plugin limits --watch
   exec-plugin plugins
   exec-plugin config
+  exec-plugin run -- freqtrade trade --config config.json
   exec-plugin serve
   exec-plugin record --target testnet
 
@@ -53,7 +56,11 @@ def main(verbose: int, log_file: Path | None, log_format: str) -> None:
 
 main.add_command(config)
 main.add_command(demo)
+main.add_command(disable)
+main.add_command(enable)
 main.add_command(limits)
 main.add_command(plugins)
 main.add_command(record)
+main.add_command(run)
 main.add_command(serve)
+main.add_command(status)

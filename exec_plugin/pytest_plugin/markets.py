@@ -14,6 +14,7 @@ from exec_plugin.account import HOUSE, Settings
 from exec_plugin.core.errors import ConfigError
 from exec_plugin.core.symbols import default_symbol
 from exec_plugin.protocol.control import ScriptedExchange
+from exec_plugin.protocol.faults import Faults
 from exec_plugin.server import PaperServer, ServerSettings
 
 if TYPE_CHECKING:
@@ -79,6 +80,11 @@ class PaperMarket:
     def now(self) -> int:
         """The market's time in ms."""
         return self._exchange.venue.now
+
+    def faults(self, *rules: Mapping[str, Any], seed: int = 0) -> None:
+        """Let things go wrong from now on, by rules as docs/faults.md has them; without any, no longer."""
+        faults = Faults.read({"rules": rules, "seed": seed}) if rules else None
+        self._do(lambda: self._exchange.gateway.inject(faults))
 
     def reports(self, after: int = 0) -> list[dict[str, Any]]:
         """What happened to the account: the payloads of the user-data stream after a number, oldest first."""

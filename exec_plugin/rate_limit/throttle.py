@@ -303,7 +303,7 @@ class Throttle:
         spot = self._speaks and request.host is not None
         if self._limiter is not None and spot is self._speaks:
             return Ask(self._limiter, request.weight if spot else _whole(cost), request)
-        if spot and exchange.id in BINANCE_IDS:
+        if spot and exchange.id in BINANCE_IDS and not hasattr(type(exchange), "paper"):
             return Ask(self._shared(str(request.host)), request.weight, request)
         if self._pace is None:
             self._pace = Pace(exchange.rateLimit, self._milliseconds, self._sleep)

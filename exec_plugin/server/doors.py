@@ -168,10 +168,11 @@ class Doors:
 
 
 def _is_handshake(request: web.BaseRequest) -> bool:
-    """Whether a request is a WebSocket handshake; aiohttp does not expect a key of other letters than ASCII's."""
+    """Whether a request is a WebSocket handshake that can be answered."""
     try:
         return web.WebSocketResponse().can_prepare(request).ok
     except ValueError:
+        # aiohttp decodes the key and repeats other headers, none of which need be text
         return False
 
 

@@ -319,6 +319,13 @@ def test_torn_requests(served, caplog, seed):
     check_well(served, caplog.records)
 
 
+def test_torn_handshake(served, caplog):
+    """A handshake that is none, with bytes in its headers that are no text, is refused like any other."""
+    answer = served.send(HANDSHAKE.replace(b"Upgrade: websocket", b"Upgrade: web\xffsocket"))
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    check_well(served, caplog.records)
+
+
 @pytest.mark.parametrize(
     "frames",
     [
