@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from aiohttp import WSCloseCode, web
 
-from exec_plugin.config.showing import mask_api_key, veiled
 from exec_plugin.core.errors import ConfigError
 from exec_plugin.server import control
+from exec_plugin.server.access import log_request
 from exec_plugin.server.control import Asked, Control, Refused
 from exec_plugin.server.doors import Doors
 from exec_plugin.server.lane import Full, Lane, Plain, peer_of
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from exec_plugin.server.settings import ServerSettings
 
 _log = logging.getLogger(__name__)
-_access = logging.getLogger("exec_plugin.server.access")
 
 #: Seconds that pending requests get when the server stops, and idle connections get at any time.
 LAST_REQUESTS, IDLE = 5.0, 75.0
@@ -159,15 +158,10 @@ class PaperServer:
         return reply
 
     def _note(self, plain: Plain, reply: Reply, began: float, peer: str) -> None:
-        """Count a request that was answered, and log it where that much is logged: keys masked, signatures veiled."""
+        """Count a request that was answered, and log it where that much is logged."""
         seconds = clock() - began
         self.doors.tally.note(plain.method, plain.target, reply.status, seconds)
-        if _access.isEnabledFor(logging.DEBUG):
-            target, key = veiled(plain.target), mask_api_key(plain.headers.get("x-mbx-apikey"))
-            told = {"peer": peer, "method": plain.method, "target": target, "key": key, "status": reply.status}
-            text = "%(peer)s %(method)s %(target)s key %(key)s: %(status)d in %(ms).2f ms"
-            told["ms"] = seconds * 1000
-            _access.debug(text, told, extra={"told": told})
+        log_request(peer, plain, reply.status, seconds)
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         target = request.raw_path
