@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from contextlib import suppress
 from functools import partial
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from exec_plugin.account.links import Link, is_known
@@ -12,13 +13,14 @@ from exec_plugin.account.pump import Pump, wall_clock
 from exec_plugin.account.script import ScriptedAccount, Scripts
 from exec_plugin.account.settings import Settings
 from exec_plugin.core.clock import DAY
-from exec_plugin.core.errors import ConfigError, FeedError
+from exec_plugin.core.errors import ConfigError, ExecPluginError, FeedError
 from exec_plugin.core.fill_models import QUEUES
 from exec_plugin.core.symbols import default_symbol
 from exec_plugin.core.units import FAR, to_units
 from exec_plugin.core.venue import Venue
 from exec_plugin.feeds import PushFeed, SyntheticFeed, open_recording
 from exec_plugin.feeds.synthetic import PROFILES
+from exec_plugin.journal import Journal, open_store
 from exec_plugin.protocol import Gateway, Key, Reply
 from exec_plugin.protocol.faults import CLEAR, Faults
 from exec_plugin.protocol.ws_api import ApiSession
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
     from exec_plugin.core.ledger import Account
     from exec_plugin.feeds import Feed
+    from exec_plugin.journal import Store
     from exec_plugin.protocol.faults import Way
 
 _T = TypeVar("_T")
@@ -50,7 +53,18 @@ class PaperExchange:
     def __init__(self, settings: Settings, clock: Callable[[], int] = wall_clock) -> None:
         self.settings = settings
         self.lock = threading.RLock()
-        self.feed = open_feed(settings, clock)
+        store = open_store(settings.db_url, settings.durability)
+        try:
+            self._open(clock, store)
+        except ExecPluginError:
+            if store is not None:
+                store.close()
+            raise
+
+    def _open(self, clock: Callable[[], int], store: Store | None) -> None:
+        settings = self.settings
+        seen = {} if store is None else store.market(settings.venue_name)
+        self.feed = open_feed(settings, clock, seen)
         self.venue = Venue(
             self.feed.symbols,
             now=self.feed.start,
@@ -65,6 +79,8 @@ class PaperExchange:
         self.pump = Pump(self.venue, self.feed, factor, start, clock)
         self.gateway = Gateway(self.venue, rate_limits=settings.rate_limits())
         self.pump.streams = self.gateway.streams
+        #: what its accounts are written down in, where they are
+        self.journal: Journal | None = None
         self.gateway.free_orders = settings.free_orders
         if settings.faults:
             self.gateway.inject(Faults.read(settings.faults))
@@ -75,6 +91,36 @@ class PaperExchange:
         self.pump.move_to(start)
         if settings.feed == "recording":
             self._find_prices()
+        if store is not None:
+            self._keep(store)
+
+    def _keep(self, store: Store) -> None:
+        settings = self.settings
+        is_real_time = settings.speed == "1" and settings.feed != "recording"
+        advance = self.venue.advance if is_real_time else self.pump.jump_to
+        journal = self.journal = Journal(store, settings.venue_name, self.venue, self.gateway, advance=advance)
+        self.gateway.departures.is_held = lambda: journal.is_dirty
+
+    @property
+    def is_dirty(self) -> bool:
+        """Whether something has changed that is not written down, and so not told either."""
+        return self.journal is not None and self.journal.is_dirty
+
+    def settle(self) -> bool:
+        """
+        Write down what has changed, and tell it to those it was not told yet.
+
+        False when that cannot be: it has not happened then, and they are told so.
+        """
+        if self.journal is None:
+            return True
+        kept = self.journal.settle()
+        self.gateway.is_shut = not kept
+        if kept:
+            self.gateway.departures.release()
+        else:
+            self.gateway.departures.turn_back()
+        return kept
 
     def _opening(self, clock: Callable[[], int]) -> int:
         """The market's time when it opens; what the feed tells from before is its past."""
@@ -83,7 +129,13 @@ class PaperExchange:
         return self.feed.opens if isinstance(self.feed, SyntheticFeed) else self.feed.start
 
     def close(self) -> None:
-        """End what its feed has running; a live market says from then on that it is closed."""
+        """End what its feed has running, and let go of its accounts; a live market says from then on that it is closed."""
+        with self.lock:
+            if self.journal is not None:
+                self.settle()
+                self.journal.close()
+                self.journal = None
+                self.gateway.departures.is_held = None
         if isinstance(self.feed, PushFeed):
             self.feed.close()
 
@@ -110,8 +162,11 @@ class PaperExchange:
     def move_to(self, moment: int) -> None:
         """Let the market go on until a moment."""
         with self.lock:
-            ended = self.pump.ended
+            ended, was_dirty = self.pump.ended, self.is_dirty
             self.pump.move_to(moment)
+            # what a request has changed before is written down when it is answered, together with others
+            if self.is_dirty and not was_dirty:
+                self.settle()
             if self.on_move is not None:
                 self.on_move()
             if self.pump.ended and not ended and self.on_end is not None:
@@ -165,7 +220,27 @@ class PaperExchange:
     def open_account(self, name: str, balances: Mapping[str, str]) -> Account:
         """The account of that name; a new one starts with ``balances``."""
         with self.lock:
-            return self.venue.open_account(name, {asset: to_units(text) for asset, text in balances.items()})
+            self.open_accounts({name: balances})
+            return self.venue.open_account(name)
+
+    def open_accounts(self, accounts: Mapping[str, Mapping[str, str]]) -> None:
+        """
+        Open accounts, those that are kept as they were; a new one starts with its balances.
+
+        Raises:
+            JournalError: when one of them is in use by another process, or cannot be read.
+            ConfigError: when one has open orders on a symbol that is not traded here.
+        """
+        units = {
+            name: {asset: to_units(text) for asset, text in balances.items()} for name, balances in accounts.items()
+        }
+        with self.lock:
+            if self.journal is None:
+                for name, held in units.items():
+                    self.venue.open_account(name, held)
+                return
+            self.journal.open({name: held for name, held in units.items() if name not in self.journal})
+            self.settle()
 
 
 class PaperAccount:
@@ -198,17 +273,24 @@ class PaperAccount:
         text = body.decode(errors="replace") if isinstance(body, bytes) else body or ""
         lowered = {name.lower(): str(value) for name, value in headers.items()}
         return self.converse(
-            lambda: exchange.gateway.handle(method, url, lowered, text, caller=self.account.name, key=self._key)
+            lambda: exchange.gateway.handle(method, url, lowered, text, caller=self.account.name, key=self._key),
+            exchange.gateway.lost,
         )
 
-    def converse(self, ask: Callable[[], _T]) -> _T:
-        """Ask the exchange something, with the time on the way that a replay at full speed gives it."""
+    def converse(self, ask: Callable[[], _T], lost: Callable[[], _T] | None = None) -> _T:
+        """
+        Ask the exchange something, with the time on the way that a replay at full speed gives it.
+
+        ``lost`` makes the answer where what was done could not be written down.
+        """
         exchange = self.exchange
         with exchange.lock:
             exchange.catch_up()
             if exchange.is_replay:
                 exchange.move_to(exchange.venue.now + exchange.leg())
             answer = ask()
+            if not exchange.settle() and lost is not None:
+                answer = lost()
             if exchange.is_replay:
                 exchange.move_to(exchange.venue.now + max(exchange.leg(), REQUEST_MS))
         return answer
@@ -265,9 +347,11 @@ class PaperAccount:
         return f"<PaperAccount {self.account.name!r} on {self.exchange.settings.feed}>"
 
 
-def open_feed(settings: Settings, clock: Callable[[], int] = wall_clock) -> Feed:
+def open_feed(
+    settings: Settings, clock: Callable[[], int] = wall_clock, seen: Mapping[str, Any] = MappingProxyType({})
+) -> Feed:
     """
-    The feed that the settings name.
+    The feed that the settings name; ``seen`` is when and at which prices its market was seen last, where it was.
 
     Raises:
         ConfigError, FeedError: when there is none such.
@@ -286,8 +370,11 @@ def open_feed(settings: Settings, clock: Callable[[], int] = wall_clock) -> Feed
 
         return LiveFeed(settings.symbols or PROFILES, clock, url=settings.live_url, history_ms=settings.history_ms)
     # a replayed synthetic market starts at a fixed moment, so that a seed means the same market every time
-    start = EPOCH if settings.speed == "max" else clock()
-    return SyntheticFeed(settings.symbols or None, settings.seed, start, history_ms=HISTORY)
+    if settings.speed == "max":
+        return SyntheticFeed(settings.symbols or None, settings.seed, EPOCH, history_ms=HISTORY)
+    start = clock() if settings.speed == "1" else max(clock(), seen.get("now", 0))
+    prices = seen.get("prices")
+    return SyntheticFeed(settings.symbols or None, settings.seed, start, history_ms=HISTORY, reopens_at=prices)
 
 
 #: How far back the candles of a synthetic market reach when it opens.

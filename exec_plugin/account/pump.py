@@ -77,6 +77,12 @@ class Pump:
             return self.venue.now
         return max(self._venue_start + int((self._clock() - self._wall_start) * self.factor), self.venue.now)
 
+    def jump_to(self, moment: int) -> None:
+        """Go on from a moment that is yet to come; one that has passed changes nothing."""
+        if moment > self.venue.now:
+            self.move_to(moment)
+            self._wall_start, self._venue_start = self._clock(), moment
+
     def catch_up(self) -> None:
         """Apply what has happened by now."""
         if self.factor or self._pushed:

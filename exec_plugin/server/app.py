@@ -20,6 +20,8 @@ from exec_plugin.server.sockets import Sockets
 from exec_plugin.server.wire import TooLarge, cut, form_response, json_response, read_body
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from exec_plugin.account import PaperExchange, Reply
     from exec_plugin.protocol.control import ScriptedExchange
     from exec_plugin.server.lane import Plain
@@ -102,6 +104,7 @@ class PaperServer:
             await asyncio.sleep(self.stage.tick)
             with self.stage.lock:
                 self.stage.catch_up()
+                self.stage.settle()
 
     async def _sweep(self) -> None:
         """Close connections that nobody uses."""
@@ -122,9 +125,9 @@ class PaperServer:
         assert self._listener is not None  # noqa: S101
         if len(self._lanes) + len(self._listener.connections) >= self.settings.max_connections:
             return Full()
-        return Lane(self.settings, self._answer_at_once, self._listener, self._lanes)
+        return Lane(self.settings, self, self._listener, self._lanes)
 
-    def _answer_at_once(self, plain: Plain, body: str, peer: str) -> Reply | None:
+    def answer(self, plain: Plain, body: str, peer: str) -> Reply | None:
         """A REST request that takes no time on its way; None for others."""
         stage = self.stage
         if not stage.is_near:
@@ -132,6 +135,14 @@ class PaperServer:
         with stage.lock:
             stage.catch_up()
             return stage.gateway.handle(plain.method, plain.target, plain.headers, body, caller=peer)
+
+    def leave(self, write: Callable[[Reply | None], None]) -> None:
+        """Have a reply written when it may leave."""
+        self.stage.leave(write)
+
+    def settle(self) -> None:
+        """Let all replies leave now."""
+        self.stage.settle()
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         target = request.raw_path
@@ -155,6 +166,8 @@ class PaperServer:
         with stage.lock:
             stage.catch_up()
             reply = stage.gateway.handle(request.method, target, known, body, caller=request.remote or "")
+            if not stage.settle():
+                reply = stage.gateway.lost()
         if way.cut:
             return cut(request)
         await stage.travel_back()

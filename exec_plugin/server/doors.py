@@ -138,6 +138,7 @@ class Doors:
                 with exchange.lock:
                     stage.catch_up()
                     session.receive(text)
+                    stage.settle_soon()
 
         self.sockets.add(socket)
         socket.breaks = self._breaks(exchange, socket.path)

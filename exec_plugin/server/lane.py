@@ -9,7 +9,8 @@ handler together with the connection, for good. So there is one parser for what 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, NamedTuple, cast
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
 
 from exec_plugin.server.wire import form_bytes
 
@@ -68,6 +69,19 @@ def read_head(data: bytes, size: int) -> Plain | None:
     return Plain(method.decode(), target.decode(), found, start, start + max(length, 0))
 
 
+class Desk(Protocol):
+    """Who answers."""
+
+    def answer(self, plain: Plain, body: str, peer: str) -> Reply | None:
+        """The reply to a request; None when it takes time to answer."""
+
+    def leave(self, write: Callable[[Reply | None], None]) -> None:
+        """Have a reply written when it may leave: None for the one that was made, else what is sent instead of it."""
+
+    def settle(self) -> None:
+        """Let all replies leave now."""
+
+
 class Full(asyncio.Protocol):
     """What talks to a client for whom there is no room."""
 
@@ -82,7 +96,7 @@ class Lane(asyncio.Protocol):
 
     Args:
         settings: its bounds.
-        answer: a request and its body, and whose it is -> the reply; None when it takes time to answer.
+        desk: who answers.
         hand_over: makes the protocol that takes over.
         lanes: where this one notes that it exists.
     """
@@ -90,18 +104,19 @@ class Lane(asyncio.Protocol):
     def __init__(
         self,
         settings: ServerSettings,
-        answer: Callable[[Plain, str, str], Reply | None],
+        desk: Desk,
         hand_over: Callable[[], asyncio.Protocol],
         lanes: set[Lane],
     ) -> None:
         self._settings = settings
-        self._answer = answer
+        self._desk = desk
         self._hand_over = hand_over
         self._lanes = lanes
         self._loop = asyncio.get_running_loop()
         self._read = b""
         self._peer = ""
         self._transport: asyncio.Transport | None = None
+        self._unwritten = 0
         #: when it was last used, by the loop's clock
         self.used = 0.0
 
@@ -139,16 +154,23 @@ class Lane(asyncio.Protocol):
             if len(data) < plain.end:
                 return
             body = data[plain.start : plain.end].decode(errors="replace")
-            reply = self._answer(plain, body, self._peer)
+            reply = self._desk.answer(plain, body, self._peer)
             if reply is None:
                 self._leave()
                 return
-            transport.write(form_bytes(reply))
-            if transport.get_write_buffer_size() > self._settings.max_unsent:
-                # it asks and does not listen
-                transport.abort()
+            self._unwritten += 1
+            self._desk.leave(partial(self._write, transport, reply))
+            if transport.is_closing():
                 return
             self._read = data = data[plain.end :]
+
+    def _write(self, transport: asyncio.Transport, reply: Reply, other: Reply | None) -> None:
+        """Write a reply, or another one instead of it."""
+        self._unwritten -= 1
+        transport.write(form_bytes(other or reply))
+        if transport.get_write_buffer_size() > self._settings.max_unsent:
+            # it asks and does not listen
+            transport.abort()
 
     def close(self) -> None:
         """Close the connection once what was written is sent."""
@@ -161,6 +183,9 @@ class Lane(asyncio.Protocol):
         if transport is None:
             return
         self._lanes.discard(self)
+        if self._unwritten:
+            # what comes next is answered after what came before
+            self._desk.settle()
         other = self._hand_over()
         transport.set_protocol(other)
         other.connection_made(transport)

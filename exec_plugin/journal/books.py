@@ -1,0 +1,317 @@
+"""The accounts of one exchange that are written down: opened, kept, given up while the disk fails, and taken up again."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import socket
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Protocol
+
+from exec_plugin.core.errors import ConfigError, JournalError
+from exec_plugin.core.venue.state import STATE_VERSION, look_again, place, resume, withdraw
+from exec_plugin.journal.recorder import Changes, Recorder
+from exec_plugin.journal.revival import Revival
+from exec_plugin.journal.store import RECORDS, Entry, chain, dump, merge, numbers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from exec_plugin.core.ledger import Account
+    from exec_plugin.core.venue import Venue
+    from exec_plugin.journal.revival import Standing
+    from exec_plugin.journal.store import Row, Store
+
+_log = logging.getLogger(__name__)
+
+#: How many records entries may hold before they are folded: some ms of work at once, and at most as much to open.
+FOLD_AT = 2_000
+#: Seconds between two looks at what moves without an event, and between two notes of where the market is.
+SWEEP_EVERY, NOTE_EVERY = 1.0, 5.0
+#: Seconds before a place that failed is tried again.
+RETRY_AFTER = 1.0
+#: The longest name of an account.
+_LONGEST_NAME = 200
+
+
+class Numbering(Protocol):
+    """Who else numbers something that must not repeat."""
+
+    client_ids: int
+
+
+class Book:
+    """One account that is written down here."""
+
+    __slots__ = ("changes", "crc", "row", "seq", "state", "total", "weight")
+
+    def __init__(self, row: Row, changes: Changes, state: dict[str, Any]) -> None:
+        self.row = row
+        self.changes = changes
+        self.seq = row.folded
+        self.crc = row.crc
+        #: its numbers, and what entries have told since they were folded
+        self.state = state
+        self.total: dict[str, Any] = {}
+        self.weight = 0
+
+
+class Journal:
+    """
+    Writes down what a venue's accounts do.
+
+    Args:
+        store: where.
+        venue_name: tells one market from another: an account's orders make sense on its own one only.
+        venue: whose accounts.
+        numbering: whose numbers go on as well.
+        advance: brings the market to the moment at which an account was written down last.
+        clock: seconds that go on steadily.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        venue_name: str,
+        venue: Venue,
+        numbering: Numbering,
+        *,
+        advance: Callable[[int], None] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.store = store
+        self._venue_name = venue_name
+        self._venue = venue
+        self._numbering = numbering
+        self._advance = advance or venue.advance
+        self._clock = clock
+        self._recorder = Recorder()
+        # first of all listeners: what others tell of an event is told after it is written down
+        venue.listeners.insert(0, self._recorder)
+        self._books: dict[str, Book] = {}
+        self._swept = self._noted = clock()
+        self._noted_at = venue.now
+        self._failed_at = 0.0
+        #: why the accounts cannot be used at the moment; empty while they can
+        self.failure = ""
+
+    @property
+    def is_dirty(self) -> bool:
+        """Whether something has changed that is not written down."""
+        return self._recorder.is_dirty
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._books
+
+    # ------------------------------------------------------------------ opening
+
+    def open(self, accounts: Mapping[str, Mapping[str, int]]) -> None:
+        """
+        Open accounts by their names; a new one starts with the balances given, in units.
+
+        Raises:
+            JournalError: when one of them is in use by another process, or cannot be read.
+            ConfigError: when one has open orders on a symbol that is not traded here, or a name that is none.
+        """
+        standing: list[Standing] = []
+        opened = []
+        try:
+            for name, balances in accounts.items():
+                row = self._claim(name)
+                opened.append(row)
+                standing += self._load(row) if row.state else self._begin(row, balances)
+        except (ConfigError, JournalError):
+            for row in opened:
+                self._drop(row)
+            raise
+        # the market as it was, before anybody's orders are in it again
+        self._advance(max((self._books[name].state["now"] for name in accounts), default=0))
+        self._resume(standing)
+
+    def _claim(self, name: str) -> Row:
+        if not 0 < len(name) <= _LONGEST_NAME or not name.isprintable():
+            msg = f"account {name[:_LONGEST_NAME]!r} is no name: 1 to {_LONGEST_NAME} printable characters"
+            raise ConfigError(msg)
+        row = self.store.enrol(self._venue_name, name, self._venue.now)
+        since = datetime.now(tz=UTC).isoformat(timespec="seconds")
+        self.store.claim(row, f"process {os.getpid()} on {socket.gethostname()} since {since}")
+        # it may have gone on until just now
+        return self.store.find(self._venue_name, name) or row
+
+    def _drop(self, row: Row) -> None:
+        self.store.backend.release(row.id)
+        self._books.pop(row.name, None)
+        self._recorder.watched.pop(row.name, None)
+
+    def _begin(self, row: Row, balances: Mapping[str, int]) -> list[Standing]:
+        account = self._venue.open_account(row.name, balances)
+        book = self._watch(row, account, {"version": STATE_VERSION, "deposit": dict(balances)})
+        book.changes.assets.update(account.balances)
+        self._merge(book, self._body(book))
+        self.store.fold(row.id, Entry(row.id, 0, 0, ""), book.state, {})
+        return []
+
+    def _load(self, row: Row) -> list[Standing]:
+        """Put an account into the venue as it was written down."""
+        entries = self.store.entries(row)
+        state = read_state(row, self.store.where)
+        if entries:
+            total: dict[str, Any] = {}
+            for entry in entries:
+                merge(total, json.loads(entry.body))
+            merge(state, numbers(total))
+            self.store.fold(row.id, entries[-1], state, total)
+            row = row._replace(folded=entries[-1].seq, crc=entries[-1].crc)
+        account = self._venue.open_account(row.name)
+        standing = Revival(account, self._venue).fill(self.store, row.id, state)
+        self._numbering.client_ids = max(self._numbering.client_ids, state.get("clients", 0))
+        self._watch(row, account, state)
+        return standing
+
+    def _watch(self, row: Row, account: Account, state: dict[str, Any]) -> Book:
+        changes = Changes(account)
+        book = self._books[row.name] = Book(row, changes, state)
+        self._recorder.watched[row.name] = changes
+        return book
+
+    def _resume(self, standing: Iterable[Standing]) -> None:
+        standing = list(standing)
+        resume(self._venue, standing)
+        for order, _ in standing:
+            self._recorder.watched[order.desk.account.name].places[order.id] = place(order)
+        look_again(self._venue)
+
+    # ------------------------------------------------------------------ writing
+
+    def settle(self) -> bool:
+        """
+        Write down what has changed; False when that cannot be: the accounts are as they were written down last then.
+
+        Where it failed before, it is tried again from time to time.
+        """
+        if self.failure:
+            self._try_again()
+            return not self.failure
+        now = self._clock()
+        if now - self._swept >= SWEEP_EVERY:
+            self._swept = now
+            self._recorder.sweep()
+        try:
+            if self._recorder.is_dirty:
+                self._commit()
+            if now - self._noted >= NOTE_EVERY:
+                self._note(now)
+        except JournalError as error:
+            self._give_up(str(error))
+            return False
+        return True
+
+    def _commit(self) -> None:
+        bodies = [(book, self._body(book)) for book in self._books.values() if book.changes.is_any]
+        self._recorder.is_dirty = False
+        entries = []
+        for book, body in bodies:
+            text = dump(body)
+            entries.append(Entry(book.row.id, book.seq + 1, chain(book.crc, text), text))
+        self.store.append(entries)
+        for (book, body), entry in zip(bodies, entries, strict=True):
+            book.seq, book.crc = entry.seq, entry.crc
+            self._merge(book, body)
+            if book.weight >= FOLD_AT:
+                self._fold(book)
+
+    def _body(self, book: Book) -> dict[str, Any]:
+        body = book.changes.take(self._venue)
+        body["clients"] = self._numbering.client_ids
+        return body
+
+    def _merge(self, book: Book, body: Mapping[str, Any]) -> None:
+        merge(book.state, numbers(body))
+        merge(book.total, {name: body[name] for name in RECORDS if name in body})
+        book.weight += 1 + len(body.get("orders", ()))
+
+    def _fold(self, book: Book) -> None:
+        """What is folded is written down already: where this fails, so will the next entry, and tell."""
+        try:
+            self.store.fold(book.row.id, Entry(book.row.id, book.seq, book.crc, ""), book.state, book.total)
+        except JournalError as error:
+            _log.warning("entries could not be folded: %s", error)
+            return
+        book.total, book.weight = {}, 0
+
+    def _note(self, now: float) -> None:
+        self._noted = now
+        if self._venue.now != self._noted_at:
+            self._noted_at = self._venue.now
+            prices = {name: market.last for name, market in self._venue.markets.items() if market.last}
+            self.store.note_market(self._venue_name, {"now": self._venue.now, "prices": prices})
+
+    # ------------------------------------------------------------------ failing
+
+    def _give_up(self, why: str) -> None:
+        """Take the accounts out of the market: nothing may happen to them that cannot be written down."""
+        _log.error("paper accounts cannot be written down and are refused until they can: %s", why)
+        self.failure, self._failed_at = why, self._clock()
+        for book in self._books.values():
+            withdraw(self._venue, book.changes.account.open_orders)
+        self._recorder.watched.clear()
+        self._recorder.is_dirty = False
+
+    def _try_again(self) -> None:
+        if self._clock() - self._failed_at < RETRY_AFTER:
+            return
+        self._failed_at = self._clock()
+        standing: list[Standing] = []
+        try:
+            self.store.note_market(self._venue_name, {**self.store.market(self._venue_name), "now": self._venue.now})
+            for name in tuple(self._books):
+                row = self.store.find(self._venue_name, name)
+                if row is not None:
+                    standing += self._load(row)
+        except JournalError as error:
+            self.failure = str(error)
+            self._recorder.watched.clear()
+            return
+        self.failure = ""
+        self._resume(standing)
+        _log.warning("paper accounts can be written down again")
+
+    # ------------------------------------------------------------------ the end
+
+    def close(self) -> None:
+        """Write down where everything stands, and let others have the accounts."""
+        if not self.failure:
+            try:
+                self._recorder.sweep()
+                if self._recorder.is_dirty:
+                    self._commit()
+                self._note(self._clock())
+            except JournalError as error:
+                _log.error("what moved last could not be written down: %s", error)
+        if self._recorder in self._venue.listeners:
+            self._venue.listeners.remove(self._recorder)
+        self.store.close()
+
+
+def read_state(row: Row, where: str) -> dict[str, Any]:
+    """
+    An account's numbers.
+
+    Raises:
+        JournalError: when they cannot be read, or a newer version wrote them.
+    """
+    try:
+        state: dict[str, Any] = json.loads(row.state)
+        version = state["version"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise JournalError(
+            f"account {row.name!r} in {where} is damaged and left as it is; see exec-plugin account verify"
+        ) from error
+    if version > STATE_VERSION:
+        raise JournalError(
+            f"account {row.name!r} in {where} was written by a newer exec_plugin; it is left as it is. "
+            "Upgrade exec_plugin, or name another account or db_url"
+        )
+    return state

@@ -1,0 +1,284 @@
+"""
+Where accounts are written down: the tables, and all that is asked of them, over SQLite or PostgreSQL.
+
+An entry is what one acknowledged step changed of one account, as JSON; entries are only ever added, numbered without
+gaps, each with a checksum that covers all before it. From time to time they are folded into the tables that hold the
+account as it is, and removed in the same transaction.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from exec_plugin.core.errors import JournalError
+from exec_plugin.core.orders import OPEN
+from exec_plugin.core.venue.state import GIVEN_ID, LIST_ID, ORDER_ID, STATUS, SYMBOL
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from contextlib import AbstractContextManager
+
+#: The version of the tables; what an older one lacks is added by ``MIGRATIONS[version]``.
+SCHEMA_VERSION = 1
+MIGRATIONS: Mapping[int, Sequence[str]] = {}
+TABLES = (
+    """CREATE TABLE accounts (
+        id {serial}, venue TEXT NOT NULL, name TEXT NOT NULL, created BIGINT NOT NULL, holder TEXT NOT NULL DEFAULT '',
+        folded BIGINT NOT NULL DEFAULT 0, crc BIGINT NOT NULL DEFAULT 0, state TEXT NOT NULL DEFAULT '',
+        UNIQUE (venue, name))""",
+    """CREATE TABLE entries (
+        account BIGINT NOT NULL, seq BIGINT NOT NULL, crc BIGINT NOT NULL, body TEXT NOT NULL,
+        PRIMARY KEY (account, seq)){clustered}""",
+    """CREATE TABLE orders (
+        account BIGINT NOT NULL, id BIGINT NOT NULL, symbol TEXT NOT NULL, client_id TEXT NOT NULL, list BIGINT,
+        is_open INTEGER NOT NULL, state TEXT NOT NULL, PRIMARY KEY (account, id)){clustered}""",
+    """CREATE TABLE lists (
+        account BIGINT NOT NULL, id BIGINT NOT NULL, client_id TEXT NOT NULL, first BIGINT NOT NULL,
+        is_open INTEGER NOT NULL, state TEXT NOT NULL, PRIMARY KEY (account, id)){clustered}""",
+    """CREATE TABLE fills (
+        account BIGINT NOT NULL, symbol TEXT NOT NULL, n BIGINT NOT NULL, state TEXT NOT NULL,
+        PRIMARY KEY (account, symbol, n)){clustered}""",
+    """CREATE TABLE prevented (
+        account BIGINT NOT NULL, symbol TEXT NOT NULL, n BIGINT NOT NULL, state TEXT NOT NULL,
+        PRIMARY KEY (account, symbol, n)){clustered}""",
+    "CREATE TABLE markets (venue TEXT PRIMARY KEY, state TEXT NOT NULL)",
+)
+#: The tables that hold what belongs to an account.
+OWNED = ("entries", "orders", "lists", "fills", "prevented")
+#: What a body tells of whole records, by table: the rest of it are numbers.
+RECORDS = ("orders", "lists", "fills", "prevented")
+
+
+class Entry(NamedTuple):
+    """What one step changed of one account."""
+
+    account: int
+    seq: int
+    crc: int
+    body: str
+
+
+class Row(NamedTuple):
+    """An account's line: its numbers are ``state``, as of the entry ``folded``."""
+
+    id: int
+    venue: str
+    name: str
+    created: int
+    holder: str
+    folded: int
+    crc: int
+    state: str
+
+
+class Backend(Protocol):
+    """A database with the few things that a store asks of it; what it cannot do is a `JournalError`."""
+
+    #: for people, without a password
+    where: str
+    #: what the tables are made of here
+    words: Mapping[str, str]
+
+    def run(self, sql: str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """Answer the rows of a statement; ``?`` stands for a parameter."""
+
+    def run_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
+        """Run a statement for each of some rows."""
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """All that is done within is done together or not at all."""
+
+    def claim(self, account: int) -> bool:
+        """Become the only one who writes an account, until ``close`` or the process ends; False when another one is."""
+
+    def release(self, account: int) -> None:
+        """Let others write an account."""
+
+    def check(self) -> list[str]:
+        """What the database itself finds wrong with its files."""
+
+    def close(self) -> None:
+        """Let go of it."""
+
+
+def chain(crc: int, body: str) -> int:
+    """The checksum of an entry that follows one with the checksum ``crc``."""
+    return zlib.crc32(body.encode(), crc)
+
+
+def merge(total: dict[str, Any], body: Mapping[str, Any]) -> None:
+    """Add what an entry changed to what earlier ones did."""
+    for name, value in body.items():
+        if name in ("orders", "lists"):
+            total.setdefault(name, {}).update((state[0], state) for state in value)
+        elif name in ("fills", "prevented"):
+            found = total.setdefault(name, {})
+            for symbol, (first, records) in value.items():
+                found.update({(symbol, first + place): record for place, record in enumerate(records)})
+        elif isinstance(value, dict):
+            total.setdefault(name, {}).update(value)
+        else:
+            total[name] = value
+
+
+def numbers(total: Mapping[str, Any]) -> dict[str, Any]:
+    """The part of a body that is no record."""
+    return {name: value for name, value in total.items() if name not in RECORDS}
+
+
+def dump(value: Any) -> str:
+    """JSON as it is stored."""
+    return json.dumps(value, separators=(",", ":"))
+
+
+class Store:
+    """The accounts in one database."""
+
+    def __init__(self, backend: Backend) -> None:
+        self.backend = backend
+        self.where = backend.where
+
+    # ------------------------------------------------------------------ accounts
+
+    def rows(self) -> list[Row]:
+        """All accounts."""
+        columns = ", ".join(Row._fields)
+        return [Row(*row) for row in self.backend.run(f"SELECT {columns} FROM accounts ORDER BY id")]  # noqa: S608
+
+    def find(self, venue: str, name: str) -> Row | None:
+        """The account of a name on a venue."""
+        return next((row for row in self.rows() if (row.venue, row.name) == (venue, name)), None)
+
+    def enrol(self, venue: str, name: str, now: int) -> Row:
+        """The account of a name on a venue, with a line of its own from now on."""
+        sql = "INSERT INTO accounts (venue, name, created) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
+        self.backend.run(sql, (venue, name, now))
+        row = self.find(venue, name)
+        if row is None:
+            raise JournalError(f"{self.where}: the account {name!r} that was just written is not there")
+        return row
+
+    def claim(self, row: Row, holder: str) -> None:
+        """
+        Become the only writer of an account.
+
+        Raises:
+            JournalError: when another process is; it is named.
+        """
+        if not self.backend.claim(row.id):
+            found = self.find(row.venue, row.name)
+            raise JournalError(
+                f"account {row.name!r} in {self.where} is in use by {found.holder if found else 'another process'}: "
+                "stop that one, trade through its server, or name another account or db_url"
+            )
+        try:
+            self.backend.run("UPDATE accounts SET holder = ? WHERE id = ?", (holder, row.id))
+        except JournalError:
+            self.backend.release(row.id)
+            raise
+
+    # ------------------------------------------------------------------ writing
+
+    def append(self, entries: Sequence[Entry]) -> None:
+        """Write entries down, all or none; when this returns they are as durable as the level says."""
+        sql = "INSERT INTO entries (account, seq, crc, body) VALUES (?, ?, ?, ?)"
+        if len(entries) == 1:
+            self.backend.run(sql, entries[0])
+            return
+        with self.backend.transaction():
+            for entry in entries:
+                self.backend.run(sql, entry)
+
+    def fold(self, account: int, upto: Entry, state: Mapping[str, Any], total: Mapping[str, Any]) -> None:
+        """Put what entries up to one changed into the tables, with the account's numbers, and remove them."""
+        run_many = self.backend.run_many
+        with self.backend.transaction():
+            run_many(
+                "INSERT INTO orders (account, id, symbol, client_id, list, is_open, state) VALUES (?, ?, ?, ?, ?, ?, ?) "
+                "ON CONFLICT (account, id) DO UPDATE SET client_id = excluded.client_id, is_open = excluded.is_open, "
+                "state = excluded.state",
+                [_order_row(account, order) for order in total.get("orders", {}).values()],
+            )
+            run_many(
+                "INSERT INTO lists (account, id, client_id, first, is_open, state) VALUES (?, ?, ?, ?, ?, ?) "
+                "ON CONFLICT (account, id) DO UPDATE SET is_open = excluded.is_open, state = excluded.state",
+                [_list_row(account, group) for group in total.get("lists", {}).values()],
+            )
+            for table in ("fills", "prevented"):
+                run_many(
+                    f"INSERT INTO {table} (account, symbol, n, state) VALUES (?, ?, ?, ?)",  # noqa: S608
+                    [(account, symbol, n, dump(record)) for (symbol, n), record in total.get(table, {}).items()],
+                )
+            self.backend.run(
+                "UPDATE accounts SET folded = ?, crc = ?, state = ? WHERE id = ?",
+                (upto.seq, upto.crc, dump(state), account),
+            )
+            self.backend.run("DELETE FROM entries WHERE account = ? AND seq <= ?", (account, upto.seq))
+
+    def note_market(self, venue: str, state: Mapping[str, Any]) -> None:
+        """Remember where a market was seen last."""
+        sql = (
+            "INSERT INTO markets (venue, state) VALUES (?, ?) ON CONFLICT (venue) DO UPDATE SET state = excluded.state"
+        )
+        self.backend.run(sql, (venue, dump(state)))
+
+    def forget(self, account: int) -> None:
+        """Remove an account and all that belongs to it."""
+        with self.backend.transaction():
+            for table in OWNED:
+                self.backend.run(f"DELETE FROM {table} WHERE account = ?", (account,))  # noqa: S608
+            self.backend.run("DELETE FROM accounts WHERE id = ?", (account,))
+
+    # ------------------------------------------------------------------ reading
+
+    def market(self, venue: str) -> dict[str, Any]:
+        """Where a market was seen last; empty for one that was not."""
+        rows = self.backend.run("SELECT state FROM markets WHERE venue = ?", (venue,))
+        found: dict[str, Any] = json.loads(rows[0][0]) if rows else {}
+        return found
+
+    def entries(self, row: Row) -> list[Entry]:
+        """
+        What was written since an account was last folded.
+
+        Raises:
+            JournalError: when an entry is missing or is not what was written.
+        """
+        sql = "SELECT account, seq, crc, body FROM entries WHERE account = ? ORDER BY seq"
+        found = [Entry(*values) for values in self.backend.run(sql, (row.id,))]
+        seq, crc = row.folded, row.crc
+        for entry in found:
+            seq += 1
+            crc = chain(crc, entry.body)
+            if (entry.seq, entry.crc) != (seq, crc):
+                raise JournalError(
+                    f"account {row.name!r} in {self.where}: entry {seq} is missing or damaged; nothing was changed. "
+                    "See exec-plugin account verify; account repair keeps what is whole in another file"
+                )
+        return found
+
+    def table(self, table: str, account: int) -> list[tuple[Any, ...]]:
+        """An account's lines of ``orders``, ``lists``, ``fills`` or ``prevented``, in their order, without the account."""
+        columns, order = {
+            "orders": ("symbol, id, client_id, list, is_open, state", "id"),
+            "lists": ("id, client_id, first, is_open, state", "id"),
+            "fills": ("symbol, n, state", "symbol, n"),
+            "prevented": ("symbol, n, state", "symbol, n"),
+        }[table]
+        sql = f"SELECT {columns} FROM {table} WHERE account = ? ORDER BY {order}"  # noqa: S608
+        return self.backend.run(sql, (account,))
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self.backend.close()
+
+
+def _order_row(account: int, state: Sequence[Any]) -> tuple[Any, ...]:
+    is_open = int(state[STATUS] in OPEN)
+    return (account, state[ORDER_ID], state[SYMBOL], state[GIVEN_ID], state[LIST_ID], is_open, dump(state))
+
+
+def _list_row(account: int, state: Sequence[Any]) -> tuple[Any, ...]:
+    return (account, state[0], state[1], state[3][0], int(state[6] != "ALL_DONE"), dump(state))
