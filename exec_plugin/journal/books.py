@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from exec_plugin.core.errors import ConfigError, JournalError
 from exec_plugin.core.venue.state import STATE_VERSION, look_again, place, resume, withdraw
+from exec_plugin.journal.entries import Entry, Step, chain, merge, read_step
 from exec_plugin.journal.recorder import Changes, Recorder
 from exec_plugin.journal.revival import Revival
-from exec_plugin.journal.store import RECORDS, Entry, chain, dump, merge, numbers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -45,17 +45,27 @@ class Numbering(Protocol):
 class Book:
     """One account that is written down here."""
 
-    __slots__ = ("changes", "crc", "row", "seq", "state", "total", "weight")
+    __slots__ = ("changes", "crc", "numbers", "row", "seq", "step")
 
-    def __init__(self, row: Row, changes: Changes, state: dict[str, Any]) -> None:
+    def __init__(self, row: Row, changes: Changes, numbers: dict[str, Any]) -> None:
         self.row = row
         self.changes = changes
         self.seq = row.folded
         self.crc = row.crc
-        #: its numbers, and what entries have told since they were folded
-        self.state = state
-        self.total: dict[str, Any] = {}
-        self.weight = 0
+        #: all its numbers, and what entries have told since they were folded
+        self.numbers = numbers
+        self.step = Step()
+
+    @property
+    def last(self) -> Entry:
+        """The place of the last entry."""
+        return Entry(self.row.id, self.seq, self.crc, "")
+
+    def follow(self, entry: Entry, step: Step) -> None:
+        """An entry was written."""
+        self.seq, self.crc = entry.seq, entry.crc
+        self.step.follow(step)
+        merge(self.numbers, step.numbers)
 
 
 class Journal:
@@ -87,9 +97,7 @@ class Journal:
         self._numbering = numbering
         self._advance = advance or venue.advance
         self._clock = clock
-        self._recorder = Recorder()
-        # first of all listeners: what others tell of an event is told after it is written down
-        venue.listeners.insert(0, self._recorder)
+        self._recorder = Recorder(venue)
         self._books: dict[str, Book] = {}
         self._swept = self._noted = clock()
         self._noted_at = venue.now
@@ -127,7 +135,7 @@ class Journal:
                 self._drop(row)
             raise
         # the market as it was, before anybody's orders are in it again
-        self._advance(max((self._books[name].state["now"] for name in accounts), default=0))
+        self._advance(max((self._books[name].numbers["now"] for name in accounts), default=0))
         self._resume(standing)
 
     def _claim(self, name: str) -> Row:
@@ -147,32 +155,34 @@ class Journal:
 
     def _begin(self, row: Row, balances: Mapping[str, int]) -> list[Standing]:
         account = self._venue.open_account(row.name, balances)
-        book = self._watch(row, account, {"version": STATE_VERSION, "deposit": dict(balances)})
-        book.changes.assets.update(account.balances)
-        self._merge(book, self._body(book))
-        self.store.fold(row.id, Entry(row.id, 0, 0, ""), book.state, {})
+        held = {asset: [units, 0, 0] for asset, units in balances.items()}
+        numbers = {"version": STATE_VERSION, "deposit": dict(balances), "balances": held, "desks": {}}
+        book = self._watch(row, account, numbers)
+        step = self._step(book)
+        merge(book.numbers, step.numbers)
+        self.store.fold(book.last, book.numbers, step)
         return []
 
     def _load(self, row: Row) -> list[Standing]:
         """Put an account into the venue as it was written down."""
         entries = self.store.entries(row)
-        state = read_state(row, self.store.where)
+        numbers = read_numbers(row, self.store.where)
         if entries:
-            total: dict[str, Any] = {}
+            step = Step()
             for entry in entries:
-                merge(total, json.loads(entry.body))
-            merge(state, numbers(total))
-            self.store.fold(row.id, entries[-1], state, total)
+                step.follow(read_step(entry.body))
+            merge(numbers, step.numbers)
+            self.store.fold(entries[-1], numbers, step)
             row = row._replace(folded=entries[-1].seq, crc=entries[-1].crc)
         account = self._venue.open_account(row.name)
-        standing = Revival(account, self._venue).fill(self.store, row.id, state)
-        self._numbering.client_ids = max(self._numbering.client_ids, state.get("clients", 0))
-        self._watch(row, account, state)
+        standing = Revival(account, self._venue).fill(self.store, row.id, numbers)
+        self._numbering.client_ids = max(self._numbering.client_ids, numbers["clients"])
+        self._watch(row, account, numbers)
         return standing
 
-    def _watch(self, row: Row, account: Account, state: dict[str, Any]) -> Book:
+    def _watch(self, row: Row, account: Account, numbers: dict[str, Any]) -> Book:
         changes = Changes(account)
-        book = self._books[row.name] = Book(row, changes, state)
+        book = self._books[row.name] = Book(row, changes, numbers)
         self._recorder.watched[row.name] = changes
         return book
 
@@ -199,8 +209,7 @@ class Journal:
             self._swept = now
             self._recorder.sweep()
         try:
-            if self._recorder.is_dirty:
-                self._commit()
+            self._commit()
             if now - self._noted >= NOTE_EVERY:
                 self._note(now)
         except JournalError as error:
@@ -209,37 +218,33 @@ class Journal:
         return True
 
     def _commit(self) -> None:
-        bodies = [(book, self._body(book)) for book in self._books.values() if book.changes.is_any]
-        self._recorder.is_dirty = False
+        self._recorder.collect()
+        steps = [(book, self._step(book)) for book in self._books.values() if book.changes.is_any]
+        if not steps:
+            return
         entries = []
-        for book, body in bodies:
-            text = dump(body)
-            entries.append(Entry(book.row.id, book.seq + 1, chain(book.crc, text), text))
+        for book, step in steps:
+            body = step.body()
+            entries.append(Entry(book.row.id, book.seq + 1, chain(book.crc, body), body))
         self.store.append(entries)
-        for (book, body), entry in zip(bodies, entries, strict=True):
-            book.seq, book.crc = entry.seq, entry.crc
-            self._merge(book, body)
-            if book.weight >= FOLD_AT:
+        for (book, step), entry in zip(steps, entries, strict=True):
+            book.follow(entry, step)
+            if book.seq - book.row.folded >= FOLD_AT or book.step.weight >= FOLD_AT:
                 self._fold(book)
 
-    def _body(self, book: Book) -> dict[str, Any]:
-        body = book.changes.take(self._venue)
-        body["clients"] = self._numbering.client_ids
-        return body
-
-    def _merge(self, book: Book, body: Mapping[str, Any]) -> None:
-        merge(book.state, numbers(body))
-        merge(book.total, {name: body[name] for name in RECORDS if name in body})
-        book.weight += 1 + len(body.get("orders", ()))
+    def _step(self, book: Book) -> Step:
+        step = book.changes.take(self._venue)
+        step.numbers["clients"] = self._numbering.client_ids
+        return step
 
     def _fold(self, book: Book) -> None:
         """What is folded is written down already: where this fails, so will the next entry, and tell."""
         try:
-            self.store.fold(book.row.id, Entry(book.row.id, book.seq, book.crc, ""), book.state, book.total)
+            self.store.fold(book.last, book.numbers, book.step)
         except JournalError as error:
             _log.warning("entries could not be folded: %s", error)
             return
-        book.total, book.weight = {}, 0
+        book.step, book.row = Step(), book.row._replace(folded=book.seq, crc=book.crc)
 
     def _note(self, now: float) -> None:
         self._noted = now
@@ -256,8 +261,7 @@ class Journal:
         self.failure, self._failed_at = why, self._clock()
         for book in self._books.values():
             withdraw(self._venue, book.changes.account.open_orders)
-        self._recorder.watched.clear()
-        self._recorder.is_dirty = False
+        self._recorder.forget()
 
     def _try_again(self) -> None:
         if self._clock() - self._failed_at < RETRY_AFTER:
@@ -272,7 +276,7 @@ class Journal:
                     standing += self._load(row)
         except JournalError as error:
             self.failure = str(error)
-            self._recorder.watched.clear()
+            self._recorder.forget()
             return
         self.failure = ""
         self._resume(standing)
@@ -285,17 +289,15 @@ class Journal:
         if not self.failure:
             try:
                 self._recorder.sweep()
-                if self._recorder.is_dirty:
-                    self._commit()
+                self._commit()
                 self._note(self._clock())
             except JournalError as error:
                 _log.error("what moved last could not be written down: %s", error)
-        if self._recorder in self._venue.listeners:
-            self._venue.listeners.remove(self._recorder)
+        self._recorder.close()
         self.store.close()
 
 
-def read_state(row: Row, where: str) -> dict[str, Any]:
+def read_numbers(row: Row, where: str) -> dict[str, Any]:
     """
     An account's numbers.
 
@@ -303,8 +305,8 @@ def read_state(row: Row, where: str) -> dict[str, Any]:
         JournalError: when they cannot be read, or a newer version wrote them.
     """
     try:
-        state: dict[str, Any] = json.loads(row.state)
-        version = state["version"]
+        numbers: dict[str, Any] = json.loads(row.state)
+        version = numbers["version"]
     except (ValueError, KeyError, TypeError) as error:
         raise JournalError(
             f"account {row.name!r} in {where} is damaged and left as it is; see exec-plugin account verify"
@@ -314,4 +316,4 @@ def read_state(row: Row, where: str) -> dict[str, Any]:
             f"account {row.name!r} in {where} was written by a newer exec_plugin; it is left as it is. "
             "Upgrade exec_plugin, or name another account or db_url"
         )
-    return state
+    return numbers

@@ -9,16 +9,16 @@ account as it is, and removed in the same transaction.
 from __future__ import annotations
 
 import json
-import zlib
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from exec_plugin.core.errors import JournalError
-from exec_plugin.core.orders import OPEN
-from exec_plugin.core.venue.state import GIVEN_ID, LIST_ID, ORDER_ID, STATUS, SYMBOL
+from exec_plugin.journal.entries import RECORDS, Entry, chain, dump
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from contextlib import AbstractContextManager
+
+    from exec_plugin.journal.entries import Step
 
 #: The version of the tables; what an older one lacks is added by ``MIGRATIONS[version]``.
 SCHEMA_VERSION = 1
@@ -46,18 +46,16 @@ TABLES = (
     "CREATE TABLE markets (venue TEXT PRIMARY KEY, state TEXT NOT NULL)",
 )
 #: The tables that hold what belongs to an account.
-OWNED = ("entries", "orders", "lists", "fills", "prevented")
-#: What a body tells of whole records, by table: the rest of it are numbers.
-RECORDS = ("orders", "lists", "fills", "prevented")
-
-
-class Entry(NamedTuple):
-    """What one step changed of one account."""
-
-    account: int
-    seq: int
-    crc: int
-    body: str
+OWNED = ("entries", *RECORDS)
+_WRITE = {
+    "orders": "INSERT INTO orders (account, id, symbol, client_id, list, is_open, state) VALUES (?, ?, ?, ?, ?, ?, ?) "
+    "ON CONFLICT (account, id) DO UPDATE SET client_id = excluded.client_id, is_open = excluded.is_open, "
+    "state = excluded.state",
+    "lists": "INSERT INTO lists (account, id, client_id, first, is_open, state) VALUES (?, ?, ?, ?, ?, ?) "
+    "ON CONFLICT (account, id) DO UPDATE SET is_open = excluded.is_open, state = excluded.state",
+    "fills": "INSERT INTO fills (account, symbol, n, state) VALUES (?, ?, ?, ?)",
+    "prevented": "INSERT INTO prevented (account, symbol, n, state) VALUES (?, ?, ?, ?)",
+}
 
 
 class Row(NamedTuple):
@@ -101,36 +99,6 @@ class Backend(Protocol):
 
     def close(self) -> None:
         """Let go of it."""
-
-
-def chain(crc: int, body: str) -> int:
-    """The checksum of an entry that follows one with the checksum ``crc``."""
-    return zlib.crc32(body.encode(), crc)
-
-
-def merge(total: dict[str, Any], body: Mapping[str, Any]) -> None:
-    """Add what an entry changed to what earlier ones did."""
-    for name, value in body.items():
-        if name in ("orders", "lists"):
-            total.setdefault(name, {}).update((state[0], state) for state in value)
-        elif name in ("fills", "prevented"):
-            found = total.setdefault(name, {})
-            for symbol, (first, records) in value.items():
-                found.update({(symbol, first + place): record for place, record in enumerate(records)})
-        elif isinstance(value, dict):
-            total.setdefault(name, {}).update(value)
-        else:
-            total[name] = value
-
-
-def numbers(total: Mapping[str, Any]) -> dict[str, Any]:
-    """The part of a body that is no record."""
-    return {name: value for name, value in total.items() if name not in RECORDS}
-
-
-def dump(value: Any) -> str:
-    """JSON as it is stored."""
-    return json.dumps(value, separators=(",", ":"))
 
 
 class Store:
@@ -191,29 +159,16 @@ class Store:
             for entry in entries:
                 self.backend.run(sql, entry)
 
-    def fold(self, account: int, upto: Entry, state: Mapping[str, Any], total: Mapping[str, Any]) -> None:
-        """Put what entries up to one changed into the tables, with the account's numbers, and remove them."""
-        run_many = self.backend.run_many
+    def fold(self, upto: Entry, numbers: Mapping[str, Any], step: Step) -> None:
+        """Put what entries up to one changed into the tables, with all numbers of the account, and remove them."""
+        account = upto.account
         with self.backend.transaction():
-            run_many(
-                "INSERT INTO orders (account, id, symbol, client_id, list, is_open, state) VALUES (?, ?, ?, ?, ?, ?, ?) "
-                "ON CONFLICT (account, id) DO UPDATE SET client_id = excluded.client_id, is_open = excluded.is_open, "
-                "state = excluded.state",
-                [_order_row(account, order) for order in total.get("orders", {}).values()],
-            )
-            run_many(
-                "INSERT INTO lists (account, id, client_id, first, is_open, state) VALUES (?, ?, ?, ?, ?, ?) "
-                "ON CONFLICT (account, id) DO UPDATE SET is_open = excluded.is_open, state = excluded.state",
-                [_list_row(account, group) for group in total.get("lists", {}).values()],
-            )
-            for table in ("fills", "prevented"):
-                run_many(
-                    f"INSERT INTO {table} (account, symbol, n, state) VALUES (?, ?, ?, ?)",  # noqa: S608
-                    [(account, symbol, n, dump(record)) for (symbol, n), record in total.get(table, {}).items()],
-                )
+            for table, sql in _WRITE.items():
+                if lines := step.lines[table]:
+                    self.backend.run_many(sql, [(account, *line) for line in lines.values()])
             self.backend.run(
                 "UPDATE accounts SET folded = ?, crc = ?, state = ? WHERE id = ?",
-                (upto.seq, upto.crc, dump(state), account),
+                (upto.seq, upto.crc, dump(numbers), account),
             )
             self.backend.run("DELETE FROM entries WHERE account = ? AND seq <= ?", (account, upto.seq))
 
@@ -273,12 +228,3 @@ class Store:
     def close(self) -> None:
         """Let go of the database."""
         self.backend.close()
-
-
-def _order_row(account: int, state: Sequence[Any]) -> tuple[Any, ...]:
-    is_open = int(state[STATUS] in OPEN)
-    return (account, state[ORDER_ID], state[SYMBOL], state[GIVEN_ID], state[LIST_ID], is_open, dump(state))
-
-
-def _list_row(account: int, state: Sequence[Any]) -> tuple[Any, ...]:
-    return (account, state[0], state[1], state[3][0], int(state[6] != "ALL_DONE"), dump(state))
