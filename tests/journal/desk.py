@@ -40,7 +40,7 @@ class Kept:
                 self.show(name=name)
         self.store = open_store(url, durability) if store is None else store
         self.journal = Journal(self.store, "test", self.venue, self.numbering, clock=self.clock)
-        self.journal.open({name: funds for name in names or ("alice",)})
+        self.journal.open(dict.fromkeys(names or ("alice",), funds))
         self.account = self.venue.accounts[(names or ("alice",))[0]]
 
     def show(self, bid="100", ask="101", qty="5", name=NAME):

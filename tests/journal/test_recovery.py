@@ -33,7 +33,7 @@ class Kept:
         self.clock = Clock()
         self.store = open_store(f"sqlite:///{self.path}", "off")
         self.journal = Journal(self.store, "test", self.run.venue, Numbering(), clock=self.clock)
-        self.journal.open({name: POOR for name in NAMES})
+        self.journal.open(dict.fromkeys(NAMES, POOR))
 
     def step(self, step):
         """Play a step and write it down, with what moved without an event."""
