@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from exec_plugin.core.errors import ExecPluginError
 from exec_plugin.core.symbols import default_symbol
 from exec_plugin.core.units import parse_units
 from exec_plugin.core.venue import Venue
@@ -31,16 +32,20 @@ class Clock:
 class Kept:
     """A venue with a book around 100 and a journal, opened with some accounts."""
 
-    def __init__(self, url, *names, symbols=(NAME,), book=True, durability="off", store=None, funds=FUNDS):
+    def __init__(self, url, *names, symbols=(NAME,), book=("100", "101"), durability="off", store=None, funds=FUNDS):
         self.clock = Clock()
         self.venue = Venue([default_symbol(name, min_notional="0") for name in symbols], now=1_000)
         self.numbering = Numbering()
         if book:
             for name in symbols:
-                self.show(name=name)
+                self.show(*book, name=name)
         self.store = open_store(url, durability) if store is None else store
         self.journal = Journal(self.store, "test", self.venue, self.numbering, clock=self.clock)
-        self.journal.open(dict.fromkeys(names or ("alice",), funds))
+        try:
+            self.journal.open(dict.fromkeys(names or ("alice",), funds))
+        except ExecPluginError:
+            self.store.close()
+            raise
         self.account = self.venue.accounts[(names or ("alice",))[0]]
 
     def show(self, bid="100", ask="101", qty="5", name=NAME):
