@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import socket
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from exec_plugin.core.errors import ConfigError, JournalError
 from exec_plugin.core.venue.state import STATE_VERSION, look_again, place, resume, withdraw
-from exec_plugin.journal.entries import Entry, Step, chain, merge, read_step
+from exec_plugin.journal.entries import Entry, Step, chain, merge, read_step, unseal
 from exec_plugin.journal.recorder import Changes, Recorder
 from exec_plugin.journal.revival import Revival
 
@@ -269,6 +268,7 @@ class Journal:
         self._failed_at = self._clock()
         standing: list[Standing] = []
         try:
+            self.store.backend.renew()
             self.store.note_market(self._venue_name, {**self.store.market(self._venue_name), "now": self._venue.now})
             for name in tuple(self._books):
                 row = self.store.find(self._venue_name, name)
@@ -305,9 +305,9 @@ def read_numbers(row: Row, where: str) -> dict[str, Any]:
         JournalError: when they cannot be read, or a newer version wrote them.
     """
     try:
-        numbers: dict[str, Any] = json.loads(row.state)
+        numbers: dict[str, Any] = unseal(row.state)
         version = numbers["version"]
-    except (ValueError, KeyError, TypeError) as error:
+    except (JournalError, ValueError, KeyError, TypeError) as error:
         raise JournalError(
             f"account {row.name!r} in {where} is damaged and left as it is; see exec-plugin account verify"
         ) from error

@@ -11,6 +11,7 @@ import json
 import zlib
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from exec_plugin.core.errors import JournalError
 from exec_plugin.core.orders import ALL_DONE, OPEN
 from exec_plugin.core.venue.state import GIVEN_ID, LIST_ID, ORDER_ID, STATUS, SYMBOL
 
@@ -54,6 +55,28 @@ class Entry(NamedTuple):
 def chain(crc: int, body: str) -> int:
     """The checksum of an entry that follows one with the checksum ``crc``."""
     return zlib.crc32(body.encode(), crc)
+
+
+def seal(text: str) -> str:
+    """A text of a table with its own checksum before it."""
+    return f"{zlib.crc32(text.encode()):08x}{text}"
+
+
+def unseal(text: str) -> Any:
+    """
+    What a sealed text says.
+
+    Raises:
+        JournalError: when it is not what was written.
+    """
+    body = text[_SEAL:]
+    if text[:_SEAL] != f"{zlib.crc32(body.encode(errors='replace')):08x}":
+        raise JournalError(f"a record is damaged: {body[:_SHOWN]!r}. See exec-plugin account verify")
+    return json.loads(body)
+
+
+#: How long a seal is, and how much of a damaged record is shown.
+_SEAL, _SHOWN = 8, 60
 
 
 def order_line(state: Sequence[Any]) -> Line:

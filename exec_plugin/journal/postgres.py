@@ -12,6 +12,8 @@ from exec_plugin.journal.urls import masked
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    import psycopg
+
 #: ``synchronous_commit`` for each level; ``full`` leaves it as the server has it.
 _COMMITS = {"full": "on", "normal": "local", "off": "off"}
 #: Marks our advisory locks among those of others: "exep".
@@ -53,9 +55,9 @@ class PostgresBackend:
         self._read_only = read_only
         self._psycopg = psycopg
         self._claimed: set[int] = set()
-        self._connect()
+        self._db = self._connected()
 
-    def _connect(self) -> None:
+    def _connected(self) -> psycopg.Connection[tuple[Any, ...]]:
         with self._told():
             self._db = self._psycopg.connect(self._url, autocommit=True, **_KEEPALIVE)
         try:
@@ -63,6 +65,7 @@ class PostgresBackend:
         except JournalError:
             self._db.close()
             raise
+        return self._db
 
     def _prepare(self) -> None:
         self.run(f"SET synchronous_commit = {_COMMITS[self._durability]}")
@@ -108,6 +111,11 @@ class PostgresBackend:
             cursor = self._db.execute(sql.replace("?", "%s"), params)
             return cursor.fetchall() if cursor.description is not None else []
 
+    def stream(self, sql: str, params: Sequence[Any] = ()) -> Iterator[tuple[Any, ...]]:
+        """The rows of a statement one by one."""
+        with self._told():
+            yield from self._db.execute(sql.replace("?", "%s"), params)
+
     def run_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
         """Run a statement for each of some rows."""
         with self._told(), self._db.cursor() as cursor:
@@ -141,7 +149,7 @@ class PostgresBackend:
         """
         if not self._db.broken and not self._db.closed:
             return
-        self._connect()
+        self._db = self._connected()
         for account in tuple(self._claimed):
             if not self.claim(account):
                 raise JournalError(f"{self.where}: another process has taken over while the server was out of reach")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from exec_plugin.core.errors import ConfigError
+from exec_plugin.core.errors import ConfigError, JournalError
 from exec_plugin.core.events import PreventedMatch
 from exec_plugin.core.venue.state import revive_list, revive_order
+from exec_plugin.journal.entries import unseal
 from exec_plugin.journal.late import Late, LateIndex
 
 if TYPE_CHECKING:
@@ -35,6 +35,9 @@ class Revival:
     def __init__(self, account: Account, venue: Venue) -> None:
         self._account = account
         self._venue = venue
+        #: by symbol, the texts of its orders, and where those with a client id stand
+        self._texts: dict[str, list[str]] = {symbol: [] for symbol in venue.markets}
+        self._names: dict[str, dict[str, int]] = {symbol: {} for symbol in venue.markets}
         self._grouped: dict[int, str] = {}
         self._list_texts: dict[int, str] = {}
         self._groups: dict[int, OrderList] = {}
@@ -48,21 +51,38 @@ class Revival:
         Raises:
             ConfigError: when it has open orders on a symbol that is not traded here.
         """
-        orders = store.table("orders", row_id)
-        markets = self._venue.markets
-        if missing := sorted({row[0] for row in orders if row[4] and row[0] not in markets}):
-            msg = f"account {self._account.name!r} has open orders on {', '.join(missing)}: add them to symbols"
-            raise ConfigError(msg)
+        standing = self._orders(store.table("orders", row_id))
         self._numbers(state)
-        standing = self._orders(orders)
+        self._fill_desks()
         self._lists(store.table("lists", row_id))
-        for (symbol, place), _ in standing:
+        found = []
+        for (symbol, place), text in standing:
             order = self._account.desks[symbol].orders[place]
             order.desk.open[order.id] = order
+            found.append((order, unseal(text)))
         self._records(store, row_id)
-        return [
-            (self._account.desks[symbol].orders[place], json.loads(text)) for (symbol, place), text in standing
-        ]  # fmt: skip
+        self._check()
+        return found
+
+    def _check(self) -> None:
+        """
+        Whether what open orders hold is what is locked.
+
+        Raises:
+            JournalError: when one is missing, or too much.
+        """
+        needs = dict.fromkeys(self._account.balances, 0)
+        for order in self._account.open_orders:
+            balance = order.desk.quote if order.is_buy else order.desk.base
+            needs[balance.asset] += order.locked
+            if not order.is_open:
+                needs[balance.asset] = -1
+        for asset, need in needs.items():
+            if self._account.balances[asset].locked != need:
+                raise JournalError(
+                    f"account {self._account.name!r} is damaged: its open orders do not hold the {asset} that is "
+                    "locked; it is left as it is. See exec-plugin account verify"
+                )
 
     def _numbers(self, state: Mapping[str, Any]) -> None:
         account, venue = self._account, self._venue
@@ -89,13 +109,15 @@ class Revival:
                 market.match_id = max(market.match_id, match_id)
 
     def _orders(self, rows: Iterable[Sequence[Any]]) -> list[tuple[tuple[str, int], str]]:
-        texts: dict[str, list[str]] = {symbol: [] for symbol in self._venue.markets}
-        names: dict[str, dict[str, int]] = {symbol: {} for symbol in texts}
+        texts, names = self._texts, self._names
         standing = []
+        missing = set()
         for symbol, order_id, client_id, list_id, is_open, text in rows:
             found = texts.get(symbol)
             if found is None:
                 # a symbol that is not traded today: its past is there again when it is
+                if is_open:
+                    missing.add(symbol)
                 continue
             if client_id:
                 names[symbol][client_id] = len(found)
@@ -104,12 +126,17 @@ class Revival:
             if is_open:
                 standing.append(((symbol, len(found)), text))
             found.append(text)
-        for symbol, found in texts.items():
+        if missing:
+            told = ", ".join(sorted(missing))
+            raise ConfigError(f"account {self._account.name!r} has open orders on {told}: add them to symbols")
+        return standing
+
+    def _fill_desks(self) -> None:
+        for symbol, found in self._texts.items():
             if found:
                 desk = self._account.desk(self._venue.markets[symbol].symbol)
                 desk.orders = Late(found, partial(self._order, desk))
-                desk.by_client_id = LateIndex(names[symbol], desk.orders)
-        return standing
+                desk.by_client_id = LateIndex(self._names[symbol], desk.orders)
 
     def _lists(self, rows: Iterable[Sequence[Any]]) -> None:
         account = self._account
@@ -125,7 +152,7 @@ class Revival:
                 names[client_id] = place
             if is_open:
                 open_ones.append(place)
-        account.lists = Late(firsts, lambda text: self._group(json.loads(self._grouped[firsts[text]])))
+        account.lists = Late(firsts, lambda text: self._group(unseal(self._grouped[firsts[text]])))
         account.lists_by_client_id = LateIndex(names, account.lists)
         for place in open_ones:
             group = account.lists[place]
@@ -139,15 +166,15 @@ class Revival:
         for symbol, _, text in store.table("prevented", row_id):
             prevented.setdefault(symbol, []).append(text)
         for symbol, desk in self._account.desks.items():
-            desk.records = Late(fills.get(symbol, ()), lambda text: tuple(json.loads(text)))
+            desk.records = Late(fills.get(symbol, ()), lambda text: tuple(unseal(text)))
             desk.prevented_matches = Late(
-                prevented.get(symbol, ()), lambda text: PreventedMatch(*json.loads(text))
+                prevented.get(symbol, ()), lambda text: PreventedMatch(*unseal(text))
             )  # fmt: skip
             desk.algo_open = sum(order.is_algo for order in desk.open.values())
 
     def _order(self, desk: Desk, text: str) -> LiveOrder:
         """An order of the past, which somebody looks at."""
-        state = json.loads(text)
+        state = unseal(text)
         if state[25] is None:
             return revive_order(state, desk)
         self._group(state)
@@ -158,9 +185,9 @@ class Revival:
         list_id = state[25]
         group = self._groups.get(list_id)
         if group is None:
-            kept = json.loads(self._list_texts[list_id])
+            kept = unseal(self._list_texts[list_id])
             desk = self._account.desk(self._venue.markets[state[2]].symbol)
-            legs = [revive_order(json.loads(self._grouped[leg]), desk) for leg in kept[3]]
+            legs = [revive_order(unseal(self._grouped[leg]), desk) for leg in kept[3]]
             self._legs.update((leg.id, leg) for leg in legs)
             group = self._groups[list_id] = revive_list(kept, legs)
         return group

@@ -105,6 +105,11 @@ class SqliteBackend:
         except sqlite3.DatabaseError as error:
             raise JournalError(f"{self.where}: {error}{_advice(error)}") from error
 
+    def stream(self, sql: str, params: Sequence[Any] = ()) -> Iterator[tuple[Any, ...]]:
+        """The rows of a statement one by one."""
+        with self._told():
+            yield from self._db.execute(sql, params)
+
     def run_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
         """Run a statement for each of some rows."""
         with self._told():
@@ -147,6 +152,9 @@ class SqliteBackend:
         """Let others write an account."""
         if lease := self._leases.pop(account, None):
             lease.close()
+
+    def renew(self) -> None:
+        """A file is where it was."""
 
     def check(self) -> list[str]:
         """What SQLite finds wrong with the file."""

@@ -12,13 +12,13 @@ import json
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from exec_plugin.core.errors import JournalError
-from exec_plugin.journal.entries import RECORDS, Entry, chain, dump
+from exec_plugin.journal.entries import RECORDS, Entry, chain, dump, seal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
-    from exec_plugin.journal.entries import Step
+    from exec_plugin.journal.entries import Line, Step
 
 #: The version of the tables; what an older one lacks is added by ``MIGRATIONS[version]``.
 SCHEMA_VERSION = 1
@@ -82,6 +82,9 @@ class Backend(Protocol):
     def run(self, sql: str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Answer the rows of a statement; ``?`` stands for a parameter."""
 
+    def stream(self, sql: str, params: Sequence[Any] = ()) -> Iterator[tuple[Any, ...]]:
+        """The rows of a statement one by one."""
+
     def run_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
         """Run a statement for each of some rows."""
 
@@ -93,6 +96,9 @@ class Backend(Protocol):
 
     def release(self, account: int) -> None:
         """Let others write an account."""
+
+    def renew(self) -> None:
+        """Find back to a database that was out of reach, with the same accounts claimed."""
 
     def check(self) -> list[str]:
         """What the database itself finds wrong with its files."""
@@ -165,10 +171,10 @@ class Store:
         with self.backend.transaction():
             for table, sql in _WRITE.items():
                 if lines := step.lines[table]:
-                    self.backend.run_many(sql, [(account, *line) for line in lines.values()])
+                    self.backend.run_many(sql, [(account, *line[:-1], seal(line[-1])) for line in lines.values()])
             self.backend.run(
                 "UPDATE accounts SET folded = ?, crc = ?, state = ? WHERE id = ?",
-                (upto.seq, upto.crc, dump(numbers), account),
+                (upto.seq, upto.crc, seal(dump(numbers)), account),
             )
             self.backend.run("DELETE FROM entries WHERE account = ? AND seq <= ?", (account, upto.seq))
 
@@ -214,7 +220,7 @@ class Store:
                 )
         return found
 
-    def table(self, table: str, account: int) -> list[tuple[Any, ...]]:
+    def table(self, table: str, account: int) -> Iterator[Line]:
         """An account's lines of ``orders``, ``lists``, ``fills`` or ``prevented``, in their order, without the account."""
         columns, order = {
             "orders": ("symbol, id, client_id, list, is_open, state", "id"),
@@ -223,7 +229,7 @@ class Store:
             "prevented": ("symbol, n, state", "symbol, n"),
         }[table]
         sql = f"SELECT {columns} FROM {table} WHERE account = ? ORDER BY {order}"  # noqa: S608
-        return self.backend.run(sql, (account,))
+        return self.backend.stream(sql, (account,))
 
     def close(self) -> None:
         """Let go of the database."""

@@ -14,6 +14,7 @@ from exec_plugin.core.orders import UNSEEN
 from exec_plugin.core.units import parse_units
 from exec_plugin.journal import open_store
 from exec_plugin.journal.books import RETRY_AFTER, SWEEP_EVERY, Journal
+from exec_plugin.journal.entries import seal
 
 
 @pytest.fixture
@@ -201,7 +202,7 @@ def test_folding(open_kept, monkeypatch):
         kept.venue.cancel(kept.place("buy", "LIMIT", "1", "90", client_id=f"c{number}"))
         kept.settle()
     assert len(kept.store.entries(kept.store.rows()[0])) == 2
-    assert len(kept.store.table("orders", row.id)) == 10
+    assert len(list(kept.store.table("orders", row.id))) == 10
     assert picture(open_kept().venue) == picture(kept.venue)
     assert kept.store.where
 
@@ -299,12 +300,12 @@ def test_other_market(open_kept, url):
 def test_numbers(open_kept, numbers, told, url):
     """Numbers that cannot be read, or are of a newer version, are refused and left alone."""
     kept = open_kept()
-    kept.store.backend.run("UPDATE accounts SET state = ?", (numbers,))
+    kept.store.backend.run("UPDATE accounts SET state = ?", (seal(numbers),))
     kept.crash()
     with pytest.raises(JournalError, match=told):
         Kept(url)
     store = open_store(url)
-    assert store.rows()[0].state == numbers
+    assert store.rows()[0].state == seal(numbers)
     store.close()
 
 
