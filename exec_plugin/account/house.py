@@ -96,8 +96,9 @@ class PaperExchange:
 
     def _keep(self, store: Store) -> None:
         settings = self.settings
+        # real time is the wall clock's, also where that was put back
         is_real_time = settings.speed == "1" and settings.feed != "recording"
-        advance = self.venue.advance if is_real_time else self.pump.jump_to
+        advance = None if is_real_time else self.pump.jump_to
         journal = self.journal = Journal(store, settings.venue_name, self.venue, self.gateway, advance=advance)
         self.gateway.departures.is_held = lambda: journal.is_dirty
 

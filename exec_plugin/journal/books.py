@@ -76,7 +76,7 @@ class Journal:
         venue_name: tells one market from another: an account's orders make sense on its own one only.
         venue: whose accounts.
         numbering: whose numbers go on as well.
-        advance: brings the market to the moment at which an account was written down last.
+        advance: brings the market to the moment at which an account was written down last, where that makes sense.
         clock: seconds that go on steadily.
     """
 
@@ -94,7 +94,7 @@ class Journal:
         self._venue_name = venue_name
         self._venue = venue
         self._numbering = numbering
-        self._advance = advance or venue.advance
+        self._advance = advance
         self._clock = clock
         self._recorder = Recorder(venue)
         self._books: dict[str, Book] = {}
@@ -134,7 +134,8 @@ class Journal:
                 self._drop(row)
             raise
         # the market as it was, before anybody's orders are in it again
-        self._advance(max((self._books[name].numbers["now"] for name in accounts), default=0))
+        if self._advance is not None:
+            self._advance(max((self._books[name].numbers["now"] for name in accounts), default=0))
         self._resume(standing)
 
     def _claim(self, name: str) -> Row:
