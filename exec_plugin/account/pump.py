@@ -44,6 +44,8 @@ class Pump:
     def __init__(
         self, venue: Venue, feed: Feed, factor: float, start: int, clock: Callable[[], int] = wall_clock
     ) -> None:
+        # first: a feed may take its time to begin
+        self._wall_start = clock()
         self.venue = venue
         self.feed = feed
         self.factor = factor
@@ -54,7 +56,6 @@ class Pump:
         self._pushed = isinstance(feed, PushFeed)
         self._rows = feed.rows()
         self._next: Row | None = None if self._pushed else next(self._rows, None)
-        self._wall_start = clock()
         self._venue_start = start
 
     @property

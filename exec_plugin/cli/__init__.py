@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from exec_plugin.cli import logs
+from exec_plugin.cli.account import account
 from exec_plugin.cli.demo import demo
 from exec_plugin.cli.errors import Commands
 from exec_plugin.cli.limits import limits
@@ -27,6 +28,7 @@ Examples:
   exec-plugin -v --log-file demo.log demo --bot my_bot.py
   exec-plugin limits --watch
   exec-plugin serve
+  exec-plugin account list
   exec-plugin record --target testnet
 
 \b
@@ -45,6 +47,7 @@ def main(verbose: int, log_file: Path | None) -> None:
     logs.configure(verbose, log_file)
 
 
+main.add_command(account)
 main.add_command(demo)
 main.add_command(limits)
 main.add_command(record)

@@ -138,15 +138,11 @@ class SyntheticFeed:
             raise ConfigError(msg)
         market = self._market(symbol)
         if (price := self._reopens_at.get(symbol)) is not None:
-            # returns do not depend on where the price is, but for its pull home: once more, from where it leads there
+            # returns depend on where the price is only by its pull home: from there the past leads very near
             market.pass_history(self.start, self.opens)
             begin = market.home * price / market.fair
             market = self._market(symbol)
-            market.fair = begin
-            market.pass_history(self.start, self.opens)
-            begin *= price / market.fair
-            market = self._market(symbol)
-            market.fair = begin
+            market.fair, market.reopens_at = begin, float(price)
         return market.rows(self.start, self.opens)
 
     def _market(self, symbol: str) -> _Market:
@@ -184,6 +180,8 @@ class _Market:
         self.volatility = profile.volatility
         self.tick, self.lot = symbol.price.step, symbol.lot.step
         self.home = self.fair = float(parse_units(profile.price))
+        #: where the price stands when the market opens; None for where its past leads to
+        self.reopens_at: float | None = None
         self.lattice = max(1, int(self.home * LEVEL_STEP / self.tick)) * self.tick
         coins = SCALE * SCALE / self.home / profile.quote_worth / self.lot
         self.touch_lots, self.trade_lots = TOUCH_WORTH * coins, TRADE_WORTH * coins
@@ -224,6 +222,9 @@ class _Market:
     def rows(self, begin: int, start: int) -> Iterator[Row]:
         """The rows: the past from ``begin`` on in few trades, then the market itself."""
         yield from self._history(begin, start)
+        if self.reopens_at is not None:
+            self.fair = self.reopens_at
+            self._quote()
         yield (TRADE, start, self.name, self.bid, max(self.lot, int(self.trade_lots) * self.lot), True, 0, start)
         yield self._book(start)
         # Symbols do not change in step.

@@ -134,6 +134,11 @@ class PostgresBackend:
             self._claimed.add(account)
         return got
 
+    def is_claimed(self, account: int) -> bool:
+        """Whether another connection has the account."""
+        sql = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND classid = ? AND objid = ?"
+        return bool(self.run(sql, (_LOCKS, account))[0][0])
+
     def release(self, account: int) -> None:
         """Let others write an account."""
         if account in self._claimed:

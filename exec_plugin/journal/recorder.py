@@ -103,6 +103,7 @@ class Changes:
         return {
             "now": venue.now,
             "balances": {asset: [each.free, each.locked, each.fees] for asset, each in held.items()},
+            "assets": {symbol: [desk.symbol.base, desk.symbol.quote] for symbol, desk in desks.items()},
             "desks": {symbol: [desk.net_base, desk.net_quote] for symbol, desk in desks.items()},
             "ids": [venue.order_id, venue.lists.last_id, venue.outbox.seq],
             "account": [account.updated, account.first_takes, account.first_makes],

@@ -130,7 +130,7 @@ class SqliteBackend:
 
     def claim(self, account: int) -> bool:
         """Become the only writer, by an exclusive transaction on a file beside; the system ends it with the process."""
-        path = self._path.with_name(f"{self._path.name}.lease{account}")
+        path = self._lease(account)
         try:
             os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
         except OSError as error:
@@ -147,6 +147,17 @@ class SqliteBackend:
             raise JournalError(f"{path}: {error}") from error
         self._leases[account] = lease
         return True
+
+    def _lease(self, account: int) -> Path:
+        return self._path.with_name(f"{self._path.name}.lease{account}")
+
+    def is_claimed(self, account: int) -> bool:
+        """Whether another process has the account."""
+        # its lease is not made by looking
+        if not self._lease(account).exists() or not self.claim(account):
+            return self._lease(account).exists()
+        self.release(account)
+        return False
 
     def release(self, account: int) -> None:
         """Let others write an account."""

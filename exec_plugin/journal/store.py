@@ -94,6 +94,9 @@ class Backend(Protocol):
     def claim(self, account: int) -> bool:
         """Become the only one who writes an account, until ``close`` or the process ends; False when another one is."""
 
+    def is_claimed(self, account: int) -> bool:
+        """Whether somebody else writes an account."""
+
     def release(self, account: int) -> None:
         """Let others write an account."""
 
@@ -207,18 +210,26 @@ class Store:
         Raises:
             JournalError: when an entry is missing or is not what was written.
         """
+        found, problem = self.whole_entries(row)
+        if problem:
+            raise JournalError(
+                f"account {row.name!r} in {self.where}: {problem}; nothing was changed. "
+                "See exec-plugin account verify; account repair keeps what is whole in another file"
+            )
+        return found
+
+    def whole_entries(self, row: Row) -> tuple[list[Entry], str]:
+        """What was written since an account was last folded, up to the first entry that is not whole; and its problem."""
         sql = "SELECT account, seq, crc, body FROM entries WHERE account = ? ORDER BY seq"
-        found = [Entry(*values) for values in self.backend.run(sql, (row.id,))]
+        found: list[Entry] = []
         seq, crc = row.folded, row.crc
-        for entry in found:
+        for entry in map(Entry._make, self.backend.run(sql, (row.id,))):
             seq += 1
             crc = chain(crc, entry.body)
             if (entry.seq, entry.crc) != (seq, crc):
-                raise JournalError(
-                    f"account {row.name!r} in {self.where}: entry {seq} is missing or damaged; nothing was changed. "
-                    "See exec-plugin account verify; account repair keeps what is whole in another file"
-                )
-        return found
+                return found, f"entry {seq} is missing or damaged"
+            found.append(entry)
+        return found, ""
 
     def table(self, table: str, account: int) -> Iterator[Line]:
         """An account's lines of ``orders``, ``lists``, ``fills`` or ``prevented``, in their order, without the account."""

@@ -43,6 +43,15 @@ def check_url(url: str) -> str:
     return url
 
 
+def is_memory(url: str) -> bool:
+    """Whether nothing is kept."""
+    return _path(url) in ("", "/", "/:memory:")
+
+
+def _path(url: str) -> str:
+    return re.sub(r"^sqlite(\+[a-z0-9]+)?://", "", url)
+
+
 def masked(url: str) -> str:
     """A URL for people, without its password."""
     return re.sub(r"(://[^:/@]*):[^@]*@", r"\1:***@", url)
@@ -61,7 +70,6 @@ def open_store(url: str, durability: str = "full", *, read_only: bool = False) -
         from exec_plugin.journal.postgres import PostgresBackend
 
         return Store(PostgresBackend(url, durability, read_only=read_only))
-    path = re.sub(r"^sqlite(\+[a-z0-9]+)?://", "", url)
-    if path in ("", "/", "/:memory:"):
+    if is_memory(url):
         return None
-    return Store(SqliteBackend(Path(path[1:]), durability.upper(), read_only=read_only))
+    return Store(SqliteBackend(Path(_path(url)[1:]), durability.upper(), read_only=read_only))

@@ -19,8 +19,16 @@ if TYPE_CHECKING:
     from exec_plugin.core.venue.exchange import Venue
 
 STATE_VERSION = 1
-#: Where some fields of an order's state stand.
-ORDER_ID, GIVEN_ID, SYMBOL, STATUS, LIST_ID, GAP, IS_ARMED, TURN = 0, 1, 2, 19, 25, 26, 27, 28
+#: The fields of an order's state, and of a list's.
+ORDER_FIELDS = (
+    "id", "given_id", "symbol", "is_buy", "kind", "tif", "qty", "price", "time", "updated", "working_since", "filled",
+    "quote_filled", "prevented", "prevented_match", "quote_qty", "stop", "stp", "locked", "status", "reason", "iceberg",
+    "extra", "trail", "peg", "list", "ahead", "armed", "turn", "amendments",
+)  # fmt: skip
+LIST_FIELDS = ("id", "given_id", "symbol", "orders", "working", "pays", "status", "time", "winner")
+ORDER_ID, GIVEN_ID, SYMBOL, STATUS, LIST_ID, GAP, IS_ARMED, TURN = (
+    ORDER_FIELDS.index(name) for name in ("id", "given_id", "symbol", "status", "list", "ahead", "armed", "turn")
+)
 
 
 def order_state(order: LiveOrder, turn: Sequence[int] | None = None) -> list[Any]:
