@@ -50,7 +50,8 @@ def look(store: Store, row: Row) -> Look:
         problems.append(f"its numbers: {error}")
     found = {table: dict(_read(store, row, table, problems)) for table in RECORDS}
     step = _entries(store, row, problems)
-    merge(numbers, step.numbers)
+    if numbers:
+        merge(numbers, step.numbers)
     for table, lines in step.lines.items():
         found[table].update({key: json.loads(line[-1]) for key, line in lines.items()})
     return Look(row, numbers, {table: [each[key] for key in sorted(each)] for table, each in found.items()}, problems)
@@ -138,7 +139,14 @@ def _check_money(seen: Look) -> Iterator[str]:
 
 
 def exported(seen: Look) -> dict[str, Any]:
-    """An account as JSON values with names; amounts and prices are in units of 1e-8."""
+    """
+    An account as JSON values with names; amounts and prices are in units of 1e-8.
+
+    Raises:
+        JournalError: when its numbers are damaged.
+    """
+    if not seen.numbers:
+        raise JournalError(f"account {seen.row.name!r}: {'; '.join(seen.problems)}")
     records = {
         table: [dict(zip(_FIELDS[table], record, strict=False)) for record in found]
         for table, found in seen.records.items()
