@@ -179,21 +179,22 @@ class Trial:
         url: of the database.
         seed: of what is traded, and of when it ends.
         durability: of the journal.
+        accounts: whom the server has.
     """
 
-    def __init__(self, folder, url, seed=0, durability="full"):
+    def __init__(self, folder, url, seed=0, durability="full", accounts=ACCOUNTS):
         self._config = folder / "server.toml"
-        accounts = "".join(
+        tables = "".join(
             f'[accounts.{name}]\napi_key = "{name}"\nsecret = "{name}"\nbalances = {{{_toml(FUNDS)}}}\n'
-            for name in ACCOUNTS
+            for name in accounts
         )
         self._config.write_text(
             f'db_url = "{url}"\ndurability = "{durability}"\n[paper]\nlimits = false\nseed = {seed}\n'
-            f"symbols = {list(SYMBOLS)}\n{accounts}",
+            f"symbols = {list(SYMBOLS)}\n{tables}",
             encoding="utf-8",
         )
         self._random = random.Random(seed)
-        self.known = {name: Known() for name in ACCOUNTS}
+        self.known = {name: Known() for name in accounts}
         self.tally = Counter()
         #: how often each of WRONGS was found, and the first of them
         self.wrong = Counter()
@@ -211,15 +212,24 @@ class Trial:
         """Let writers trade for a while, kill the server, and wait for them."""
         server = self.server()
         self.check(server)
+        writers = self.write(server)
+        writers[0].join(self._random.uniform(0.02, longest))
+        self.end_life(server, writers)
+
+    def write(self, server):
+        """Let two writers trade for each account."""
         writers = [
             Writer(server, name, self.known[name], f"{self.kills}-{number}", self._random.random())
-            for name in ACCOUNTS
+            for name in self.known
             for number in (1, 2)
         ]
         for number, writer in enumerate(writers):
             writer._name = f"{self.kills}-{number}"
             writer.start()
-        writers[0].join(self._random.uniform(0.02, longest))
+        return writers
+
+    def end_life(self, server, writers):
+        """Kill the server, and wait for its writers."""
         server.kill()
         self.kills += 1
         for writer in writers:
