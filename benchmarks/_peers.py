@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 from _table import Sample, Skipped
-from attrs import frozen
+from attrs import evolve, frozen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -47,12 +47,24 @@ class Peers:
         Raises:
             Skipped: when the peer is not wanted, cannot be installed or fails.
         """
+        answer = _call([str(self.python_of(package)), str(HERE / "peers" / script)], json.dumps(request))
+        return Sample(**json.loads(answer.splitlines()[-1]))
+
+    def python_of(self, package: str) -> Path:
+        """
+        The interpreter of a peer's environment, which is made if need be.
+
+        Raises:
+            Skipped: when the peer is not wanted or cannot be installed.
+        """
         if not self.wanted:
             msg = "peers are not wanted"
             raise Skipped(msg)
-        python = _environment(self.folder, self.python, package)
-        answer = _call([str(python), str(HERE / "peers" / script)], json.dumps(request))
-        return Sample(**json.loads(answer.splitlines()[-1]))
+        return _environment(self.folder, self.python, package)
+
+    def alike(self) -> Peers:
+        """The same by the interpreter that runs this, where a newer one would decide more than what is compared."""
+        return evolve(self, folder=self.folder / "alike", python=sys.executable)
 
 
 def options(command: Callable[..., None]) -> Callable[..., None]:

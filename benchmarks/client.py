@@ -2,7 +2,8 @@
 What the documented client costs a call: beside bare ccxt async and python-binance's AsyncClient, on one loopback server.
 
 Blocks of one's calls are followed by blocks of the others', so that all meet the same machine. In turns call by call they
-would be strangers to one another's limiters, who each spend the same budget. Medians are compared.
+would be strangers to one another's limiters, who each spend the same budget. What is compared are blocks of one group, whose
+moments the machine's moods have in common.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import ExitStack, contextmanager
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
@@ -24,7 +26,7 @@ import click
 from _table import Skipped
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterator
 
 HERE = Path(__file__).resolve().parent
 KEY, SECRET = "benchmark-key", "benchmark-secret"
@@ -38,6 +40,8 @@ _LIMITS = [
     {"rateLimitType": "ORDERS", "interval": "DAY", "intervalNum": 1, "limit": _PLENTY},
 ]
 ORDER = {"symbol": "BTCUSDT", "side": "BUY", "type": "LIMIT", "timeInForce": "IOC", "quantity": "0.1", "price": "90"}
+
+PEERS_CALLS = ("get_ticker", "get_account_info", "place_order")
 
 #: The server's process: answers on a port that it prints, until its input ends.
 SERVER = f"""
@@ -124,87 +128,121 @@ async def _order(exchange: Any) -> Any:
     return await exchange.private_post_order(dict(ORDER))
 
 
-async def _compare(url: str, store: str, calls: int) -> dict[str, dict[str, list[float]]]:
+async def _compare(url: str, store: str, calls: int, peer: Peer | None) -> dict[str, dict[str, list[float]]]:
+    """By call and kind the median of each block, in the order of the groups that they were made in."""
     ours = _ours(url, store)
     took: dict[str, dict[str, list[float]]] = {}
     alone = _alone(url)
     async with ours, alone:
         made, table = _calls(url, ours, alone)
         for name, kinds in table.items():
-            took[name] = {kind: [] for kind in kinds}
+            blocks = {kind: partial(_block, call) for kind, call in kinds.items()}
+            if peer is not None and name in PEERS_CALLS:
+                blocks["peer"] = partial(peer.block, name)
+            took[name] = {kind: [] for kind in blocks}
             for number in range(max(calls // BLOCK, 1) + 1):
                 # none is always the one that comes second
-                for kind in sorted(kinds, reverse=bool(number % 2)):
-                    took[name][kind] += await _block(kinds[kind])
+                for kind in sorted(blocks, reverse=bool(number % 2)):
+                    took[name][kind].append(await blocks[kind]())
             for each in took[name].values():
                 # the first block connects, imports and fills caches
-                del each[:BLOCK]
+                del each[0]
     for each in (*made, alone.exchange):
         await each.close()
     return took
 
 
-async def _block(call: Callable[[], Awaitable[Any]]) -> list[float]:
+async def _block(call: Callable[[], Awaitable[Any]]) -> float:
     times = []
     for _ in range(BLOCK):
         start = time.perf_counter()
         await call()
         times.append(time.perf_counter() - start)
-    return times
+    return median(times)
 
 
-def _peer(peers: _peers.Peers, url: str, calls: int) -> dict[str, float]:
-    request = {"url": url, "key": KEY, "secret": SECRET, "calls": calls, "order": ORDER}
-    return json.loads(peers.run("python-binance", "python_binance.py", request).by)  # type: ignore[no-any-return]
+class Peer:
+    """python-binance in a process of its own, which makes a block of calls when it is told to."""
+
+    def __init__(self, process: subprocess.Popen[str], url: str) -> None:
+        self._process = process
+        self._tell({"url": url, "key": KEY, "secret": SECRET, "order": ORDER, "block": BLOCK})
+
+    async def block(self, name: str) -> float:
+        """The median of a block of calls; nothing else happens in this process meanwhile."""
+        self._tell(name)
+        assert self._process.stdout is not None
+        return float(self._process.stdout.readline())
+
+    def _tell(self, what: Any) -> None:
+        assert self._process.stdin is not None
+        print(json.dumps(what), file=self._process.stdin, flush=True)
+
+
+@contextmanager
+def _server() -> Iterator[str]:
+    command = [sys.executable, "-c", SERVER]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        yield server.stdout.readline().strip()
+        server.communicate()
+
+
+@contextmanager
+def _peer(peers: _peers.Peers, url: str) -> Iterator[Peer]:
+    """
+    The peer, by the interpreter that runs this: a newer one would decide more than what is compared.
+
+    Raises:
+        Skipped: it is not wanted or cannot be installed.
+    """
+    python = peers.alike().python_of("python-binance")
+    command = [str(python), str(HERE / "peers" / "python_binance.py")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        yield Peer(process, url)
+        process.communicate()
 
 
 @click.command()
 @click.option("--calls", default=1000, show_default=True, help="How often each call is made.")
-@click.option("--rounds", default=3, show_default=True, help="How often all of it is done; the best round counts.")
 @_peers.options
-def main(calls: int, rounds: int, peers: _peers.Peers) -> None:
+def main(calls: int, peers: _peers.Peers) -> None:
     """Compare the client with bare ccxt and python-binance, call by call."""
-    command = [sys.executable, "-c", SERVER]
-    with (
-        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server,
-        tempfile.TemporaryDirectory() as folder,
-    ):
-        assert server.stdout is not None
-        url = server.stdout.readline().strip()
-        best: dict[str, dict[str, float]] = {}
-        notes = []
-        for number in range(rounds):
-            took = asyncio.run(_compare(url, f"{folder}/{number}", calls))
-            found = {name: {kind: median(each) for kind, each in kinds.items()} for name, kinds in took.items()}
-            try:
-                for name, seconds in _peer(peers, url, calls).items():
-                    found[name]["python-binance"] = seconds
-            except Skipped as reason:
-                notes = [f"python-binance: skipped, {reason}"]
-            for name, kinds in found.items():
-                if name not in best or kinds["alone"] / kinds["bare"] < best[name]["alone"] / best[name]["bare"]:
-                    best[name] = kinds
-        assert server.stdin is not None
-        server.stdin.close()
-    _show(best, notes, rounds)
+    notes = ""
+    with _server() as url, tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        try:
+            peer = stack.enter_context(_peer(peers, url))
+        except Skipped as reason:
+            peer, notes = None, f"\npython-binance: skipped, {reason}"
+        took = asyncio.run(_compare(url, f"{folder}/budget", calls, peer))
+    _show(took)
+    print(notes)
 
 
-def _show(best: dict[str, dict[str, float]], notes: list[str], rounds: int) -> None:
-    print(f"The client on loopback (median us a call, best of {rounds} rounds)\n")
-    heads = ("ccxt, no limiter", "client on it", "over", "ccxt", "client", "over", "python-binance")
-    print(f"{'':18}" + "".join(f"{head:>18}" for head in heads))
-    for name, kinds in best.items():
+#: Heads of the columns, whose times they are, and to whose they are held.
+COLUMNS = (
+    ("ccxt, no limiter", "bare", ""),
+    ("client on it", "alone", "bare"),
+    ("ccxt", "ccxt", ""),
+    ("client", "client", "ccxt"),
+    ("python-binance", "peer", "bare"),
+)
+
+
+def _show(took: dict[str, dict[str, list[float]]]) -> None:
+    print(
+        "The client on loopback: median us a call, and how much more than its neighbour in the same group of blocks\n"
+    )
+    print(f"{'':18}" + "".join(f"{head:>{26 if beside else 18}}" for head, _, beside in COLUMNS))
+    for name, kinds in took.items():
         cells = []
-        for kind, client in (("bare", "alone"), ("ccxt", "client")):
-            cells += [
-                f"{kinds[kind] * 1e6:.0f}",
-                f"{kinds[client] * 1e6:.0f}",
-                f"{kinds[client] / kinds[kind] - 1:+.1%}",
-            ]
-        cells.append(f"{kinds['python-binance'] * 1e6:.0f}" if "python-binance" in kinds else "-")
-        print(f"{name:18}" + "".join(f"{cell:>18}" for cell in cells))
-    for note in notes:
-        print(f"\n{note}")
+        for _, kind, beside in COLUMNS:
+            cell = f"{median(kinds[kind]) * 1e6:.0f}" if kind in kinds else "-"
+            if beside and kind in kinds:
+                over = median(mine / other - 1 for mine, other in zip(kinds[kind], kinds[beside], strict=True))
+                cell = f"{cell}  {over:+.1%}"
+            cells.append(f"{cell:>{26 if beside else 18}}")
+        print(f"{name:18}" + "".join(cells))
 
 
 if __name__ == "__main__":

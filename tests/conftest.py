@@ -38,6 +38,14 @@ def shared() -> Path:
     return SHARED
 
 
+@pytest.fixture(scope="session", autouse=True)
+def own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Whoever runs the tests keeps the budgets and accounts of his own home as they are, and they decide nothing here."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("EXEC_PLUGIN_HOME", str(tmp_path_factory.mktemp("home")))
+        yield
+
+
 @pytest.fixture(autouse=True)
 def network_guard(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """

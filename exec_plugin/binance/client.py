@@ -280,7 +280,7 @@ class BinanceClient(Session):
             params["timeInForce"] = time_in_force
         await self._know_time()
         try:
-            return order_of(await placing.place(Errand(self), params))
+            return order_of(await placing.place(Errand(self, self.clock()), params))
         except BinanceFilterError:
             # the rules have changed since they were read
             self._symbols.pop(symbol, None)
@@ -324,7 +324,7 @@ class BinanceClient(Session):
             BinanceOrderNotFoundError: when there is no such open order.
             BinanceUnknownOrderState: when nothing certain could be found out within the retry budget.
         """
-        return dict(await placing.cancel(Errand(self), _which(symbol, order_id, client_order_id)))
+        return dict(await placing.cancel(Errand(self, self.clock()), _which(symbol, order_id, client_order_id)))
 
     async def resolve_order(self, symbol: str, client_order_id: str, *, since: int = 0) -> Order | None:
         """
@@ -336,7 +336,7 @@ class BinanceClient(Session):
             BinanceUnknownOrderState: when nothing certain could be found out within the retry budget.
         """
         await self._know_time()
-        desk = Errand(self)
+        desk = Errand(self, self.clock())
         until = placing.last_moment(desk, desk.recv_window)
         found = await placing.find(desk, placing.Sought(symbol, client_order_id, since / 1000, until))
         return None if found is None else order_of(found)

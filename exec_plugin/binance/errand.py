@@ -11,9 +11,9 @@ if TYPE_CHECKING:
 
 
 class Errand:
-    """The client as one call sees it."""
+    """The client as one call sees it, which has ``begun`` at a moment of the client's clock."""
 
-    def __init__(self, client: Session) -> None:
+    def __init__(self, client: Session, begun: float) -> None:
         config = client.config
         self._client = client
         self.recv_window = config.recv_window / 1000
@@ -21,7 +21,7 @@ class Errand:
         self.time = client.wire.time
         self.now = client.wire.now
         self.backoff = client._calculate_retry_delay
-        self._end = client.clock() + config.retry_budget
+        self._end = begun + config.retry_budget
 
     def left(self) -> float:
         """Seconds of the budget that are left."""

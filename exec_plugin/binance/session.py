@@ -230,11 +230,12 @@ class Session:
         Raises:
             BinanceError: the last failure. A limit or a ban is never tried again.
         """
-        errand, attempt = Errand(self), 0
+        begun, attempt = self.clock(), 0
         while True:
             try:
                 return await self._make_request_single(method, endpoint, params)
             except (BinanceNetworkError, BinanceMaintenanceError):
+                errand = Errand(self, begun)
                 if attempt >= errand.max_retries or errand.left() <= 0:
                     raise
             await errand.pause(min(errand.backoff(attempt), max(errand.left(), 0.0)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from attrs import field, frozen
@@ -72,8 +73,9 @@ def order_of(raw: Mapping[str, Any]) -> Order:
     )
 
 
+@lru_cache(maxsize=4096)
 def _amount(text: Any) -> Decimal:
-    """An amount without trailing zeros, so that none is ever shown with an exponent."""
+    """An amount without trailing zeros, so that none is ever shown with an exponent; the same come again and again."""
     plain = (
         text if isinstance(text, str) and text.replace(".", "", 1).isdigit() else format(Decimal(str(text or 0)), "f")
     )

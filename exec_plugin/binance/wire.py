@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections import Counter, deque
+from collections import deque
 from contextvars import ContextVar
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
@@ -63,6 +64,14 @@ class _Box:
         return None
 
 
+class _Line:
+    """The connections of one session, and how many requests are on them."""
+
+    def __init__(self) -> None:
+        self.requests = 0
+        self.session: Any = None
+
+
 class _Failed(Exception):
     """Carries a failure past ccxt's own retries, which know nothing of unknown outcomes."""
 
@@ -94,10 +103,9 @@ class Wire:
         self._quotes_numbers = exchange.on_json_response("[1]") != [1]
         self._seen: set[str] = set()
         self._order: deque[str] = deque()
-        # sessions that were left, by their number, until their last request has ended
-        self._age = 0
-        self._flying: Counter[int] = Counter()
-        self._left: dict[int, Any] = {}
+        self._line = _Line()
+        # those that were left, until their last request has ended
+        self._left: list[_Line] = []
         self._hung = {name: exchange.__dict__.get(name) for name in ("fetch", "on_rest_response")}
         self._fetch_below = exchange.fetch
         self._below = exchange.on_rest_response
@@ -107,7 +115,7 @@ class Wire:
     async def close(self) -> None:
         """Give the exchange its own doors back; one that somebody has hung over ours since then stays."""
         while self._left:
-            await self._left.popitem()[1].close()
+            await self._left.pop().session.close()
         mine = self.exchange.__dict__
         for name, ours in (("fetch", self._fetch), ("on_rest_response", self._on_rest_response)):
             if mine.get(name) != ours:
@@ -129,16 +137,17 @@ class Wire:
             return await self._fetch_below(url, method, headers, body)
         box.url_and_body = (url, body or "")
         box.sent = self.now()
-        age = self._age
-        self._flying[age] += 1
+        line = self._line
+        line.requests += 1
         try:
             return await self._fetch_below(url, method, headers, body)
         except BaseError as cause:
             raise _Failed(cause) from cause
         finally:
-            self._flying[age] -= 1
-            if age in self._left and not self._flying[age]:
-                await self._left.pop(age).close()
+            line.requests -= 1
+            if not line.requests and line in self._left:
+                self._left.remove(line)
+                await line.session.close()
 
     def _on_rest_response(self, code: int, reason: str, *told: Any) -> Any:
         box = _BOX.get()
@@ -181,8 +190,9 @@ class Wire:
         if session is not None and exchange.own_session:
             # ccxt opens another for the next request
             exchange.session = exchange.tcp_connector = None
-            self._left[self._age] = session
-            self._age += 1
+            self._line.session = session
+            self._left.append(self._line)
+            self._line = _Line()
 
     # ------------------------------------------------------------------ requests
 
@@ -196,7 +206,12 @@ class Wire:
         box = _Box()
         token = _BOX.set(box)
         try:
-            result = await self._request(method, endpoint, params)
+            api, path, weigh, signed = _route(method, endpoint)
+            weight = weigh if type(weigh) is int else weigh({name: str(value) for name, value in params.items()})
+            # an exchange that was handed in may have another window in its options
+            sent = {"recvWindow": self.recv_window, **params} if signed else dict(params)
+            asked: Any = [api] if self._lists_api else api
+            result = await self.exchange.request(path, asked, method, sent, config={"cost": weight * _COST_PER_WEIGHT})
         except _Failed as failed:
             raise self._failure(f"{method} {endpoint}", failed.cause, box) from failed.cause
         except _TROUBLE as cause:
@@ -213,29 +228,6 @@ class Wire:
         if endpoint == _TIME and isinstance(result, dict) and isinstance(result.get("serverTime"), int):
             self.time.learn(box.sent, box.received, result["serverTime"] / 1000)
         return result
-
-    async def _request(self, method: str, endpoint: str, params: Mapping[str, Any]) -> Any:
-        api, path, weight, signed = self._route(method, endpoint, params)
-        asked: Any = [api] if self._lists_api else api
-        # an exchange that was handed in may have another window in its options
-        sent = {"recvWindow": self.recv_window, **params} if signed else dict(params)
-        return await self.exchange.request(path, asked, method, sent, config={"cost": weight * _COST_PER_WEIGHT})
-
-    def _route(self, method: str, endpoint: str, params: Mapping[str, Any]) -> tuple[str, str, int, bool]:
-        """What ccxt calls the interface and the path, the weight of the call, and whether it is signed."""
-        known = DOCUMENTED.get((method, endpoint))
-        if known is not None and endpoint.startswith(_SPOT):
-            weigh = known.weight
-            weight = weigh if isinstance(weigh, int) else weigh({name: str(value) for name, value in params.items()})
-            is_public = known.security == PUBLIC
-            return "public" if is_public else "private", endpoint[len(_SPOT) :], weight, known.security == SIGNED
-        if endpoint.startswith(_SPOT):
-            return "private", endpoint[len(_SPOT) :], 1, True
-        for prefix, api in _SAPI.items():
-            if endpoint.startswith(prefix):
-                return api, endpoint.removeprefix(prefix), 1, True
-        msg = f"endpoint {endpoint!r} is none of the spot interface: it starts with {_SPOT} or /sapi/"
-        raise ValueError(msg)
 
     def _failure(self, what: str, cause: Exception, box: _Box) -> BinanceError:
         veil(cause)
@@ -272,6 +264,22 @@ class Wire:
         offset, uncertainty = self.time.offset, self.time.uncertainty
         # ccxt subtracts it from the local clock
         self.exchange.options["timeDifference"] = -round(offset * 1000) if abs(offset) > uncertainty else 0
+
+
+@lru_cache(maxsize=256)
+def _route(method: str, endpoint: str) -> tuple[str, str, Any, bool]:
+    """What ccxt calls the interface and the path, the weight or what tells it, and whether the call is signed."""
+    known = DOCUMENTED.get((method, endpoint))
+    if endpoint.startswith(_SPOT):
+        if known is None:
+            return "private", endpoint[len(_SPOT) :], 1, True
+        api = "public" if known.security == PUBLIC else "private"
+        return api, endpoint[len(_SPOT) :], known.weight, known.security == SIGNED
+    for prefix, api in _SAPI.items():
+        if endpoint.startswith(prefix):
+            return api, endpoint.removeprefix(prefix), 1, True
+    msg = f"endpoint {endpoint!r} is none of the spot interface: it starts with {_SPOT} or /sapi/"
+    raise ValueError(msg)
 
 
 def _takes_lists(exchange: Any) -> bool:

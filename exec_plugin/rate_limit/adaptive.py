@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any, cast
 from exec_plugin.core.errors import ConfigError
 from exec_plugin.endpoints import DOCUMENTED, Priority
 from exec_plugin.limit_store import open_store
-from exec_plugin.rate_limit.answers import Answer, AnswerReader
-from exec_plugin.rate_limit.ledger import REFUSALS, Ledger, Limits
+from exec_plugin.rate_limit.answers import REFUSALS, Answer, AnswerReader
+from exec_plugin.rate_limit.ledger import Ledger, Limits
 from exec_plugin.rate_limit.limiter import RateLimiter
 from exec_plugin.rate_limit.queue import PriorityLine, Reservation
+from exec_plugin.rate_limit.waiting import ORDERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -71,6 +72,9 @@ class AdaptiveRateLimiter(RateLimiter):
         if limits is not None:
             self.use_limits(limits)
 
+    #: Answers may be handed over with all their headers, spelt in any way.
+    reads_headers = True
+
     async def reserve(
         self,
         weight: float = 1,
@@ -108,9 +112,7 @@ class AdaptiveRateLimiter(RateLimiter):
 
     def settle(self, reservation: Reservation, status: int, headers: Mapping[str, str], body: Any = None) -> None:
         """Account for an answer: its headers correct the windows and the clock, a refusal stops the budget."""
-        answer = self._reader.read(
-            status, headers, body, orders=reservation.orders > 0, time=reservation.endpoint[-5:] == "/time"
-        )
+        answer = self._reader.read(reservation, status, headers, body)
         with self._lock:
             self._ledger.settle(reservation, answer)
             if self._waiting.size:
@@ -224,10 +226,8 @@ class AdaptiveRateLimiter(RateLimiter):
     def _at_once(self, reservation: Reservation) -> bool:
         """Grant what nobody waits before."""
         with self._lock:
-            if self._waiting.size or not self._grant(reservation):
-                return False
-            reservation.granted = reservation.claimed = True
-            return True
+            reservation.granted = reservation.claimed = not self._waiting.size and self._grant(reservation)
+            return reservation.granted
 
     def _check(self, permit: Permit) -> None:
         limits = self._ledger.limits
@@ -240,10 +240,15 @@ class AdaptiveRateLimiter(RateLimiter):
 
     def _grant(self, reservation: Reservation) -> bool:
         ledger = self._ledger
-        if ledger.reserve(reservation) or (ledger.release() and ledger.reserve(reservation)):
-            self._count(reservation, 1)
-            return True
-        return False
+        if not ledger.reserve(reservation) and not (ledger.release() and ledger.reserve(reservation)):
+            return False
+        # as _count does, which would be one more call for each request
+        used = self._used
+        used["requests"] += 1
+        used["weight"] += reservation.weight
+        if reservation.orders:
+            used[ORDERS] += reservation.orders
+        return True
 
     def _take(self, permit: Permit) -> Mapping[str, float]:
         reservation = cast("Reservation", permit)
@@ -260,7 +265,9 @@ class AdaptiveRateLimiter(RateLimiter):
         reservation = cast("Reservation", permit)
         if reservation.granted and reservation.open:
             with self._lock:
-                self._ledger.settle(reservation, Answer(200, orders=(-1,) * len(self._ledger.limits.orders)))
+                answer = Answer(200)
+                answer.orders = (-1,) * len(self._ledger.limits.orders)
+                self._ledger.settle(reservation, answer)
                 self._changed()
 
     def _read_headers(self) -> None:

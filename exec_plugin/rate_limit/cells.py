@@ -35,7 +35,7 @@ KEY, ORDERS, ORDERS_BLOCKED, ORDER_WINDOWS = 0, 1, 2, 4
 
 # Members are the limiters that spend the budget: what each has in flight, so that a killed one can be cleared.
 MEMBERS, MEMBER_ROWS, MEMBER_SIZE = 192, 64, 8
-WHO, ACTIVE, SENT, OWN_FLIGHT, OWN_REQUESTS, OWN_ORDERS, OWN_ACCOUNT = range(7)
+WHO, SENT, OWN_FLIGHT, OWN_REQUESTS, OWN_ORDERS, OWN_ACCOUNT = 0, 2, 3, 4, 5, 6
 
 # Two curves: what strangers spend, and what our own orders and cancels do.
 STRANGE, URGENT = 720, 1500

@@ -34,21 +34,24 @@ class Curve:
 
     def __init__(self, at: int) -> None:
         self._at = at
-        self._key: tuple[float, float, int] = (-1.0, -1.0, 0)
-        self._answer = 0.0
+        self._key: tuple[float, int] = (-1.0, 0)
+        self._answer = self._total = self._worth = 0.0
         self._most: list[float] = []
         self._due = inf
 
     def add(self, cells: Cells, now: float, amount: float, since: float = 0.0) -> None:
         """Count what was spent until now; between ``since`` and now where nobody looked."""
-        step = now // STEP
-        self._roll(cells, step)
+        step, at = now // STEP, self._at
+        if step > cells[at]:
+            self._roll(cells, step)
         if amount <= 0:
             return
-        at = self._at
-        steps = int(min(max(step - since // STEP, 1), SIZE)) if since else 1
-        for back in range(steps):
-            cells[at + _RING + int(step - back) % SIZE] += amount / steps
+        if since:
+            steps = int(min(max(step - since // STEP, 1), SIZE))
+            for back in range(steps):
+                cells[at + _RING + int(step - back) % SIZE] += amount / steps
+        else:
+            cells[at + _RING + int(step) % SIZE] += amount
         cells[at + CHANGES] += 1
         cells[at + TOTAL] += amount
 
@@ -61,15 +64,16 @@ class Curve:
         """
         at = self._at
         if not cells[at + TOTAL] or seconds <= 0:
-            self._most, self._key = [], (-1.0, -1.0, 0)
+            self._most, self._key = [], (-1.0, 0)
             return 0.0
         part = min(seconds / STEP, 1.0) if smooth else 1.0
         steps = min(int(-(-seconds // STEP)), SIZE)
-        key = (now // STEP, cells[at + CHANGES], steps)
+        key = (now // STEP, steps)
         if key != self._key:
             self._roll(cells, key[0])
-            self._key, self._answer = key, self._most_ahead(cells, steps)
-        return self._answer * part
+            self._key, self._answer, self._total = key, self._most_ahead(cells, steps), cells[at + TOTAL]
+        # what comes before the step is over is judged by the most that it can mean
+        return (self._answer + (cells[at + TOTAL] - self._total) * self._worth) * part
 
     def worst(self, cells: Cells, seconds: float) -> float:
         """The most that was seen in any stretch of so many seconds."""
@@ -92,6 +96,8 @@ class Curve:
         # what comes after a pause may come a little earlier than ever
         reach = [most[min(length + length // 10 + 1, SIZE - 1)] for length in range(steps, max(steps, known))]
         self._most, self._due = most, min(map(sub, reach, seen), default=inf)
+        # the worst of short stretches is taken for that of each part of a longer one
+        self._worth = -(-min(steps + steps // 10 + 2, SIZE) // known)
         return max(0.0, min(most[steps - 1], self._due))
 
     def _known(self, cells: Cells) -> int:

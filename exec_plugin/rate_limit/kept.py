@@ -44,7 +44,9 @@ class Kept:
 
     def amount(self, cells: Cells, rank: int, end: float, left: float, now: float) -> float:
         """What a class leaves to others in a window that ends at ``end`` on the server's clock, in ``left`` seconds."""
-        step, changes = (left - RELEASE) // STEP, cells[_STRANGE] + cells[_URGENT]
+        step, changes = (left - RELEASE) // STEP, cells[_STRANGE]
+        if rank > ORDER:
+            changes += cells[_URGENT]
         # it changes slowly, except where it is given away
         if step != self._step or changes != self._changes or rank != self._rank or end != self._end or left <= 1:
             self._amount = self._look(cells, rank, left, now)

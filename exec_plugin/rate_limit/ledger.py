@@ -18,7 +18,7 @@ from attrs import frozen
 from exec_plugin.rate_limit import server_clock
 from exec_plugin.rate_limit.alone import Alone
 from exec_plugin.rate_limit.answers import BANNED as BAN
-from exec_plugin.rate_limit.answers import LONGEST, REFUSED, TOO_MANY_ORDERS
+from exec_plugin.rate_limit.answers import LONGEST, REFUSALS, REFUSED, TOO_MANY_ORDERS
 from exec_plugin.rate_limit.cells import (
     ACCOUNT_SIZE,
     ACCOUNTS,
@@ -68,11 +68,14 @@ if TYPE_CHECKING:
 PATIENCE = 5.0
 #: Binance's shortest ban, for one that does not say how long it is.
 FIRST_BAN = 120.0
-REFUSALS = (REFUSED, BAN)
 #: What a banned or forbidden client asks is not counted.
 UNCOUNTED = (BAN, 403)
 #: After errors at least so much of a window is used, and so much more each second.
 LEAST, RECOVERY = 0.1, 0.1 / 60
+#: The part of the requests that is for what is not urgent.
+FOR_MARKET = 0.98
+#: What an answer says of the clocks is taken over when they are known better by so many seconds.
+GAIN = 0.001
 
 
 @frozen
@@ -83,6 +86,9 @@ class Limits:
     raw: tuple[float, float] = (300.0, 300_000.0)
     orders: tuple[tuple[float, float], ...] = ((10.0, 100.0), (86_400.0, 200_000.0))
 
+
+#: For a request of which nobody knows what was used when it was sent.
+_UNMARKED = ((-1.0, 0.0, 0.0),) * 2
 
 _ledgers: WeakSet[Ledger] = WeakSet()
 
@@ -119,6 +125,11 @@ class Ledger:
         """Keep to these limits from now on."""
         self.limits = limits
         self._kept = Kept(*limits.weight)
+        self._few = limits.raw[1] * FOR_MARKET
+        # where in an account's row each window of orders has its two slots
+        self._order_windows = tuple(
+            (ORDER_WINDOWS + 2 * SLOT * number, *window) for number, window in enumerate(limits.orders)
+        )
 
     # ---- asking
 
@@ -148,7 +159,7 @@ class Ledger:
         server = now + cells[LOW] - server_clock.DRIFT * (now - cells[KNOWN])
         seconds, limit = self.limits.weight
         index = server // seconds
-        slot = WEIGHT + SLOT * int(index % 2)
+        slot = WEIGHT + SLOT if index % 2 else WEIGHT
         if cells[slot] != index:
             open_window(cells, slot, index)
         if cells[REQUESTS] and now - cells[SWEPT] > PATIENCE:
@@ -176,9 +187,11 @@ class Ledger:
             request.lack = "weight"
             request.retry = end if room < 0 else min(end, now + self._wait(cells, request, room, left, now))
             return False
-        if self._too_many(cells, request, server, now) or (
-            request.orders and self._no_orders(cells, request, now, share)
-        ):
+        # requests are seldom what is short: mostly both windows together have room for one more
+        if (
+            cells[RAW + USED] + cells[RAW + SLOT + USED] + cells[REQUESTS] >= self._few
+            and self._too_many(cells, request, server, now)
+        ) or (request.orders and self._no_orders(cells, request, now, share)):
             return False
         request.index, request.used, request.settled = index, cells[slot + USED], cells[slot + SETTLED]
         self._me.take_off(cells, request, now)
@@ -228,7 +241,7 @@ class Ledger:
         slot = RAW + SLOT * int(index % 2)
         if cells[slot] != index:
             open_window(cells, slot, index)
-        room = limit if request.rank <= ORDER else limit * 0.98
+        room = limit if request.rank <= ORDER else limit * FOR_MARKET
         if cells[slot + USED] + cells[REQUESTS] + 1 <= room:
             return False
         request.lack, request.retry = "weight", server_clock.opens(cells, now, (index + 1) * seconds)
@@ -247,17 +260,18 @@ class Ledger:
         request.lack, request.retry = ORDERS_SHORT, cells[row + ORDERS_BLOCKED]
         if request.retry > now:
             return True
-        marks = []
+        marks: list[tuple[float, float, float]] = []
         server = now + server_clock.low(cells, now)
-        for number, (seconds, limit) in enumerate(self.limits.orders):
+        sent = cells[row + ORDERS]
+        for at, seconds, limit in self._order_windows:
             index = server // seconds
-            slot = order_slot(row, number, index)
+            slot = row + at + SLOT if index % 2 else row + at
             if cells[slot] != index:
                 open_window(cells, slot, index)
-            sent, mine = cells[row + ORDERS], cells[self._me.row + OWN_ORDERS] + cells[slot + SETTLED]
             room = limit - cells[slot + USED]
             if share < 1:
-                name, used = f"orders {number}", cells[slot + USED] + sent
+                mine = cells[self._me.row + OWN_ORDERS] + cells[slot + SETTLED]
+                name, used = f"orders {len(marks)}", cells[slot + USED] + sent
                 room = min(room, self._alone.room(name, index, limit, share, used=used, mine=mine) + sent)
             room -= request.orders
             if room < sent:
@@ -302,12 +316,13 @@ class Ledger:
     def settle(self, request: Reservation, answer: Answer) -> None:
         """Account for an answer."""
         store, flight = self.store, self._flight
-        # behind the oldest nothing is overdue
-        first = bool(flight) and flight[0] is request
-        overdue = [] if first else self._overdue(request.sent - PATIENCE, request)
-        store.update(self._settle, request, answer, store.now(), overdue)
-        if first:
+        if flight and flight[0] is request:
+            # behind the oldest nothing is overdue
+            store.update(self._settle, request, answer, store.now(), None)
             flight.popleft()
+        else:
+            overdue = self._overdue(request.sent - PATIENCE, request)
+            store.update(self._settle, request, answer, store.now(), overdue)
         request.open = False
 
     def withdraw(self, request: Reservation) -> None:
@@ -343,7 +358,7 @@ class Ledger:
         return server // seconds * seconds - server_clock.high(cells, now)
 
     def _settle(
-        self, cells: Cells, request: Reservation, answer: Answer, now: float, overdue: list[Reservation]
+        self, cells: Cells, request: Reservation, answer: Answer, now: float, overdue: list[Reservation] | None
     ) -> None:
         if cells[self._me.row] != self._me.who:
             self._join(cells, now)
@@ -351,8 +366,8 @@ class Ledger:
             self._me.land(cells, request)
         if overdue:
             self._give_up(cells, overdue)
-        second, drift = answer.second, server_clock.DRIFT * (now - cells[KNOWN])
-        if second and (second - now > cells[LOW] - drift or second + 1 - request.sent < cells[HIGH] + drift):
+        second, worth = answer.second, server_clock.DRIFT * (now - cells[KNOWN]) - GAIN
+        if second and (second - now > cells[LOW] - worth or second + 1 - request.sent < cells[HIGH] + worth):
             _learn(cells, request, answer, now)
         if answer.exact:
             server_clock.learn(cells, request.sent, now, answer.exact, 0.001)
@@ -370,25 +385,29 @@ class Ledger:
     def _count_weight(self, cells: Cells, request: Reservation, answer: Answer, server: float) -> None:
         seconds = self.limits.weight[0]
         index = server // seconds
-        if answer.used >= 0 and server % seconds < 1 and self._is_of_before(cells, request, answer.used, index):
+        used = answer.used
+        if used >= 0 and server % seconds < 1 and self._is_of_before(cells, request, used, index):
             index -= 1
-        slot = WEIGHT + SLOT * int(index % 2)
+        slot = WEIGHT + SLOT if index % 2 else WEIGHT
         if cells[slot] < index:
             open_window(cells, slot, index)
         if cells[slot] == index:
             weight = request.weight if request.open else 0.0
-            if answer.used > cells[slot + USED]:
-                cells[slot + USED] = answer.used
+            if used > cells[slot + USED]:
+                cells[slot + USED] = used
                 cells[slot + SETTLED] += weight
             else:
                 mark = (request.index, request.used, request.settled)
-                count(cells, slot, mark, answer.used, weight, late=server % seconds >= seconds - 1)
-            if answer.used >= 0:
+                count(cells, slot, mark, used, weight, late=server % seconds >= seconds - 1)
+            if used >= 0:
                 self._find_strangers(cells, slot, request.sent)
-        number = server // self.limits.raw[0]
-        raw = RAW + SLOT * int(number % 2)
-        if cells[raw] == number and request.open:
-            cells[raw + USED] += 1
+        if request.open:
+            number = server // self.limits.raw[0]
+            raw = RAW + SLOT if number % 2 else RAW
+            if cells[raw] < number:
+                open_window(cells, raw, number)
+            if cells[raw] == number:
+                cells[raw + USED] += 1
 
     def _is_of_before(self, cells: Cells, request: Reservation, used: int, index: float) -> bool:
         """
@@ -406,14 +425,17 @@ class Ledger:
 
     def _find_strangers(self, cells: Cells, slot: int, sent: float) -> None:
         """Growth of the counter that is not ours, neither settled nor in flight, is a stranger's."""
-        used, known = cells[slot + USED], cells[slot + STRANGERS]
-        if used - cells[slot + SETTLED] < known:
+        known = cells[slot + STRANGERS]
+        growth = cells[slot + USED] - cells[slot + SETTLED] - known
+        if growth < 0:
             # some of ours cost less than the table says (successful order calls can be free)
+            used, growth = cells[slot + USED], 0.0
             known = cells[slot + STRANGERS] = min(known, used)
             cells[slot + SETTLED] = used - known
-        growth = used - cells[slot + SETTLED] - cells[FLIGHT] - known
-        before = cells[REPORTED]
-        at = cells[REPORTED] = max(sent, before)
+        growth -= cells[FLIGHT]
+        before = at = cells[REPORTED]
+        if sent > before:
+            at = cells[REPORTED] = sent
         if growth > 0:
             self.strangers = cells[slot + STRANGERS] = known + growth
             begun = cells[slot] * self.limits.weight[0] - server_clock.high(cells, at)
@@ -426,18 +448,21 @@ class Ledger:
 
     def _count_orders(self, cells: Cells, request: Reservation, answer: Answer, server: float) -> None:
         """Orders count when they are accepted, which the counters say; without them, when nobody knows."""
-        row = self._me.account_row(cells)
-        for number, counter in enumerate(answer.orders):
-            seconds, _ = self.limits.orders[number]
+        row, orders = self._me.account_row(cells), request.orders if request.open else 0
+        for counter, (at, seconds, _), mark in zip(
+            answer.orders, self._order_windows, request.marks or _UNMARKED, strict=False
+        ):
             index = server // seconds
-            slot = order_slot(row, number, index)
+            slot = row + at + SLOT if index % 2 else row + at
             if cells[slot] < index:
                 open_window(cells, slot, index)
             if cells[slot] != index or (counter < 0 and 400 <= answer.status < 500):  # noqa: PLR2004
                 continue
-            mark = request.marks[number] if request.marks else (-1.0, 0.0, 0.0)
-            orders = request.orders if request.open else 0
-            count(cells, slot, mark, counter, orders, late=server % seconds >= seconds - 1)
+            if counter > cells[slot + USED]:
+                cells[slot + USED] = counter
+                cells[slot + SETTLED] += orders
+            else:
+                count(cells, slot, mark, counter, orders, late=server % seconds >= seconds - 1)
 
     def _stop(self, cells: Cells, request: Reservation, answer: Answer, now: float) -> None:
         """A refusal stops everybody until the exchange wants to hear from us again."""

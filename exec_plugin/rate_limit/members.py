@@ -10,7 +10,6 @@ from exec_plugin.rate_limit.cells import (
     ACCOUNT_ROWS,
     ACCOUNT_SIZE,
     ACCOUNTS,
-    ACTIVE,
     FLIGHT,
     KEY,
     MEMBER_ROWS,
@@ -49,7 +48,7 @@ class Member:
 
     def join(self, cells: Cells) -> None:
         """Take a row under a new name: a free one, or that of who was silent longest."""
-        row = next((row for row in _ROWS if not cells[row]), 0) or min(_ROWS, key=lambda row: cells[row + ACTIVE])
+        row = next((row for row in _ROWS if not cells[row]), 0) or min(_ROWS, key=lambda row: cells[row + SENT])
         self._clear(cells, row)
         # what was in flight before is not in flight under this name
         self.who, self.row = _name(), row
@@ -57,13 +56,13 @@ class Member:
 
     def take_off(self, cells: Cells, request: Reservation, now: float) -> None:
         """A request is in flight from now on."""
-        me = self.row
+        me, weight = self.row, request.weight
         request.member = self.who
-        cells[FLIGHT] += request.weight
+        cells[FLIGHT] += weight
         cells[REQUESTS] += 1
-        cells[me + OWN_FLIGHT] += request.weight
+        cells[me + OWN_FLIGHT] += weight
         cells[me + OWN_REQUESTS] += 1
-        cells[me + SENT] = cells[me + ACTIVE] = now
+        cells[me + SENT] = now
         if request.orders:
             cells[self.account_row(cells) + ORDERS] += request.orders
             cells[me + OWN_ORDERS] += request.orders
@@ -73,9 +72,10 @@ class Member:
         me = self.row
         if cells[me] != self.who or request.member != self.who:
             return
-        cells[FLIGHT] -= request.weight
+        weight = request.weight
+        cells[FLIGHT] -= weight
         cells[REQUESTS] -= 1
-        cells[me + OWN_FLIGHT] -= request.weight
+        cells[me + OWN_FLIGHT] -= weight
         cells[me + OWN_REQUESTS] -= 1
         if request.orders:
             # none of them is, if the account was forgotten meanwhile
@@ -107,6 +107,9 @@ class Member:
 
     def account_row(self, cells: Cells) -> int:
         """The row of our account, taken if need be."""
+        row = self._account
+        if row and cells[row + KEY] == self._key and cells[self.row + OWN_ACCOUNT] == row:
+            return row
         row = self.find_account(cells)
         if not row:
             row = next((row for row in _ACCOUNTS if not cells[row + KEY]), 0) or self._forget_account(cells)

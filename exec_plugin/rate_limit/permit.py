@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Self
 
 from exec_plugin.rate_limit.waiting import running_loop
@@ -22,19 +23,12 @@ class Permit:
     ``with`` do so and run the body. A wait that is given up leaves the line, and takes nothing.
     """
 
-    __slots__ = (
-        "__weakref__",
-        "_limiter",
-        "_retries",
-        "claimed",
-        "endpoint",
-        "granted",
-        "number",
-        "orders",
-        "short",
-        "waiters",
-        "weight",
-    )
+    # what most permits never have set stands here, so that making one is quick
+    granted = False
+    # somebody knows that it was granted and may have sent the request: it cannot be given back any more
+    claimed = False
+    number = 0
+    short: Mapping[str, float] = MappingProxyType({})
 
     def __init__(
         self, limiter: RateLimiter, endpoint: str, weight: float = 1, max_retries: int = 0, orders: int = 0
@@ -44,11 +38,6 @@ class Permit:
         self.endpoint = endpoint
         self.weight = weight
         self.orders = orders
-        self.granted = False
-        # somebody knows that it was granted and may have sent the request: it cannot be given back any more
-        self.claimed = False
-        self.number = 0
-        self.short: Mapping[str, float] = {}
         self.waiters: list[Waiter] = []
 
     def __repr__(self) -> str:

@@ -27,21 +27,8 @@ class Reservation(Permit):
     counters that were known then, and if it is still in flight.
     """
 
-    __slots__ = (
-        "asked",
-        "index",
-        "kind",
-        "lack",
-        "marks",
-        "member",
-        "open",
-        "rank",
-        "retry",
-        "sent",
-        "settled",
-        "used",
-    )
-
+    open = False
+    marks: tuple[tuple[float, float, float], ...] = ()
     # set by the line when it joins, and by the ledger when it is refused or granted
     asked: float
     lack: str
@@ -58,14 +45,18 @@ class Reservation(Permit):
         endpoint: str,
         weight: float,
         kind: Priority,
-        *,
         orders: int = 0,
+        *,
         max_retries: int = 0,
     ) -> None:
-        super().__init__(limiter, endpoint, weight, max_retries, orders)
+        # all that a permit's own does: one is made for each request
+        self._limiter = limiter
+        self._retries = max_retries
+        self.endpoint = endpoint
+        self.weight = weight
+        self.orders = orders
+        self.waiters = []
         self.kind = self.rank = kind
-        self.open = False
-        self.marks: tuple[tuple[float, float, float], ...] = ()
 
 
 class PriorityLine:

@@ -43,6 +43,8 @@ HOSTS: Mapping[str, str] = {
 WEIGHT_PER_COST = 5
 
 _DIGITS = 6
+_WORDS = {priority: priority.name.lower() for priority in Priority}
+_TELLING = ("/time", "/exchangeInfo")
 # Binance's other hosts and companies, which count otherwise.
 _COMPANY = re.compile(r"(^|\.)binance\.(co\.)?[a-z]+$")
 
@@ -68,7 +70,12 @@ class Request(NamedTuple):
     @property
     def kind(self) -> str:
         """The priority in a word."""
-        return self.priority.name.lower()
+        return _WORDS[self.priority]
+
+    @property
+    def is_telling(self) -> bool:
+        """Whether a successful answer says more than its headers: the server's time, or its limits."""
+        return self.endpoint.endswith(_TELLING)
 
 
 def classify(
@@ -90,7 +97,9 @@ def classify(
         cost: what ccxt takes it for, used where the table does not know the endpoint.
     """
     address, _, query = url.partition("?")
-    host, endpoint, row = _find(method, address)
+    host, endpoint, row, always = _find(method, address)
+    if always is not None:
+        return always
     if row is None:
         weight = max(ceil(round(cost * WEIGHT_PER_COST, _DIGITS)), 1)
         return Request(host, endpoint, weight, 0, _guess(method))
@@ -108,11 +117,15 @@ def account_name(api_key: str | None) -> str:
 
 
 @lru_cache(maxsize=1024)
-def _find(method: str, address: str) -> tuple[str | None, str, Endpoint | None]:
+def _find(method: str, address: str) -> tuple[str | None, str, Endpoint | None, Request | None]:
+    """The host's budget, the endpoint, its row of the table, and the request itself where parameters change nothing."""
     parts = urlsplit(address)
     host = _budget(parts.netloc.rpartition("@")[2].lower()) if parts.path.startswith("/api/") else None
     row = DOCUMENTED.get((method, parts.path)) if host else None
-    return host, f"{method} {parts.path}", row
+    endpoint = f"{method} {parts.path}"
+    if row is None or not isinstance(row.weight, int):
+        return host, endpoint, row, None
+    return host, endpoint, row, Request(host, endpoint, row.weight, row.orders, row.priority)
 
 
 def _budget(netloc: str) -> str | None:

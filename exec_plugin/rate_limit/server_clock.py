@@ -69,18 +69,18 @@ def opens(cells: Cells, now: float, moment: float) -> float:
 
 
 class DateReader:
-    """Reads ``Date`` headers; a text that was just read is not read again."""
+    """Reads ``Date`` headers; ``text`` is the newest that was read, and ``second`` what it says."""
 
-    __slots__ = ("_second", "_text")
+    __slots__ = ("second", "text")
 
     def __init__(self) -> None:
-        self._text, self._second = "", 0.0
+        self.text, self.second = "", 0.0
 
     def read(self, text: str | None) -> float:
         """Seconds since the epoch; 0.0 when the text is no date."""
         if not text:
             return 0.0
-        if text != self._text:
+        if text != self.text:
             parts = parsedate(text)
-            self._text, self._second = text, float(timegm(parts)) if parts else 0.0
-        return self._second
+            self.text, self.second = text, float(timegm(parts)) if parts else 0.0
+        return self.second

@@ -8,12 +8,12 @@ every version of ccxt though ``throttle`` itself moved, are hung on the instance
 
 from __future__ import annotations
 
-from contextlib import contextmanager, suppress
-from contextvars import ContextVar
+from contextlib import suppress
+from contextvars import ContextVar, Token
 from copy import deepcopy
 from inspect import iscoroutinefunction
 from math import ceil
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 from weakref import ref
 
 from attrs import frozen
@@ -25,7 +25,7 @@ from exec_plugin.rate_limit.pace import Pace
 from exec_plugin.rate_limit.requests import WEIGHT_PER_COST, Request, account_name, classify
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
     from exec_plugin.limit_store import LimitStore
@@ -40,7 +40,7 @@ BINANCE_IDS = frozenset(("binance", "binancecoinm", "binanceusdm"))
 
 # A retry is signed already: it may wait while its timestamp is within the 10 s that ccxt asks for.
 _PATIENCE = 5.0
-_OK = 200
+_OK, _FIRST_ERROR = 200, 400
 
 
 def install_throttle(
@@ -102,9 +102,28 @@ class Ask(NamedTuple):
 
 
 class Call:
-    """One request of ccxt's, from its place in the line to its answer."""
+    """
+    One request of ccxt's, from its place in the line to its answer.
 
-    __slots__ = ("api", "ask", "flying", "method", "params", "path", "reservation", "reserved", "throttle")
+    While it is entered the doors below find it; what was reserved and never sent is free again when it is left.
+    """
+
+    __slots__ = (
+        "api",
+        "ask",
+        "exchange",
+        "flying",
+        "method",
+        "params",
+        "path",
+        "reservation",
+        "reserved",
+        "throttle",
+        "token",
+    )
+
+    ask: Ask
+    token: Token[Call | None]
 
     def __init__(
         self,
@@ -116,52 +135,56 @@ class Call:
         **_more: Any,
     ) -> None:
         self.throttle = throttle
+        self.exchange = throttle.exchange
         self.path = path
         self.api = api
         self.method = method
         self.params = params
-        self.ask: Ask | None = None
-        self.reservation: Any = None
         self.reserved = self.flying = False
 
-    @contextmanager
-    def running(self) -> Iterator[Call]:
-        """Be the call that the doors below find; what was reserved and never sent is free again after it."""
-        token = _CALL.set(self)
-        try:
-            yield self
-        finally:
-            if self.reserved and self.ask is not None:
-                self.reserved = False
-                self.ask.budget.withdraw(self.reservation)
-            # a coroutine that is closed from elsewhere ends in a context that is not its own
-            with suppress(ValueError):
-                _CALL.reset(token)
+    def __enter__(self) -> Self:
+        self.token = _CALL.set(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.reserved:
+            self.reserved = False
+            self.ask.budget.withdraw(self.reservation)
+        # a coroutine that is closed from elsewhere ends in a context that is not its own
+        with suppress(ValueError):
+            _CALL.reset(self.token)
 
     def reserve(self, ask: Ask, reservation: Any) -> None:
         """Keep what was reserved until it is sent."""
         self.ask, self.reservation, self.reserved = ask, reservation, True
 
-    @contextmanager
-    def sending(self) -> Iterator[None]:
-        """The time between sending and the answer, without which the request is lost."""
-        self.flying, self.reserved = self.reserved, False
-        try:
-            yield
-            # an exchange that does not report its answers has one when it returns
+    def send(self) -> None:
+        """From now on it is under way."""
+        self.flying, self.reserved = True, False
+
+    def returned(self) -> None:
+        """An exchange that does not report its answers has one when it returns."""
+        if self.flying:
             self.answer(_OK, {}, "")
-        finally:
-            if self.flying and self.ask is not None:
-                self.flying = False
-                self.ask.budget.lost(self.reservation)
+
+    def lose(self) -> None:
+        """No answer came."""
+        if self.flying:
+            self.flying = False
+            self.ask.budget.lost(self.reservation)
 
     def answer(self, status: int, headers: Mapping[str, str], text: str) -> None:
         """Account for an answer, once."""
-        if not self.flying or self.ask is None:
+        if not self.flying:
             return
         self.flying = False
         budget, _, request = self.ask
-        budget.settle(self.reservation, status, telling(headers), told(request.endpoint, status, text))
+        if not getattr(budget, "reads_headers", False):
+            headers = telling(headers)
+        if status < _FIRST_ERROR and not request.is_telling:
+            budget.settle(self.reservation, status, headers)
+            return
+        budget.settle(self.reservation, status, headers, told(request.endpoint, status, text))
         if limits := named_limits(request.endpoint, status, text):
             budget.use_limits(limits)
 
@@ -242,12 +265,9 @@ class Throttle:
             else:
                 del mine[name]
 
-    def _below(self, name: str) -> Any:
+    def _below(self, name: str, exchange: Any) -> Any:
         """The exchange's own door, as it was before."""
-        if name in self._saved:
-            return self._saved[name]
-        exchange = self.exchange
-        return getattr(type(exchange), name).__get__(exchange)
+        return self._saved.get(name) or getattr(type(exchange), name).__get__(exchange)
 
     # ---- what a request asks
 
@@ -258,17 +278,16 @@ class Throttle:
     def _ask(self, call: Call | None, cost: float | None) -> Ask:
         cost = 1.0 if cost is None else cost
         if call is None:
-            return self._of(Request(None, "throttle", _whole(cost), 0, Priority.MARKET), cost)
-        base = ""
+            return self._of(Request(None, "throttle", _whole(cost), 0, Priority.MARKET), cost, self.exchange)
+        base, exchange = "", call.exchange
         if self._speaks:
             # a text or a list of texts, by ccxt's version
             api = call.api if isinstance(call.api, str) else call.api[0]
-            base = self.exchange.urls["api"].get(api, "")
-        return self._of(classify(call.method, f"{base}/{call.path}", call.params, cost=cost), cost)
+            base = exchange.urls["api"].get(api, "")
+        return self._of(classify(call.method, f"{base}/{call.path}", call.params, cost=cost), cost, exchange)
 
-    def _of(self, request: Request, cost: float) -> Ask:
+    def _of(self, request: Request, cost: float, exchange: Any) -> Ask:
         """Whose budget a request spends, and how much in that one's measure."""
-        exchange = self.exchange
         spot = self._speaks and request.host is not None
         if self._limiter is not None and spot is self._speaks:
             return Ask(self._limiter, request.weight if spot else _whole(cost), request)
@@ -291,12 +310,13 @@ class Throttle:
 
     def _sent(self, call: Call, method: str, url: str, body: Any) -> tuple[Ask, float]:
         """For a request that comes to be sent without a reservation: what it asks, and how long it may wait."""
-        if call.ask is not None and self.exchange.enableRateLimit:
+        ask = getattr(call, "ask", None)
+        if ask is not None and call.exchange.enableRateLimit:
             # ccxt tries again by itself
-            return call.ask, _PATIENCE
+            return ask, _PATIENCE
         # not to be held up, only counted: enableRateLimit is off, or nobody asked throttle
         request = classify(method, url, body=body)
-        return self._of(request, 1.0), 0.0
+        return self._of(request, 1.0, call.exchange), 0.0
 
     def _refusal(self, error: RateLimitError) -> Exception:
         """What hosts take for the exchange's own refusal, and know to retry later."""
@@ -314,7 +334,7 @@ class Throttle:
         if call is not None:
             _url, _method, headers, text, *_ = told
             call.answer(code, headers, text)
-        return self._below("on_rest_response")(code, reason, *told)
+        return self._below("on_rest_response", self.exchange if call is None else call.exchange)(code, reason, *told)
 
 
 class SyncThrottle(Throttle):
@@ -332,20 +352,25 @@ class SyncThrottle(Throttle):
 
     def fetch2(self, *asked: Any, **named: Any) -> Any:
         """Note where a request is going."""
-        with Call(self, *asked[:4], **named).running():
-            return self._below("fetch2")(*asked, **named)
+        with Call(self, *asked[:4], **named) as call:
+            return self._below("fetch2", call.exchange)(*asked, **named)
 
     def fetch(self, url: str, method: str = "GET", headers: Any = None, body: Any = None) -> Any:
         """Send a request, and see that it is accounted for whatever becomes of it."""
         call = self._current()
         if call is None:
-            with Call(self).running():
+            with Call(self):
                 return self.fetch(url, method, headers, body)
         if not call.reserved:
             ask, patience = self._sent(call, method, url, body)
             call.reserve(ask, self._reserve(ask, patience))
-        with call.sending():
-            return self._below("fetch")(url, method, headers, body)
+        call.send()
+        try:
+            result = self._below("fetch", call.exchange)(url, method, headers, body)
+            call.returned()
+            return result
+        finally:
+            call.lose()
 
     def _reserve(self, ask: Ask, max_wait: float | None = None) -> Any:
         try:
@@ -365,7 +390,11 @@ class AsyncThrottle(Throttle):
         """Wait for a request's turn."""
         call = self._current()
         ask = self._ask(call, cost)
-        reservation = await self._reserve(ask)
+        budget, weight, request = ask
+        try:
+            reservation = await budget.reserve(weight, request.orders, endpoint=request.endpoint, kind=request.kind)
+        except RateLimitError as error:
+            raise self._refusal(error) from error
         if call is None:
             ask.budget.lost(reservation)
         else:
@@ -373,20 +402,25 @@ class AsyncThrottle(Throttle):
 
     async def fetch2(self, *asked: Any, **named: Any) -> Any:
         """Note where a request is going."""
-        with Call(self, *asked[:4], **named).running():
-            return await self._below("fetch2")(*asked, **named)
+        with Call(self, *asked[:4], **named) as call:
+            return await self._below("fetch2", call.exchange)(*asked, **named)
 
     async def fetch(self, url: str, method: str = "GET", headers: Any = None, body: Any = None) -> Any:
         """Send a request, and see that it is accounted for whatever becomes of it."""
         call = self._current()
         if call is None:
-            with Call(self).running():
+            with Call(self):
                 return await self.fetch(url, method, headers, body)
         if not call.reserved:
             ask, patience = self._sent(call, method, url, body)
             call.reserve(ask, await self._reserve(ask, patience))
-        with call.sending():
-            return await self._below("fetch")(url, method, headers, body)
+        call.send()
+        try:
+            result = await self._below("fetch", call.exchange)(url, method, headers, body)
+            call.returned()
+            return result
+        finally:
+            call.lose()
 
     def open(self, *lazy: Any, **named: Any) -> Any:
         """Let the exchange open in the loop that runs: ccxt itself stays with its first, even when that is closed."""
@@ -397,7 +431,7 @@ class AsyncThrottle(Throttle):
             if exchange.own_session:
                 # what nobody closed died with its loop
                 exchange.session = exchange.tcp_connector = exchange.socks_proxy_sessions = None
-        return self._below("open")(*lazy, **named)
+        return self._below("open", exchange)(*lazy, **named)
 
     async def _reserve(self, ask: Ask, max_wait: float | None = None) -> Any:
         try:

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from exec_plugin.rate_limit import server_clock
 from exec_plugin.rate_limit.cells import (
-    ACTIVE,
     BANNED,
     BLOCKED,
     FLIGHT,
@@ -19,6 +18,7 @@ from exec_plugin.rate_limit.cells import (
     RAW,
     REPORTED,
     REQUESTS,
+    SENT,
     SLOT,
     STRANGERS,
     USED,
@@ -53,7 +53,7 @@ def describe(cells: Cells, limits: Limits, account: int, now: float) -> dict[str
         "orders_blocked_for": max(cells[account + ORDERS_BLOCKED] - now, 0.0) if account else 0.0,
         "banned": cells[BANNED] > now,
         "last_report": now - cells[REPORTED] if cells[REPORTED] else None,
-        "members": sum(bool(cells[row]) and now - cells[row + ACTIVE] < RECENT for row in rows),
+        "members": sum(bool(cells[row]) and now - cells[row + SENT] < RECENT for row in rows),
         "clock": {
             "offset": (server_clock.low(cells, now) + server_clock.high(cells, now)) / 2,
             "uncertainty": server_clock.high(cells, now) - server_clock.low(cells, now),

@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from exec_plugin.endpoints import Priority
 from exec_plugin.rate_limit.answers import LONGEST, AnswerReader
+from exec_plugin.rate_limit.queue import Reservation
 from rate_limit.test_ledger import ask, make, trip
 
 READER = AnswerReader("1M", ("10S", "1D"))
@@ -25,7 +27,7 @@ BODIES = st.sampled_from(["NaN", "Infinity", '"x"', "null", "[]", "9" * 400, '"4
 def test_odd(status, headers, value, key):
     """Whatever stands in an answer, only numbers that can be enter the state, and the next request finds it whole."""
     body = json.loads(f'{{"{key}": {value}}}')
-    answer = READER.read(status, headers, body, orders=True, time=True)
+    answer = READER.read(Reservation(None, "GET /api/v3/time", 1, Priority.ORDER, 1), status, headers, body)
     assert all(map(isfinite, (answer.used, *answer.orders, answer.exact, answer.retry_after, answer.until)))
     assert answer.retry_after <= LONGEST
     limiter, _ = make()

@@ -56,6 +56,26 @@ def test_wait(urgent, strange, age, left, free, rank):
         assert Kept(60.0, 6_000.0)._look(cells, rank, left - before, now + before) > free
 
 
+@given(
+    seen=SPENT,
+    new=st.lists(st.integers(1, 300), min_size=1, max_size=5),
+    steps=st.integers(1, 240),
+    smooth=st.booleans(),
+)
+def test_within_a_step(seen, new, steps, smooth):
+    """What comes in the middle of a step counts for the most that it can mean, with all the rest when that is over."""
+    cells, kept, now = make([], seen, 0.0)
+    curve, seconds = kept.strange, steps * STEP
+    curve.ahead(cells, now, seconds, smooth=smooth)
+    for weight in new:
+        curve.add(cells, now, weight)
+        told, exact = (each.ahead(cells, now, seconds, smooth=smooth) for each in (curve, Kept(60.0, 6_000.0).strange))
+        assert exact - 1e-6 <= told
+    then = now + STEP
+    fresh = Kept(60.0, 6_000.0).strange.ahead(cells, then, seconds, smooth=smooth)
+    assert curve.ahead(cells, then, seconds, smooth=smooth) == fresh
+
+
 def settled(spent):
     """A limiter that saw a stranger spend so much at once, in the second of a minute's first seconds."""
     clock = Clock(1_000.0)
