@@ -101,6 +101,7 @@ class Journal:
         self._swept = self._noted = clock()
         self._noted_at = venue.now
         self._failed_at = 0.0
+        self._process = os.getpid()
         #: why the accounts cannot be used at the moment; empty while they can
         self.failure = ""
 
@@ -204,6 +205,10 @@ class Journal:
         if self.failure:
             self._try_again()
             return not self.failure
+        if os.getpid() != self._process:
+            # a connection to a database does not survive a fork
+            self._give_up("they belong to another process: open the paper exchange after the fork")
+            return False
         now = self._clock()
         if now - self._swept >= SWEEP_EVERY:
             self._swept = now
@@ -264,7 +269,7 @@ class Journal:
         self._recorder.forget()
 
     def _try_again(self) -> None:
-        if self._clock() - self._failed_at < RETRY_AFTER:
+        if self._clock() - self._failed_at < RETRY_AFTER or os.getpid() != self._process:
             return
         self._failed_at = self._clock()
         standing: list[Standing] = []
@@ -287,6 +292,9 @@ class Journal:
 
     def close(self) -> None:
         """Write down where everything stands, and let others have the accounts."""
+        if os.getpid() != self._process:
+            self._recorder.close()
+            return
         if not self.failure:
             try:
                 self._recorder.sweep()

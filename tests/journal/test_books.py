@@ -411,6 +411,22 @@ def test_close_fails(failing, caplog):
     assert "could not be written down" in caplog.text
 
 
+def test_fork(open_kept, monkeypatch):
+    """A child process that took over the memory of its parent leaves the accounts to it."""
+    kept = open_kept()
+    kept.place("buy", "LIMIT", "1", "90")
+    kept.settle()
+    before = picture(kept.venue)
+    with monkeypatch.context() as patch:
+        patch.setattr(books_module.os, "getpid", lambda: 0)
+        kept.place("buy", "MARKET", "1")
+        assert not kept.settle()
+        assert "after the fork" in kept.journal.failure
+        assert not kept.settle(RETRY_AFTER)
+        kept.journal.close()
+    assert picture(open_kept().venue) == before
+
+
 def test_market_note(open_kept):
     """Where the market was seen last is noted for one that is made up."""
     kept = open_kept()
