@@ -118,7 +118,7 @@ def main(peers: _peers.Peers, rounds: int, count: int, past: int) -> None:  # no
                 run = partial(orders, kind, level, batch, few)
                 cases.append(Case(f"{title}: {level}, {batch} a commit", run, ratios))
     results, skipped = measure(cases, rounds)
-    show("Journal", "orders", results, [*skipped, openings(past, rounds)])
+    show("Commits", "orders", results, [*skipped, openings(past, rounds)])
 
 
 if __name__ == "__main__":
