@@ -57,5 +57,7 @@ class LateIndex(dict[str, Any]):
 
     def get(self, key: str, default: Any = None, /) -> Any:
         """The item of a client id."""
-        found = super().get(key, default)
+        found = super().get(key)
+        if found is None:
+            return default
         return self._items[found] if type(found) is int else found
