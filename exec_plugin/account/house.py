@@ -99,7 +99,14 @@ class PaperExchange:
         # real time is the wall clock's, also where that was put back
         is_real_time = settings.speed == "1" and settings.feed != "recording"
         advance = None if is_real_time else self.pump.jump_to
-        journal = self.journal = Journal(store, settings.venue_name, self.venue, self.gateway, advance=advance)
+        journal = self.journal = Journal(
+            store,
+            settings.venue_name,
+            self.venue,
+            self.gateway,
+            advance=advance,
+            catches_up=settings.feed == "live",
+        )
         self.gateway.departures.is_held = lambda: journal.is_dirty
 
     @property

@@ -10,13 +10,13 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 from exec_plugin.core.errors import ConfigError, JournalError
-from exec_plugin.core.venue.state import STATE_VERSION, look_again, place, resume, withdraw
+from exec_plugin.core.venue.state import STATE_VERSION, look_again, meet_missed, place, resume, withdraw
 from exec_plugin.journal.entries import Entry, Step, chain, merge, read_step, unseal
 from exec_plugin.journal.recorder import Changes, Recorder
 from exec_plugin.journal.revival import Revival
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from exec_plugin.core.ledger import Account
     from exec_plugin.core.venue import Venue
@@ -77,6 +77,7 @@ class Journal:
         venue: whose accounts.
         numbering: whose numbers go on as well.
         advance: brings the market to the moment at which an account was written down last, where that makes sense.
+        catches_up: whether the market's trades tell what happened while the accounts were closed, by the same ids.
         clock: seconds that go on steadily.
     """
 
@@ -88,6 +89,7 @@ class Journal:
         numbering: Numbering,
         *,
         advance: Callable[[int], None] | None = None,
+        catches_up: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.store = store
@@ -95,6 +97,7 @@ class Journal:
         self._venue = venue
         self._numbering = numbering
         self._advance = advance
+        self._catches_up = catches_up
         self._clock = clock
         self._recorder = Recorder(venue)
         self._books: dict[str, Book] = {}
@@ -137,7 +140,24 @@ class Journal:
         # the market as it was, before anybody's orders are in it again
         if self._advance is not None:
             self._advance(max((self._books[name].numbers["now"] for name in accounts), default=0))
-        self._resume(standing)
+        # those of an account that trades already have met what was printed
+        is_first = not any(
+            book.changes.account.open_orders for name, book in self._books.items() if name not in accounts
+        )
+        self._resume(standing, self._met(accounts) if self._catches_up and is_first else {})
+
+    def _met(self, names: Iterable[str]) -> dict[str, int]:
+        """
+        The last public trade by symbol that orders have met.
+
+        One that an order met and that moved it is in an entry, so the latest entry of any account counts for all.
+        """
+        found: dict[str, int] = {}
+        for name in names:
+            for symbol, (trade_id, _) in self._books[name].numbers["trades"].items():
+                if symbol in self._venue.markets:
+                    found[symbol] = max(found.get(symbol, 0), trade_id)
+        return found
 
     def _claim(self, name: str) -> Row:
         if not 0 < len(name) <= _LONGEST_NAME or not name.isprintable():
@@ -187,11 +207,11 @@ class Journal:
         self._recorder.watched[row.name] = changes
         return book
 
-    def _resume(self, standing: Iterable[Standing]) -> None:
-        standing = list(standing)
+    def _resume(self, standing: Sequence[Standing], met: Mapping[str, int]) -> None:
         resume(self._venue, standing)
         for order, _ in standing:
             self._recorder.watched[order.desk.account.name].places[order.id] = place(order)
+        meet_missed(self._venue, met)
         look_again(self._venue)
 
     # ------------------------------------------------------------------ writing
@@ -285,7 +305,8 @@ class Journal:
             self._recorder.forget()
             return
         self.failure = ""
-        self._resume(standing)
+        # the market has gone on meanwhile, and nobody was in it
+        self._resume(standing, {})
         _log.warning("paper accounts can be written down again")
 
     # ------------------------------------------------------------------ the end

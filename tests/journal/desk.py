@@ -32,7 +32,9 @@ class Clock:
 class Kept:
     """A venue with a book around 100 and a journal, opened with some accounts."""
 
-    def __init__(self, url, *names, symbols=(NAME,), book=("100", "101"), durability="off", store=None, funds=FUNDS):
+    def __init__(
+        self, url, *names, symbols=(NAME,), book=("100", "101"), durability="off", store=None, funds=FUNDS, missed=()
+    ):
         self.clock = Clock()
         self.venue = Venue([default_symbol(name, min_notional="0") for name in symbols], now=1_000)
         self.numbering = Numbering()
@@ -40,7 +42,11 @@ class Kept:
             for name in symbols:
                 self.show(*book, name=name)
         self.store = open_store(url, durability) if store is None else store
-        self.journal = Journal(self.store, "test", self.venue, self.numbering, clock=self.clock)
+        for number, price, qty, taker_is_seller in missed:
+            self.venue.trade(NAME, parse_units(price), parse_units(qty), taker_is_seller, number)
+        self.journal = Journal(
+            self.store, "test", self.venue, self.numbering, clock=self.clock, catches_up=bool(missed)
+        )
         try:
             self.journal.open(dict.fromkeys(names or ("alice",), funds))
         except ExecPluginError:

@@ -122,6 +122,41 @@ def test_market_moved(open_kept):
     assert picture(open_kept().venue) == picture(again.venue)
 
 
+def test_missed_trades(open_kept):
+    """Trades that a market tells afterwards fill the orders that they would have filled, and trigger stops."""
+    kept = open_kept()
+    kept.venue.trade("BTCUSDT", parse_units("100.5"), parse_units("1"), False, 500)
+    gone_through = kept.place("buy", "LIMIT", "1", "95")
+    queued = kept.place("buy", "LIMIT", "1", "100")
+    spared = kept.place("buy", "LIMIT", "1", "90")
+    stop = kept.place("sell", "STOP_LOSS", "1", stop="94")
+    follower = kept.place("sell", "STOP_LOSS", "1", trailing=1000)
+    kept.settle(SWEEP_EVERY)
+    missed = [
+        (499, "80", "99", True),  # before the orders were written down: they have met it
+        (501, "110", "1", False),
+        (502, "100", "5", True),  # those ahead in the queue
+        (503, "100", "0.25", True),
+        (504, "94.5", "1", True),
+        (505, "99", "1", False),
+    ]
+    again = open_kept(missed=missed, book=("100.2", "101"))
+    orders = {order.id: order for order in again.account.desks["BTCUSDT"].orders}
+    fills = [(fill.order_id, fill.price, fill.qty) for fill in again.account.desks["BTCUSDT"].fills]
+    assert fills[:3] == [
+        (queued.id, parse_units("100"), parse_units("0.25")),
+        (queued.id, parse_units("100"), parse_units("0.75")),
+        (gone_through.id, parse_units("95"), parse_units("0.25")),
+    ]
+    assert orders[spared.id].is_open
+    assert orders[stop.id].is_open
+    # 110 less 10 %
+    assert not orders[follower.id].is_open
+    assert again.venue.markets["BTCUSDT"].last == parse_units("99")
+    again.settle()
+    assert picture(open_kept().venue) == picture(again.venue)
+
+
 def test_trailing_stop(open_kept):
     """A trailing stop goes on to follow from the best price it had seen."""
     kept = open_kept()

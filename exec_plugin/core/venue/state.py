@@ -12,7 +12,7 @@ from exec_plugin.core.events import Amendment
 from exec_plugin.core.orders import UNSEEN, LiveOrder, OrderList, Peg, Trail
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from exec_plugin.core.ledger import Desk
     from exec_plugin.core.matching import Market
@@ -154,6 +154,28 @@ def _arm(market: Market, order: LiveOrder) -> None:
     else:
         (market.stops_above if market.waits_above(order) else market.stops_below).add(order)
     market._guard_stops()
+
+
+def meet_missed(venue: Venue, after: Mapping[str, int]) -> None:
+    """
+    Let orders that were put back meet the public trades that were printed while they were away.
+
+    ``after`` is the id of the last trade by symbol that they have met. Prices that trades went through fill at the
+    orders' own; a stop that was reached trades on the book as it is now.
+    """
+    for name, last_id in after.items():
+        market = venue.markets[name]
+        last = market.last
+        for trade_id, _, price, qty, _, taker_is_seller in tuple(market.tape.records):
+            if trade_id <= last_id:
+                continue
+            if price <= market.buys.best or price >= market.sells.best:
+                market._print_meets_orders(price, qty, taker_is_seller)
+            if price >= market._rise or price <= market._fall:
+                market._reach_stops(price)
+            market.run_stops()
+        # what is told now is older than what was seen last
+        market.last = last
 
 
 def look_again(venue: Venue) -> None:
