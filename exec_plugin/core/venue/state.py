@@ -181,10 +181,12 @@ def meet_missed(venue: Venue, after: Mapping[str, int]) -> None:
 def look_again(venue: Venue) -> None:
     """Let the markets as they are now meet the orders that were put back."""
     for market in venue.markets.values():
+        # as the feed has told it, not what is printed now
+        last = market.last
         if market.ask <= market.buys.best or market.bid >= market.sells.best:
             market._book_went_through()
-        if market.last and (market.last >= market._rise or market.last <= market._fall):
-            market._reach_stops(market.last)
+        if last and (last >= market._rise or last <= market._fall):
+            market._reach_stops(last)
             market.run_stops()
     venue.outbox.deliver(venue.now)
 
