@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import threading
 from contextlib import suppress
 from functools import partial
@@ -411,6 +412,9 @@ class House:
             if found is None:
                 found = PaperExchange(settings)
                 found.keep_up()
+                if found.journal is not None:
+                    # a process that ends well writes down what moved last
+                    atexit.register(found.close)
                 with self._lock:
                     self._exchanges[key] = found
             return found
@@ -422,6 +426,7 @@ class House:
             self._exchanges.clear()
             self.scripts.clear()
         for exchange in exchanges:
+            atexit.unregister(exchange.close)
             exchange.close()
 
 

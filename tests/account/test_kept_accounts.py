@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import pytest
 from protocol.signing_client import form
@@ -10,6 +12,7 @@ from protocol.signing_client import form
 from exec_plugin.account import House, PaperAccount, PaperExchange, Settings
 from exec_plugin.core.errors import ConfigError, JournalError
 from exec_plugin.core.units import parse_units
+from exec_plugin.journal import open_store
 from exec_plugin.journal.books import NOTE_EVERY
 
 START = 1_767_614_400_000
@@ -164,6 +167,22 @@ def test_one_process(tmp_path):
     first.clear()
     second.exchange(settings).open_account("default", FUNDS)
     second.clear()
+
+
+def test_process_that_ends_well(tmp_path):
+    """A script that simply ends leaves its market noted and its account free."""
+    url = f"sqlite:///{tmp_path}/a.sqlite"
+    script = (
+        "import exec_plugin, ccxt; exec_plugin.install();"
+        f"exchange = ccxt.binancepaper({{'options': {{'paper': {{'db_url': {url!r}, 'symbols': 'BTCUSDT'}}}}}});"
+        "print(exchange.create_order('BTC/USDT', 'limit', 'buy', 0.001, 50000)['id'])"
+    )
+    told = [subprocess.check_output([sys.executable, "-W", "error", "-c", script], text=True) for _ in range(2)]
+    assert told == ["1\n", "2\n"]
+    store = open_store(url)
+    assert store.market("synthetic 0")["prices"]["BTCUSDT"] > 0
+    assert not store.backend.is_claimed(store.rows()[0].id)
+    store.close()
 
 
 def test_lost(start, monkeypatch):
