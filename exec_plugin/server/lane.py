@@ -167,6 +167,9 @@ class Lane(asyncio.Protocol):
     def _write(self, transport: asyncio.Transport, reply: Reply, other: Reply | None) -> None:
         """Write a reply, or another one instead of it."""
         self._unwritten -= 1
+        if transport.is_closing():
+            # it has gone while its answer waited
+            return
         transport.write(form_bytes(other or reply))
         if transport.get_write_buffer_size() > self._settings.max_unsent:
             # it asks and does not listen
