@@ -211,7 +211,11 @@ class Trial:
     def life(self, longest):
         """Let writers trade for a while, kill the server, and wait for them."""
         server = self.server()
-        self.check(server)
+        try:
+            self.check(server)
+        except BaseException:
+            server.kill()
+            raise
         writers = self.write(server)
         writers[0].join(self._random.uniform(0.02, longest))
         self.end_life(server, writers)
