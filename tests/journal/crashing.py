@@ -21,6 +21,8 @@ FUNDS = {"USDT": "100000000", "BTC": "1000", "ETH": "10000", "BNB": "1000"}
 #: Around what the synthetic markets trade at.
 PRICES = {"BTCUSDT": 60_000, "ETHUSDT": 2_600}
 SIZES = {"BTCUSDT": "0.001", "ETHUSDT": "0.01"}
+#: From so many open orders on a symbol on an account is tidied up; 200 is the most, of stops 5.
+MOST_OPEN = 30
 #: How long a server may take to start, and to answer.
 PATIENCE = 60
 
@@ -216,9 +218,23 @@ class Trial:
         except BaseException:
             server.kill()
             raise
+        self._make_room(server)
         writers = self.write(server)
         writers[0].join(self._random.uniform(0.02, longest))
         self.end_life(server, writers)
+
+    def _make_room(self, server):
+        """Cancel all orders of an account that soon may have no more: nobody would trade any longer."""
+        for name, known in self.known.items():
+            client = server.client(name)
+            for symbol in SYMBOLS:
+                if len(client.must("/api/v3/openOrders", symbol=symbol)) < MOST_OPEN:
+                    continue
+                status, replies = client.ask("DELETE", "/api/v3/openOrders", symbol=symbol)
+                assert status == 200, replies
+                ended = [report for reply in replies for report in reply.get("orderReports", [reply])]
+                known.cancelled.update(report["origClientOrderId"] for report in ended)
+            client.close()
 
     def write(self, server):
         """Let two writers trade for each account."""
