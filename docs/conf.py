@@ -8,7 +8,7 @@ copyright = "The exec_plugin authors"  # noqa: A001 - Sphinx reads this name
 release = version = distribution_version("exec-plugin")
 
 extensions = ["myst_parser", "sphinx_copybutton"]
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "examples"]
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
 nitpicky = True

@@ -50,7 +50,8 @@ What a paper account is opened with: `options["paper"]` of a ccxt exchange, or t
 ccxt.binancepaper({"options": {"paper": {"balances": {"USDT": "5000"}, "seed": 7}}})
 ```
 
-Accounts whose market settings agree share one market; `account` and `balances` are the account's own.
+Accounts whose market settings agree share one market; `account` and `balances` are the account's own. What is not given
+here may stand in the [configuration](plugins.md), for all accounts or for the one of an API key.
 
 """
 

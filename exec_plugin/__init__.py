@@ -3,13 +3,12 @@ Paper trading for ccxt bots: a Binance-like market with realistic fills, one wor
 
 ``exec_plugin.install()`` adds ``binancepaper`` to ccxt; ``PaperBroker`` is the same market without ccxt.
 ``BinanceClient`` trades there as it does live: typed, in Decimals, each order exactly once.
-``install_throttle(exchange)`` keeps any ccxt exchange within its limits, ``RateLimiter`` whatever else. Names resolve
-on first use, so that importing the package costs next to nothing.
+``install_throttle(exchange)`` keeps any ccxt exchange within its limits, ``RateLimiter`` whatever else.
+``load(settings)`` makes a host's plugins active, ``exchanges(load(settings))`` are what it may name; ``hookimpl`` marks
+a plugin's functions. Names resolve on first use, so that importing the package costs next to nothing.
 """
 
 from __future__ import annotations
-
-from typing import TYPE_CHECKING
 
 __all__ = [
     "AdaptiveRateLimiter",
@@ -17,8 +16,12 @@ __all__ = [
     "PaperBroker",
     "RateLimiter",
     "__version__",
+    "exchanges",
+    "hookimpl",
+    "hookspec",
     "install",
     "install_throttle",
+    "load",
 ]
 
 _HOMES = {
@@ -26,14 +29,22 @@ _HOMES = {
     "BinanceClient": "binance",
     "PaperBroker": "paper_broker",
     "RateLimiter": "rate_limit",
+    "exchanges": "plugins",
+    "hookimpl": "hookspecs",
+    "hookspec": "hookspecs",
     "install": "ccxt_exchange",
     "install_throttle": "rate_limit",
+    "load": "plugins",
 }
 
+# typing's own would cost each start of an interpreter 12 ms, where a start-up file turns the plugin on
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .binance import BinanceClient
     from .ccxt_exchange import install
+    from .hookspecs import hookimpl, hookspec
     from .paper_broker import PaperBroker
+    from .plugins import exchanges, load
     from .rate_limit import AdaptiveRateLimiter, RateLimiter, install_throttle
 
     __version__: str

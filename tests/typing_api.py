@@ -10,10 +10,11 @@ from exec_plugin.binance import BinanceClient, BinanceConfig, create_binance_cli
 from exec_plugin.rate_limit import RateLimitConfig
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from exec_plugin.binance.rows import Rows
     from exec_plugin.core.models import ExchangeInfo, Fill, KlineData, Order
+    from exec_plugin.plugins import Plugins
     from exec_plugin.rate_limit import Permit
 
 assert_type(exec_plugin.__version__, str)
@@ -76,3 +77,17 @@ async def histories() -> None:
             assert_type(candle, KlineData)
         async for trade in binance.watch_trades("BTCUSDC"):
             assert_type(trade.price, Decimal)
+
+
+@exec_plugin.hookimpl
+def exec_fill(fill: Fill, account: str) -> None:
+    """A marked hook keeps its type."""
+
+
+def plugins() -> None:
+    """A host's two lines, and a hook that is still a function."""
+    loaded = exec_plugin.load({"plugins": ["mine"]})
+    assert_type(loaded, Plugins)
+    make: Callable[[Mapping[str, Any]], Any] = exec_plugin.exchanges(loaded)["binance"]
+    make({"exchange": "binance"})
+    exec_fill("no fill", "me")  # type: ignore[arg-type]

@@ -9,19 +9,20 @@ from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from exec_plugin.account import parts
 from exec_plugin.account.links import Link, is_known
+from exec_plugin.account.listening import tell
 from exec_plugin.account.pump import Pump, wall_clock
 from exec_plugin.account.script import ScriptedAccount, Scripts
 from exec_plugin.account.settings import Settings
-from exec_plugin.core.clock import DAY
-from exec_plugin.core.errors import ConfigError, ExecPluginError, FeedError
-from exec_plugin.core.fill_models import QUEUES
-from exec_plugin.core.symbols import default_symbol
+from exec_plugin.core.errors import ExecPluginError, FeedError
+from exec_plugin.core.fill_models import UniformLatency
 from exec_plugin.core.units import FAR, to_units
 from exec_plugin.core.venue import Venue
-from exec_plugin.feeds import PushFeed, SyntheticFeed, open_recording
-from exec_plugin.feeds.synthetic import PROFILES
+from exec_plugin.feeds import PushFeed, SyntheticFeed
 from exec_plugin.journal import Journal, open_store
+from exec_plugin.plugins import current, make_model, market_source
+from exec_plugin.plugins.venues import attach
 from exec_plugin.protocol import Gateway, Key, Reply
 from exec_plugin.protocol.faults import CLEAR, Faults
 from exec_plugin.protocol.ws_api import ApiSession
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from exec_plugin.core.ledger import Account
     from exec_plugin.feeds import Feed
     from exec_plugin.journal import Store
+    from exec_plugin.plugins import Plugins
     from exec_plugin.protocol.faults import Way
 
 _T = TypeVar("_T")
@@ -51,9 +53,13 @@ class PaperExchange:
     ``on_move`` is called whenever the market has moved, ``on_end`` once when a recording has been played to its end.
     """
 
-    def __init__(self, settings: Settings, clock: Callable[[], int] = wall_clock) -> None:
+    def __init__(
+        self, settings: Settings, clock: Callable[[], int] = wall_clock, plugins: Plugins | None = None
+    ) -> None:
         self.settings = settings
         self.lock = threading.RLock()
+        #: whoever is active when it opens stays so for it
+        self.plugins = plugins or current()
         store = open_store(settings.db_url, settings.durability)
         try:
             self._open(clock, store)
@@ -65,16 +71,19 @@ class PaperExchange:
     def _open(self, clock: Callable[[], int], store: Store | None) -> None:
         settings = self.settings
         seen = {} if store is None else store.market(settings.venue_name)
-        self.feed = open_feed(settings, clock, seen)
+        self.feed = open_feed(settings, clock, self.plugins, seen)
+        self.latency = self._model("latency")
+        self.is_near = isinstance(self.latency, UniformLatency) and not self.latency.max_ms
         self.venue = Venue(
             self.feed.symbols,
             now=self.feed.start,
             seed=settings.seed,
-            fees=settings.fee_model(),
-            queue=QUEUES[settings.queue](),
-            slippage=settings.slippage_model(),
+            fees=self._model("fee"),
+            queue=self._model("queue"),
+            slippage=self._model("slippage"),
             fill_model=settings.fill_model,
         )
+        attach(self.plugins, self.venue)
         factor = 0.0 if settings.speed == "max" else float(settings.speed)
         start = self._opening(clock)
         self.pump = Pump(self.venue, self.feed, factor, start, clock)
@@ -130,6 +139,10 @@ class PaperExchange:
         else:
             self.gateway.departures.turn_back()
         return kept
+
+    def _model(self, kind: str) -> Any:
+        name, params = self.settings.model(kind)
+        return make_model(self.plugins, kind, name, params, known=parts.MODELS[kind])
 
     def _opening(self, clock: Callable[[], int]) -> int:
         """The market's time when it opens; what the feed tells from before is its past."""
@@ -220,11 +233,10 @@ class PaperExchange:
 
     def leg(self) -> int:
         """How many ms a request, or its answer, is on its way this time."""
-        latency = self.settings.latency
-        if not latency.max_ms:
+        if self.is_near:
             return 0
         with self.lock:
-            return latency.leg(self.venue.rng)
+            return int(self.latency.leg(self.venue.rng))
 
     def open_account(self, name: str, balances: Mapping[str, str]) -> Account:
         """The account of that name; a new one starts with ``balances``."""
@@ -264,6 +276,7 @@ class PaperAccount:
         self.account = account
         # at full speed another task's sleep may move the market while a signed request is on its way
         self._key = Key(account, secret, timed=exchange.pump.is_paced)
+        self._heard = exchange.plugins.observer("exec_request") or None
 
     @property
     def name(self) -> str:
@@ -281,10 +294,13 @@ class PaperAccount:
         exchange = self.exchange
         text = body.decode(errors="replace") if isinstance(body, bytes) else body or ""
         lowered = {name.lower(): str(value) for name, value in headers.items()}
-        return self.converse(
+        reply = self.converse(
             lambda: exchange.gateway.handle(method, url, lowered, text, caller=self.account.name, key=self._key),
             exchange.gateway.lost,
         )
+        if self._heard is not None:
+            tell(self._heard, reply, method, url, text)
+        return reply
 
     def converse(self, ask: Callable[[], _T], lost: Callable[[], _T] | None = None) -> _T:
         """
@@ -357,39 +373,23 @@ class PaperAccount:
 
 
 def open_feed(
-    settings: Settings, clock: Callable[[], int] = wall_clock, seen: Mapping[str, Any] = MappingProxyType({})
+    settings: Settings,
+    clock: Callable[[], int] = wall_clock,
+    plugins: Plugins | None = None,
+    seen: Mapping[str, Any] = MappingProxyType({}),
 ) -> Feed:
     """
-    The feed that the settings name; ``seen`` is when and at which prices its market was seen last, where it was.
+    The feed that the settings name, a plugin's or a built-in one.
+
+    ``seen`` is when (``now``) and at which prices (``prices``, in units) its market was seen last, where it was.
 
     Raises:
         ConfigError, FeedError: when there is none such.
     """
-    if settings.feed == "recording":
-        wanted = settings.symbols or (None,)
-        if len(wanted) > 1:
-            msg = f"a recording is read for one symbol or for all of them, not for {', '.join(settings.symbols)}"
-            raise ConfigError(msg)
-        return open_recording(settings.recording, wanted[0], "skip" if settings.on_bad == "skip" else "raise")
-    if settings.feed == "push":
-        return PushFeed([default_symbol(name) for name in settings.symbols or ("BTCUSDT",)], clock())
-    if settings.feed == "live":
-        # aiohttp is imported by those who need it
-        from exec_plugin.feeds.live import LiveFeed
-
-        return LiveFeed(settings.symbols or PROFILES, clock, url=settings.live_url, history_ms=settings.history_ms)
-    # a replayed synthetic market starts at a fixed moment, so that a seed means the same market every time
-    if settings.speed == "max":
-        return SyntheticFeed(settings.symbols or None, settings.seed, EPOCH, history_ms=HISTORY)
-    start = clock() if settings.speed == "1" else max(clock(), seen.get("now", 0))
-    prices = seen.get("prices")
-    return SyntheticFeed(settings.symbols or None, settings.seed, start, history_ms=HISTORY, reopens_at=prices)
-
-
-#: How far back the candles of a synthetic market reach when it opens.
-HISTORY = 3 * DAY
-#: 2025-01-01 00:00:00 UTC: where a synthetic market begins that does not follow the wall clock.
-EPOCH = 1_735_689_600_000
+    found: Feed = market_source(
+        plugins or current(), settings.feed, {**settings.market(), "clock": clock, "seen": seen}, known=parts.FEEDS
+    )
+    return found
 
 
 class House:
@@ -403,14 +403,16 @@ class House:
 
     def exchange(self, settings: Settings) -> PaperExchange:
         """The exchange with these market settings, opened on first use."""
-        key = settings.market_key()
+        plugins = current()
+        # a market stays with the plugins that were active when it opened
+        key = settings.market_key() if plugins.is_plain else f"{id(plugins)} {settings.market_key()}"
         with self._lock:
             door = self._doors.setdefault(key, threading.Lock())
         # a live market takes its time to open, and nobody waits for it but those who want it
         with door:
             found = self._exchanges.get(key)
             if found is None:
-                found = PaperExchange(settings)
+                found = PaperExchange(settings, plugins=plugins)
                 found.keep_up()
                 if found.journal is not None:
                     # a process that ends well writes down what moved last
@@ -433,6 +435,16 @@ class House:
 HOUSE = House()
 
 
+def read_settings(options: Mapping[str, Any], api_key: str | None = None) -> Settings:
+    """
+    The settings of an account: what the options say, over what the process's settings bind to its key or name, over
+    their ``[exec_plugin.paper]``.
+    """
+    given = {name: value for name, value in options.items() if value is not None}
+    name, bound = current().config.account(api_key, str(given.get("account", "")))
+    return Settings.read({**bound, **({"account": name} if name else {}), **given})
+
+
 def open_account(
     options: Mapping[str, Any], api_key: str | None = None, secret: str | None = None
 ) -> PaperAccount | ScriptedAccount:
@@ -445,7 +457,7 @@ def open_account(
         ConfigError: for an unknown setting or a wrong value.
         FeedError: when a recording cannot be read.
     """
-    settings = Settings.read(options)
+    settings = read_settings(options, api_key)
     script = HOUSE.scripts.find(settings)
     if script is not None:
         return ScriptedAccount(script, secret)

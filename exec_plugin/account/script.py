@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from exec_plugin.account.links import Link, is_known
+from exec_plugin.account.listening import tell
 from exec_plugin.account.pump import wall_clock
 from exec_plugin.core.errors import ConfigError
+from exec_plugin.plugins import current
 from exec_plugin.protocol import Key, Reply
 from exec_plugin.protocol.control import ScriptedExchange
 from exec_plugin.protocol.faults import CLEAR
@@ -30,6 +32,7 @@ class ScriptedAccount:
         self._venue = exchange.venue
         # time stands still or the face tells it by the same clock: nothing can be too late
         self._key = Key(exchange.account, secret, timed=False)
+        self._heard = current().observer("exec_request") or None
 
     @property
     def is_over(self) -> bool:
@@ -41,7 +44,10 @@ class ScriptedAccount:
         text = body.decode(errors="replace") if isinstance(body, bytes) else body or ""
         lowered = {name.lower(): str(value) for name, value in headers.items()}
         handle = self.exchange.gateway.handle
-        return self.converse(lambda: handle(method, url, lowered, text, caller=self.name, key=self._key))
+        reply = self.converse(lambda: handle(method, url, lowered, text, caller=self.name, key=self._key))
+        if self._heard is not None:
+            tell(self._heard, reply, method, url, text)
+        return reply
 
     @property
     def name(self) -> str:
@@ -120,6 +126,10 @@ class Scripts:
         if found is not fresh:
             with found.lock:
                 found.reset(setup)
+
+    def forget(self, settings: Settings) -> None:
+        """Let the market with these settings move by itself again."""
+        self._by_key.pop(settings.market_key(), None)
 
     def clear(self) -> None:
         """Forget all of them."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -12,17 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import field, fields, frozen
 
+from exec_plugin.config import nearest
 from exec_plugin.core.clock import DAY, HOUR, MINUTE
 from exec_plugin.core.errors import ConfigError
-from exec_plugin.core.fill_models import (
-    FILL_MODELS,
-    QUEUES,
-    BinanceFees,
-    LinearSlippageModel,
-    NoSlippage,
-    Rates,
-    UniformLatency,
-)
+from exec_plugin.core.fill_models import FILL_MODELS, LinearSlippageModel, Rates, UniformLatency
 from exec_plugin.core.units import to_units
 from exec_plugin.endpoints import RATE_LIMITS
 from exec_plugin.journal import LEVELS, MEMORY, check_url, masked
@@ -31,19 +23,10 @@ from exec_plugin.protocol.faults import Faults
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from exec_plugin.core.fill_models import SlippageModel
-
-FEEDS = ("synthetic", "recording", "push", "live")
+_OF_JOURNAL = ("db_url", "durability")
 _UNITS = {"m": MINUTE, "h": HOUR, "d": DAY}
 _LONGEST = 30 * DAY
 _SLOWEST, _FASTEST = Decimal("0.001"), Decimal(1_000_000)
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """A hint at the known name that was probably meant, with all of them."""
-    listed = sorted(known)
-    close = difflib.get_close_matches(name, listed, 1)
-    return (f"did you mean {close[0]!r}? " if close else "") + f"known are {', '.join(listed)}"
 
 
 def _one_of(*legal: str) -> Any:
@@ -53,6 +36,12 @@ def _one_of(*legal: str) -> Any:
             raise ConfigError(msg)
 
     return check
+
+
+def _name(_: Any, attribute: Any, value: Any) -> None:
+    if not isinstance(value, str):
+        msg = f"{attribute.name}={value!r} is no name such as {attribute.default!r}"
+        raise ConfigError(msg)
 
 
 def _amounts(value: Any) -> dict[str, str]:
@@ -139,13 +128,29 @@ def _names(value: Any) -> tuple[str, ...]:
     return tuple(str(name).replace("/", "").strip().upper() for name in value if str(name).strip())
 
 
-def _latency(value: Any) -> UniformLatency:
+def _latency(value: Any) -> UniformLatency | dict[str, Any]:
     if isinstance(value, UniformLatency):
         return value
     if isinstance(value, int):
         return UniformLatency(value, value)
     given = _table("latency", value, "{'min_ms': 5, 'max_ms': 20}, nor a whole number of ms")
-    return UniformLatency(**_only("latency", given, ("min_ms", "max_ms")))
+    return given if _is_foreign(given, "uniform") else UniformLatency(**_only("latency", given, _LATENCY_NAMES))
+
+
+def _is_foreign(given: dict[str, Any], own: str) -> bool:
+    """Whether a table names a model of a plugin's; the name of the usual one is taken out of it."""
+    if given.get("model") == own:
+        del given["model"]
+    return "model" in given
+
+
+def _queue(value: Any) -> dict[str, Any]:
+    """A queue model by its name, or as a table with its settings."""
+    given = {"model": value} if isinstance(value, str) else _table("queue", value, "{'model': 'patient'}")
+    if not isinstance(given.get("model"), str):
+        msg = f"queue={value!r} names no model; it is a name such as 'patient', or a table with one in 'model'"
+        raise ConfigError(msg)
+    return given
 
 
 def _only(where: str, given: dict[str, Any], known: Iterable[str]) -> dict[str, Any]:
@@ -158,34 +163,40 @@ def _only(where: str, given: dict[str, Any], known: Iterable[str]) -> dict[str, 
 
 _FEE_NAMES = ("maker", "taker", "buyer", "seller", "bnb_discount")
 _SLIPPAGE_NAMES = ("base_slippage", "size_impact")
+_LATENCY_NAMES = ("min_ms", "max_ms")
 
 
 def _fees(value: Any) -> dict[str, Any]:
-    given = _only("fees", _table("fees", value, "{'maker': '0.001', 'taker': '0.001'}"), _FEE_NAMES)
+    given = _table("fees", value, "{'maker': '0.001', 'taker': '0.001'}")
+    if _is_foreign(given, "binance"):
+        return given
+    _only("fees", given, _FEE_NAMES)
     if not isinstance(given.get("bnb_discount", False), bool):
         msg = f"fees: bnb_discount={given['bnb_discount']!r} is True or False"
         raise ConfigError(msg)
     for name in given.keys() - {"bnb_discount"}:
         _number("fees", name, given[name])
-    _rates(given)
+    Rates(**_texts({name: rate for name, rate in given.items() if name != "bnb_discount"}))
     return given
 
 
-def _rates(fees: Mapping[str, Any]) -> Rates:
-    return Rates(**{name: _plain(value) for name, value in fees.items() if name != "bnb_discount"})
+def _texts(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Numbers written out plainly, which keeps their digits."""
+    return {name: value if isinstance(value, bool) else _plain(value) for name, value in given.items()}
 
 
 def _slippage(value: Any) -> dict[str, Any]:
     example = "{'base_slippage': '0.0001', 'size_impact': '0.001'}"
-    given = _only("slippage", _table("slippage", value, example), _SLIPPAGE_NAMES)
+    given = _table("slippage", value, example)
+    if given.get("model") == "none":
+        return {}
+    if _is_foreign(given, "linear"):
+        return given
+    _only("slippage", given, _SLIPPAGE_NAMES)
     for name, share in given.items():
         _number("slippage", name, share)
-    _slippage_model(given)
+    LinearSlippageModel(**_texts(given))
     return given
-
-
-def _slippage_model(given: Mapping[str, Any]) -> SlippageModel:
-    return LinearSlippageModel(**{name: _plain(value) for name, value in given.items()})
 
 
 def _number(where: str, name: str, value: Any) -> None:
@@ -214,7 +225,8 @@ class Settings:
     Args:
         account: its name; by default the API key, else ``default``.
         balances: what a new account starts with.
-        feed: ``synthetic``, ``recording``, ``push`` or ``live`` (docs/feeds.md); ``recording`` where a file is named.
+        feed: ``synthetic``, ``recording``, ``push`` or ``live`` (docs/feeds.md), or a plugin's; ``recording`` where a
+            file is named.
         recording: path of a recorded market.
         symbols: what to trade; by default all that the feed knows, of a live one those of the synthetic market.
         live_url: whose public market data a live feed follows, such as ``https://testnet.binance.vision``; by default
@@ -223,8 +235,10 @@ class Settings:
         seed: of the synthetic market and of every chance in the venue.
         speed: ``real``, a factor of it, or ``max`` (time passes only while the bot waits); a recording's default is
             ``max``, the others' ``real``.
-        fill_model, queue: how resting orders fill (docs/fills.md).
-        fees: ``maker``, ``taker``, ``buyer``, ``seller`` rates, and ``bnb_discount`` to pay in BNB.
+        fill_model: how resting orders fill (docs/fills.md).
+        queue: what cancellations do to their place: ``proportional``, ``patient``, or a plugin's model as below.
+        fees: ``maker``, ``taker``, ``buyer``, ``seller`` rates, and ``bnb_discount`` to pay in BNB; or ``model``, the
+            name of a plugin's (docs/plugins.md), and its settings. So in the next two.
         slippage: ``base_slippage`` and ``size_impact`` where the book shows no quantities.
         latency: ms for each way, a number or ``min_ms`` and ``max_ms``.
         limits: whether Binance's request and order limits are enforced; by default where a clock drives the venue,
@@ -241,7 +255,7 @@ class Settings:
 
     account: str = field(default="", converter=str)
     balances: Mapping[str, str] = field(factory=_balances, converter=_amounts)
-    feed: str = field(default="synthetic", validator=_one_of(*FEEDS))
+    feed: str = field(default="synthetic", validator=_name)
     recording: str = field(default="", converter=str)
     symbols: tuple[str, ...] = field(default=(), converter=_names)
     live_url: str = field(default="", converter=str)
@@ -249,10 +263,10 @@ class Settings:
     seed: int = field(default=0, converter=_seed)
     speed: str = field(default="1", converter=_speed)
     fill_model: str = field(default="queue", validator=_one_of(*FILL_MODELS))
-    queue: str = field(default="proportional", validator=_one_of(*QUEUES))
+    queue: Mapping[str, Any] = field(default="proportional", converter=_queue)
     fees: Mapping[str, Any] = field(factory=dict, converter=_fees)
     slippage: Mapping[str, Any] = field(factory=dict, converter=_slippage)
-    latency: UniformLatency = field(default=UniformLatency(), converter=_latency)
+    latency: UniformLatency | Mapping[str, Any] = field(default=UniformLatency(), converter=_latency)
     limits: bool | None = field(default=None, validator=_switch)
     free_orders: bool = field(default=True, validator=_switch)
     faults: Mapping[str, Any] = field(factory=dict, converter=_faults)
@@ -302,10 +316,10 @@ class Settings:
             self.feed, recording, self.symbols, self.live_url, self.history, self.seed, self.speed, self.fill_model, self.queue,
             {name: str(value) for name, value in self.fees.items()},
             {name: str(value) for name, value in self.slippage.items()},
-            self.latency.min_ms, self.latency.max_ms, self.limits, self.free_orders, self.faults, self.on_bad,
+            str(self.latency), self.limits, self.free_orders, self.faults, self.on_bad,
             self.db_url, self.durability,
         )  # fmt: skip
-        return json.dumps(parts, sort_keys=True)
+        return json.dumps(parts, sort_keys=True, default=str)
 
     @property
     def venue_name(self) -> str:
@@ -321,12 +335,18 @@ class Settings:
         enforced = self.speed != "max" if self.limits is None else self.limits
         return RATE_LIMITS if enforced else ()
 
-    def fee_model(self) -> BinanceFees:
-        """The commission rates; 0.1 % unless set."""
-        return BinanceFees(_rates(self.fees), enabled_for_account=self.fees.get("bnb_discount", False))
+    def model(self, kind: str) -> tuple[str, dict[str, Any]]:
+        """The name and the settings of a model: ``slippage``, ``fee``, ``latency`` or ``queue``."""
+        latency = self.latency
+        if isinstance(latency, UniformLatency):
+            latency = {"model": "uniform", "min_ms": latency.min_ms, "max_ms": latency.max_ms}
+        given = dict({"slippage": self.slippage, "fee": self.fees, "latency": latency, "queue": self.queue}[kind])
+        if "model" in given:
+            return str(given.pop("model")), given
+        usual = {"fee": "binance", "slippage": "linear" if given else "none"}
+        return usual[kind], _texts(given)
 
-    def slippage_model(self) -> SlippageModel:
-        """None unless set: books with quantities need none."""
-        if not self.slippage:
-            return NoSlippage()
-        return _slippage_model(self.slippage)
+    def market(self) -> dict[str, Any]:
+        """What a feed is opened with: all settings by name but where accounts are kept, ``history_ms`` among them."""
+        names = [each.name for each in fields(type(self)) if each.name not in _OF_JOURNAL]
+        return {name: getattr(self, name) for name in names} | {"history_ms": self.history_ms}

@@ -38,7 +38,7 @@ _HOMES = {
 
 if TYPE_CHECKING:
     from exec_plugin.binance.client import BinanceClient, create_binance_client
-    from exec_plugin.binance.config import BinanceConfig, mask_api_key
+    from exec_plugin.binance.config import BinanceConfig
     from exec_plugin.binance.errors import (
         BinanceAuthError,
         BinanceBannedError,
@@ -55,6 +55,7 @@ if TYPE_CHECKING:
         BinanceTimestampError,
         BinanceUnknownOrderState,
     )
+    from exec_plugin.config.showing import mask_api_key
 else:
     # Out of type checkers' sight: to them a module with __getattr__ has every name, also a misspelt one.
     def __getattr__(name: str) -> object:

@@ -9,26 +9,16 @@ from urllib.parse import urlsplit
 
 from attrs import field, frozen
 
+from exec_plugin.config.showing import mask_api_key
 from exec_plugin.core.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_SHOWN = 4
 _LONGEST_WINDOW = 60_000
 #: The environment's names of key and secret, the first that is set wins.
 _NAMES = (("BINANCE_API_KEY", "BINANCE_APIKEY"), ("BINANCE_API_SECRET", "BINANCE_SECRET"))
 _TESTNET_NAMES = (("BINANCE_TESTNET_API_KEY",), ("BINANCE_TESTNET_API_SECRET",))
-
-
-def mask_api_key(key: str | None) -> str:
-    """A key as a log may show it: its ends, or nothing of one that is too short to have a middle."""
-    if not key or not key.strip():
-        return "(none)"
-    if len(key) < 4 * _SHOWN:
-        return "*" * 8
-    # slices of a secret are plain texts
-    return f"{key[:_SHOWN]}...{key[-_SHOWN:]}"
 
 
 def _positive(_: Any, attribute: Any, value: Any) -> None:

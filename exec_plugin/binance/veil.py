@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import logging
-import re
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
 
+from exec_plugin.config.showing import veiled
+
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-_SIGNED = re.compile(r"((?:signature|listenKey|X-MBX-APIKEY)['\"]?(?:=|:\s*['\"]?))[^&\s'\",)}]+", re.IGNORECASE)
-
-
-def veiled(value: Any) -> Any:
-    """A text without its signature and key; anything else as it is."""
-    return _SIGNED.sub(r"\1***", value) if isinstance(value, str) else value
 
 
 def veil(error: BaseException) -> None:

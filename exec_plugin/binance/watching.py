@@ -17,7 +17,8 @@ from ccxt.base.errors import AuthenticationError, BadRequest, BadSymbol, BaseErr
 
 from exec_plugin.binance.errors import BinanceAuthError, BinanceError, BinanceRequestError
 from exec_plugin.binance.values import trade_of
-from exec_plugin.binance.veil import veil, veiled
+from exec_plugin.binance.veil import veil
+from exec_plugin.config.showing import veiled
 from exec_plugin.core.models import Order
 
 if TYPE_CHECKING:

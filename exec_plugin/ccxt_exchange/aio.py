@@ -12,4 +12,4 @@ class binancepaper(AsyncTransport, binance):  # noqa: N801  ccxt finds a class b
     """Binance's spot market on paper, for asyncio."""
 
 
-registry.settle("ccxt.async_support", binancepaper)
+registry.settle("ccxt.async_support")

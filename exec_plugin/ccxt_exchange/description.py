@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+# typing's own would cost each start of an interpreter 12 ms
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 #: Class name, id and attribute in every namespace; ccxt shares markets only between instances of one id.
 EXCHANGE_ID = "binancepaper"

@@ -30,4 +30,4 @@ class binancepaper(binance, aio.binancepaper):  # noqa: N801  ccxt finds a class
         self.options["spot"] = self.extend(self.options.get("spot") or {}, given)
 
 
-registry.settle("ccxt.pro", binancepaper)
+registry.settle("ccxt.pro")

@@ -8,18 +8,19 @@ imported it.
 from __future__ import annotations
 
 import importlib
-import importlib.abc
 import sys
-from typing import TYPE_CHECKING
 
 from exec_plugin.ccxt_exchange.description import EXCHANGE_ID
 
+# typing's own would cost each start of an interpreter 12 ms
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+    from importlib.abc import Loader
     from importlib.machinery import ModuleSpec
     from types import ModuleType
 
-__all__ = ["FACES", "hook", "install", "installed", "settle", "uninstall"]
+__all__ = ["FACES", "hook", "install", "installed", "is_there", "register", "settle", "uninstall"]
 
 #: Namespace of ccxt -> the module of ours with the class for it.
 FACES = {
@@ -31,8 +32,12 @@ FACES = {
 _LISTS = ("exchanges", "__all__")
 
 
-class _AfterImport(importlib.abc.MetaPathFinder):
-    """Finds nothing itself: asks the other finders, and lets registration follow a namespace's execution."""
+class _AfterImport:
+    """
+    Finds nothing itself: asks the other finders, and lets registration follow a namespace's execution.
+
+    No subclass of importlib's finder, whose module costs each start of an interpreter 15 ms.
+    """
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
@@ -46,6 +51,7 @@ class _AfterImport(importlib.abc.MetaPathFinder):
 
 
 _finder = _AfterImport()
+_listeners: list[Callable[[str], object]] = []
 
 
 def _ask_others(fullname: str, path: Sequence[str] | None, target: ModuleType | None) -> ModuleSpec | None:
@@ -54,14 +60,14 @@ def _ask_others(fullname: str, path: Sequence[str] | None, target: ModuleType | 
     return next((spec for spec in specs if spec is not None), None)
 
 
-def _register_after(loader: importlib.abc.Loader) -> None:
+def _register_after(loader: Loader) -> None:
     execute = loader.exec_module
 
     def execute_and_register(module: ModuleType) -> None:
         execute(module)
         # an uninstall may have come between finding and loading
         if installed():
-            _register(module.__name__)
+            _arrived(module.__name__)
 
     # on the one instance that this import uses; a wrapper would lack the loader's other methods
     loader.exec_module = execute_and_register  # type: ignore[method-assign]
@@ -72,14 +78,24 @@ def installed() -> bool:
     return _finder in sys.meta_path
 
 
-def hook() -> None:
-    """Register in every namespace of ccxt: now where it is imported, right after its import elsewhere."""
+def is_there(namespace: str) -> bool:
+    """Is a namespace imported, and not still being imported? ccxt names its exchanges last."""
+    return hasattr(sys.modules.get(namespace), "exchanges")
+
+
+def hook(listener: Callable[[str], object] | None = None) -> None:
+    """
+    Call a listener with each namespace of ccxt: now where it is imported, right after its import elsewhere.
+
+    It may be called more than once with a namespace; without one, ``binancepaper`` is registered.
+    """
+    listener = listener or register
+    if listener not in _listeners:
+        _listeners.append(listener)
     if not installed():
         sys.meta_path.insert(0, _finder)
-    for namespace in FACES:
-        # ccxt names its exchanges last, so a namespace without the list is still being imported
-        if hasattr(sys.modules.get(namespace), "exchanges"):
-            _register(namespace)
+    for namespace in filter(is_there, FACES):
+        listener(namespace)
 
 
 def install() -> None:
@@ -90,6 +106,7 @@ def install() -> None:
 
 def uninstall() -> None:
     """Undo ``install``; classes and instances in use go on working."""
+    _listeners.clear()
     if installed():
         sys.meta_path.remove(_finder)
     for namespace in FACES:
@@ -101,18 +118,26 @@ def uninstall() -> None:
                 names[:] = [name for name in names if name != EXCHANGE_ID]
 
 
-def settle(namespace: str, face: type) -> None:
+def settle(namespace: str) -> None:
     """Called by a face's module at its end: ccxt may have been imported by that very module."""
-    if installed() and namespace in sys.modules:
-        _publish(sys.modules[namespace], face)
+    if installed() and is_there(namespace):
+        _arrived(namespace)
 
 
-def _register(namespace: str) -> None:
+def _arrived(namespace: str) -> None:
+    for listener in tuple(_listeners):
+        listener(namespace)
+
+
+def register(namespace: str) -> bool:
+    """Put ``binancepaper`` into a namespace that is there; False where its module has yet to settle."""
     module = importlib.import_module(FACES[namespace])
     face = getattr(module, EXCHANGE_ID, None)
-    # the face may be half-way through importing this namespace; it settles then
-    if face is not None:
-        _publish(sys.modules[namespace], face)
+    # the face may be half-way through importing this namespace
+    if face is None:
+        return False
+    _publish(sys.modules[namespace], face)
+    return True
 
 
 def _publish(module: ModuleType, face: type) -> None:

@@ -12,4 +12,4 @@ class binancepaper(SyncTransport, binance):  # noqa: N801  ccxt finds a class by
     """Binance's spot market on paper, blocking."""
 
 
-registry.settle("ccxt", binancepaper)
+registry.settle("ccxt")

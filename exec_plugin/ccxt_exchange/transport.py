@@ -65,9 +65,11 @@ class _Control:
     def __get__(self, exchange: PaperTransport | None, owner: type | None = None) -> Any:
         if exchange is None:
             return self
-        from exec_plugin.account import HOUSE, PaperControl, Settings
+        from exec_plugin.account import HOUSE, PaperControl, read_settings
 
-        return PaperControl(HOUSE.scripts, lambda: Settings.read(exchange.options.get("paper") or {}))
+        return PaperControl(
+            HOUSE.scripts, lambda: read_settings(exchange.options.get("paper") or {}, exchange._own_key())
+        )
 
 
 class PaperTransport(_Binance):
@@ -81,6 +83,8 @@ class PaperTransport(_Binance):
 
     # Names open with an underscore because ccxt's constructor reads and copies every other name that contains one.
     paper = _Control()
+    # plugins hear of its requests from the account
+    tells_requests = True
     _open_account = staticmethod(_open)
     _opened: tuple[tuple[Any, ...], Account] | None = None
     _next_request = 0.0
@@ -121,10 +125,21 @@ class PaperTransport(_Binance):
             self._next_request = 0.0
         return self._opened[1]
 
+    def _own_key(self) -> str | None:
+        return None if self.apiKey == NO_CREDENTIAL else self.apiKey
+
+    def _is_far(self) -> bool:
+        """Whether opening the account asks the network."""
+        from exec_plugin.account import read_settings
+
+        # what is wrong with the settings is told by whoever opens
+        with contextlib.suppress(ExecPluginError):
+            return read_settings(self.options.get("paper") or {}, self._own_key()).feed == "live"
+        return False
+
     def _find_account(self, options: Mapping[str, Any]) -> Account:
-        api_key = None if self.apiKey == NO_CREDENTIAL else self.apiKey
         try:
-            return self._open_account(options, api_key, self.secret)
+            return self._open_account(options, self._own_key(), self.secret)
         except ExecPluginError as error:
             # hosts know ccxt's errors only: one of ours would take the whole bot down
             msg = f"{self.id} {error}"
@@ -262,7 +277,7 @@ class AsyncTransport(PaperTransport):
 
     async def fetch2(self, *args: Any, **named: Any) -> Any:
         """Where every request begins; a live market opens here without holding up the loop: it waits for the network."""
-        if self._opened is None and (self.options.get("paper") or {}).get("feed") == "live":
+        if self._opened is None and self._is_far():
             await asyncio.to_thread(self._paper)
         return await super().fetch2(*args, **named)
 

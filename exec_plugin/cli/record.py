@@ -51,11 +51,15 @@ def record(
     """
     # help and completion need none of these
     from exec_plugin.cassettes.plays import PLAYS
+    from exec_plugin.cassettes.tape import binance_vcr
 
     _check_names(only, PLAYS)
     wanted = [play for play in PLAYS.values() if not only or play.name in only]
     config = None if target == OWN else _config(target, api_key)
     chosen = [play for play in wanted if _obstacle(play, target, config, trade_for_real=trade_for_real) is None]
+    if not listed:
+        # without it nothing is recorded, so nothing is announced
+        binance_vcr()
     _announce(wanted, target, config, out, trade_for_real=trade_for_real)
     if listed:
         return
@@ -65,7 +69,7 @@ def record(
 
 
 def _check_names(names: Iterable[str], known: Iterable[str]) -> None:
-    from exec_plugin.account.settings import nearest
+    from exec_plugin.config import nearest
 
     for name in names:
         if name not in known:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import signal
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -37,13 +39,12 @@ Another shell reads where it is and who may trade:
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 #: As `journal.LEVELS`, which help and completion do not wait for.
 LEVELS = ("full", "normal", "off")
-_FEEDS = ("synthetic", "recording", "push", "live")
 
 
 @click.command(epilog=EXAMPLES, short_help="Serve the paper exchange to any Binance client.")
 @click.option("--host", help="Where to listen. Default: 127.0.0.1, this machine only.")
 @click.option("--port", type=click.IntRange(0, 65535), help="0 for any that is free. Default: 8080.")
-@click.option("--feed", type=click.Choice(_FEEDS), help="Where the market comes from. Default: synthetic.")
+@click.option("--feed", help="Where the market comes from: synthetic, recording, push, live or a plugin's name.")
 @click.option("--recording", type=_FILE, help="Play this recorded market.")
 @click.option("--live-url", help="Whose public market data a live feed follows. Default: Binance's.")
 @click.option("--symbols", help="What to trade: BTCUSDT,ETHUSDT. Default: all that the feed knows.")
@@ -63,6 +64,10 @@ _FEEDS = ("synthetic", "recording", "push", "live")
 @click.option("--faults", type=_FILE, help="A TOML file of what shall go wrong.")
 @click.option("--control/--no-control", default=None, help="Whether the routes below /paper/ exist. Default: they do.")
 @click.option("--control-token", envvar="EXEC_PLUGIN__CONTROL_TOKEN", help="What others than this machine show there.")
+@click.option(
+    "--metrics/--no-metrics", default=None, help="Whether /metrics exists. Default: where the extra is there."
+)
+@click.option("--metrics-token", envvar="EXEC_PLUGIN__METRICS_TOKEN", help="What others than this machine show there.")
 @click.option("--tls-cert", type=_FILE, help="Certificate in PEM form, for https and wss.")
 @click.option("--tls-key", type=_FILE, help="Its private key.")
 def serve(**given: Any) -> None:
@@ -96,7 +101,7 @@ def _plan(given: dict[str, Any]) -> Plan:
     from exec_plugin.server.config import FUNDS, AccountPlan, Plan, read_faults, read_plan
 
     plan = read_plan(given["config"]) if given["config"] else Plan()
-    names = ("host", "port", "control", "control_token", "tls_cert", "tls_key")
+    names = ("host", "port", "control", "control_token", "metrics", "metrics_token", "tls_cert", "tls_key")
     server = {name: given[name] for name in names if given[name] is not None}
     market = {name: given[name] for name in ("feed", "live_url", "symbols", "seed", "speed") if given[name] is not None}
     if given["recording"]:
@@ -164,8 +169,9 @@ def _announce(server: PaperServer, plan: Plan) -> None:
     """Print what a client needs, for a shell to read."""
     click.echo(f"BINANCE_BASE_URL={server.url}")
     for number, account in enumerate(plan.accounts):
-        suffix = f"_{account.name.upper()}" if number else ""
-        click.echo(f"BINANCE_API_KEY{suffix}={account.api_key}")
+        # a shell will carry out what stands here
+        suffix = f"_{re.sub(r'[^A-Z0-9_]', '_', account.name.upper())}" if number else ""
+        click.echo(f"BINANCE_API_KEY{suffix}={quote(account.api_key)}")
         if not account.is_told:
             # nobody else knows it; it is printed this once and logged nowhere
             click.echo(f"BINANCE_API_SECRET{suffix}={account.secret}")

@@ -8,8 +8,8 @@ import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from exec_plugin.account import HOUSE, Settings, open_account
-from exec_plugin.account.settings import nearest
 from exec_plugin.cli.errors import Failure
+from exec_plugin.config import nearest
 from exec_plugin.core.clock import SECOND
 from exec_plugin.core.errors import ConfigError, ExecPluginError, FeedError
 from exec_plugin.core.units import SCALE, parse_units, short_text

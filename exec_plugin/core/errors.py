@@ -17,7 +17,10 @@ ExecPluginError                 anything this package raises on purpose
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 class ExecPluginError(Exception):
@@ -127,3 +130,14 @@ class UnknownOrder(VenueError):
 
 
 INSUFFICIENT_BALANCE = "Account has insufficient balance for requested action."
+#: How many names a message lists before it counts the rest.
+_LISTED = 8
+
+
+def unlisted(name: str, known: Iterable[str]) -> RequestRejected:
+    """-1121 for a symbol that there is no market of, with those that there are."""
+    listed = sorted(known)
+    more = f" and {len(listed) - _LISTED} more" if len(listed) > _LISTED else ""
+    return RequestRejected(
+        -1121, "Invalid symbol.", f"{name!r} is not listed; there are {', '.join(listed[:_LISTED])}{more}"
+    )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import struct
 import zipfile
 import zlib
 from contextlib import closing
 from importlib import import_module
+from lzma import LZMAError
 from typing import TYPE_CHECKING
 
 from exec_plugin.core.errors import FeedError
@@ -21,6 +23,8 @@ try:
 except ImportError:  # pragma: no cover - where there is no zlib-ng
     _inflater = zlib
 
+#: What zipfile raises for a damaged file, one with a password, and one packed by other means.
+_DAMAGED = (zipfile.BadZipFile, zlib.error, LZMAError, struct.error, RuntimeError, ValueError, OverflowError)
 #: Bytes read at once. Small enough for a batch to stay in the processor's cache while it is parsed.
 CHUNK = 1 << 13
 
@@ -103,13 +107,18 @@ def _gunzip(file: IO[bytes]) -> Iterator[bytes]:
 
 def _unzip(path: Path, file: IO[bytes]) -> Iterator[bytes]:
     try:
-        with zipfile.ZipFile(file) as archive:
-            names = [name for name in archive.namelist() if not name.endswith("/")]
-            if len(names) != 1:
-                msg = f"{path} holds {len(names)} files; expected one"
-                raise FeedError(msg)
-            with closing(archive.open(names[0])) as member:
-                yield from iter(lambda: member.read(CHUNK * 8), b"")
-    except (zipfile.BadZipFile, zlib.error) as error:
+        with zipfile.ZipFile(file) as archive, closing(archive.open(_only_name(path, archive))) as member:
+            yield from iter(lambda: member.read(CHUNK * 8), b"")
+    except FeedError:
+        raise
+    except _DAMAGED as error:
         msg = f"the zip file is damaged: {error}"
         raise EOFError(msg) from error
+
+
+def _only_name(path: Path, archive: zipfile.ZipFile) -> str:
+    names = [name for name in archive.namelist() if not name.endswith("/")]
+    if len(names) != 1:
+        msg = f"{path} holds {len(names)} files; expected one"
+        raise FeedError(msg)
+    return names[0]

@@ -17,8 +17,9 @@ without volume makes quotes only.
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
 _COLUMNS = ("time", "open", "high", "low", "close", "volume")
 _TIME_NAMES = {"time", "timestamp", "date", "datetime", "open time", "opentime", "open_time"}
 _PARTS = 4
+#: The power of ten beyond which no price and no quantity lies.
+_LARGEST = 20
 
 
 class Candle(NamedTuple):
@@ -196,11 +199,13 @@ def rounded_units(text: str) -> int:
     Raises:
         ValueError: for what is no finite number.
     """
-    try:
-        return int((Decimal(text) * SCALE).to_integral_value())
-    except (InvalidOperation, OverflowError, ValueError):
-        msg = f"{text!r} is not a number"
-        raise ValueError(msg) from None
+    with suppress(ArithmeticError, ValueError):
+        value = Decimal(text)
+        # beyond, a whole number of millions of digits would take minutes
+        if value.adjusted() <= _LARGEST:
+            return int((value * SCALE).to_integral_value())
+    msg = f"{text[:60]!r} is not a number"
+    raise ValueError(msg)
 
 
 def _places(header: Record) -> tuple[int, ...]:

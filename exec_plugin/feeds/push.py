@@ -26,6 +26,8 @@ class PushFeed:
     def __init__(self, symbols: Iterable[Symbol], start: int = 0) -> None:
         self.symbols = tuple(symbols)
         self.start = start
+        #: the time of the newest row
+        self.newest = start
         # A deque's append and popleft are atomic, so no lock is needed.
         self._rows: deque[Row] = deque()
         self.listeners: list[Callable[[], None]] = []
@@ -41,6 +43,8 @@ class PushFeed:
     def push(self, *rows: Row) -> None:
         """Append rows; several in one call stay together."""
         self._rows.extend(rows)
+        if rows:
+            self.newest = rows[-1][1]
         for listener in tuple(self.listeners):
             listener()
 

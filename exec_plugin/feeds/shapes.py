@@ -57,28 +57,15 @@ class Units(dict[str, int]):
         return units
 
 
-_DIGITS = bytes.maketrans(b"123456789", b"000000000")
-_SKELETON = b'[".","."],'
+_LEVEL = rf'\["{_UNITS}","{_UNITS}"\]'
+_SIDE = rf"((?:{_LEVEL}(?:,{_LEVEL})*+)?)"
+_SIDES = re.compile(rf'{_SIDE}\],"a":\[{_SIDE}').fullmatch
 
 
 def sides(text: str) -> tuple[str, str] | None:
-    """
-    A diff's bids and asks as texts; None when they are not exactly in the usual form.
-
-    The form is that of every level at once: what is left without digits must be a row of empty levels, and each
-    point must have eight digits and a quotation mark behind it and a digit before it.
-    """
-    data = text.encode("utf-8", "surrogateescape")
-    bids, middle, asks = data.translate(None, b"0123456789").partition(b'],"a":[')
-    levels = len(bids + asks) // (len(_SKELETON) - 1)
-    whole = _SKELETON * levels
-    if not middle or not all(whole.startswith(side + b",") for side in (bids, asks) if side):
-        return None
-    numbers = data.count(b".")
-    if data.translate(_DIGITS).count(b'.00000000"') != numbers or b'".' in data:
-        return None
-    bid_text, _, ask_text = text.partition('],"a":[')
-    return bid_text, ask_text
+    """A diff's bids and asks as texts; None when they are not exactly in the usual form."""
+    found = _SIDES(text)
+    return (found[1], found[2]) if found is not None else None
 
 
 def has_zero(found: Found) -> bool:

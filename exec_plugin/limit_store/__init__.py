@@ -19,7 +19,20 @@ from exec_plugin.limit_store.memory import MemoryStore
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["CELLS", "LAYOUT", "Cells", "LimitStore", "MappedStore", "MemoryStore", "open_store", "state_path"]
+__all__ = [
+    "CELLS",
+    "LAYOUT",
+    "SCHEMES",
+    "Cells",
+    "LimitStore",
+    "MappedStore",
+    "MemoryStore",
+    "open_store",
+    "state_path",
+]
+
+#: How the URLs of a Redis server begin.
+SCHEMES = ("redis://", "rediss://", "unix://")
 
 _in_process: WeakValueDictionary[str, MemoryStore] = WeakValueDictionary()
 _warned: set[str] = set()
@@ -38,7 +51,7 @@ def open_store(
     """
     if where == "memory":
         return MemoryStore(clock)
-    if isinstance(where, str) and where.startswith(("redis://", "rediss://", "unix://")):
+    if isinstance(where, str) and where.startswith(SCHEMES):
         from exec_plugin.limit_store.shared_redis import RedisStore
 
         return RedisStore(where, host, clock=clock)

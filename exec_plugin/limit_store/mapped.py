@@ -61,7 +61,7 @@ class MappedStore:
         self._boot = boot_number() if boot is None else boot
         self._header = _header(self._boot)
         self._turn = _turn_of(path)
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        private_folder(path.parent)
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             self._map()
@@ -131,6 +131,18 @@ class MappedStore:
         if why:
             message = f"the budget in {self.path} {why}; it begins anew, and learns from the exchange's next answer"
             warnings.warn(message, RuntimeWarning, stacklevel=4)
+
+
+def private_folder(path: Path) -> None:
+    """
+    A folder that only its owner can look into, and those above it that are missing.
+
+    Raises:
+        OSError: when it cannot be made.
+    """
+    for folder in (*reversed(path.parents), path):
+        # what is there already has the rights that its owner gave it
+        folder.mkdir(exist_ok=True, mode=0o700)
 
 
 class Turn:

@@ -7,10 +7,14 @@ from functools import lru_cache
 from typing import Any
 
 from exec_plugin.core.errors import ConfigError, RequestRejected
-from exec_plugin.core.units import DECIMALS, FAR, SCALE, short_text
+from exec_plugin.core.units import DECIMALS, FAR, short_text
+from exec_plugin.core.values import quick_decimal
 
 #: What amounts may be given as; floats are refused, their noise has no place in money.
 Amount = Decimal | int | str
+
+#: Units as a Decimal; the way back is ``units``.
+to_decimal = quick_decimal
 
 ZERO = Decimal(0)
 _PLACES = Decimal(DECIMALS)
@@ -42,13 +46,6 @@ def _positive(value: Decimal) -> int:
     if not ZERO < value < FARTHEST:
         raise ValueError(value)
     return int(_EXACT.quantize(_EXACT.scaleb(value, _PLACES), _ONE))
-
-
-@lru_cache(maxsize=1 << 14)
-def to_decimal(amount: int) -> Decimal:
-    """Units as a Decimal without trailing zeros."""
-    whole, rest = divmod(amount, SCALE)
-    return _ROUNDING.normalize(_ROUNDING.scaleb(Decimal(amount), -_PLACES)) if rest else Decimal(whole)
 
 
 _ONE = Decimal(1)

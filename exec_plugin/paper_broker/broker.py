@@ -24,6 +24,8 @@ from exec_plugin.paper_broker.requests import read_order
 from exec_plugin.paper_broker.settings import read_fees, read_symbols
 from exec_plugin.paper_broker.ticks import check_tick, read_book, read_tick
 from exec_plugin.paper_broker.values import Cancellation, order_value
+from exec_plugin.plugins import current
+from exec_plugin.plugins.venues import attach
 from exec_plugin.protocol.accounts import account_reply
 
 if TYPE_CHECKING:
@@ -83,6 +85,7 @@ class PaperBroker:
         self._sleep = sleep
         self._slippage = slippage_model or LinearSlippageModel()
         self._venue = Venue(symbols, now=clock(), seed=seed, fees=fees, slippage=self._slippage, fill_model=fill_model)
+        attach(current(), self._venue)
         self._account = self._venue.open_account(
             "default", {asset: balance_units(asset, amount) for asset, amount in initial_balances.items()}
         )

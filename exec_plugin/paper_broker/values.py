@@ -5,63 +5,30 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from exec_plugin.core.models import Fill, Order
+from exec_plugin.core import values
 from exec_plugin.core.orders import GENERATED
-from exec_plugin.core.units import SCALE
-from exec_plugin.paper_broker.amounts import to_decimal
 
 if TYPE_CHECKING:
     from exec_plugin.core import events
+    from exec_plugin.core.models import Fill, Order
     from exec_plugin.core.orders import LiveOrder
 
 
 def order_value(order: LiveOrder) -> Order:
     """An order as it stands now."""
-    return _order(order, order.status, order.filled, order.quote_filled, order.updated)
+    number = f"{GENERATED}{order.id}"
+    return values.order_value(order, number, order.given_id or number)
 
 
 def event_order(event: events.Execution) -> Order:
     """An order as it stood when the event happened."""
-    return _order(event.order, event.status, event.filled, event.quote_filled, event.time)
-
-
-def _order(order: LiveOrder, status: str, filled: int, quote_filled: int, updated: int) -> Order:
-    number = f"{GENERATED}{order.id}"
-    price, stop = order.price, order.stop
-    return Order(
-        number,
-        order.symbol.name,
-        "BUY" if order.is_buy else "SELL",
-        order.kind,
-        to_decimal(order.qty),
-        to_decimal(price) if price else None,
-        status,
-        order.tif,
-        to_decimal(filled),
-        to_decimal(quote_filled),
-        to_decimal(quote_filled * SCALE // filled) if filled else None,
-        to_decimal(stop) if stop else None,
-        order.given_id or number,
-        order.time,
-        updated,
-    )
+    number = f"{GENERATED}{event.order.id}"
+    return values.event_order(event, number, event.order.given_id or number)
 
 
 def fill_value(fill: events.Fill) -> Fill:
     """One execution."""
-    return Fill(
-        str(fill.id),
-        f"{GENERATED}{fill.order_id}",
-        fill.symbol,
-        "BUY" if fill.is_buyer else "SELL",
-        to_decimal(fill.price),
-        to_decimal(fill.qty),
-        to_decimal(fill.quote),
-        to_decimal(fill.commission),
-        fill.commission_asset,
-        fill.is_maker,
-        fill.time,
-    )
+    return values.fill_value(fill, f"{GENERATED}{fill.order_id}")
 
 
 class Cancellation(Mapping[str, Any]):

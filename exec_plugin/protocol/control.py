@@ -17,6 +17,8 @@ from exec_plugin.core.symbols import ExchangeRules, Symbol
 from exec_plugin.core.units import FAR, parse_units, short_text
 from exec_plugin.core.venue import Venue
 from exec_plugin.endpoints import RATE_LIMITS
+from exec_plugin.plugins import current
+from exec_plugin.plugins.venues import attach
 from exec_plugin.protocol.gateway import Gateway
 from exec_plugin.protocol.user_data import UserDataLog
 
@@ -92,6 +94,7 @@ class ScriptedExchange:
         self._ahead: int | None = 0 if clock is None and self._wall_clock is not None else None
         rules = ExchangeRules.read(setup.get("exchangeFilters", ()), setup.get("assetFilters", ()))
         self.venue = Venue(symbols, now=_moment(clock or 0), fees=fees, rules=rules)
+        attach(current(), self.venue)
         self.gateway = Gateway(
             self.venue, rate_limits=RATE_LIMITS if setup.get("rateLimits") is None else setup["rateLimits"]
         )

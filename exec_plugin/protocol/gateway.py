@@ -7,6 +7,7 @@ A gateway is given its venue and is used under its owner's lock. It does no I/O 
 from __future__ import annotations
 
 import contextlib
+from collections import Counter
 from email.utils import formatdate
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -119,6 +120,10 @@ class Gateway:
         self.is_away = False
         #: whether accounts cannot be written down at the moment: nothing is asked of them, or told, meanwhile
         self.is_shut = False
+        #: what else must hold for it to trade: a part's name, and what tells what is wrong with it, or nothing
+        self.checks: dict[str, Callable[[], str]] = {}
+        #: trading requests that were refused, by the code of the error
+        self.refused: Counter[int] = Counter()
         self._candles = {name: CandleStore(market.tape) for name, market in venue.markets.items()}
         self.streams = StreamHub(self)
         #: how many requests were given an id because they came without one
@@ -229,6 +234,10 @@ class Gateway:
         """
         try:
             return self._answer_or_fail(call)
+        except VenueError as error:
+            if call.endpoint.is_trading:
+                self.refused[error.code] += 1
+            raise
         finally:
             # what failed may have done its first half
             if self.streams.busy:

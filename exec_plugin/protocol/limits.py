@@ -75,6 +75,11 @@ class Window:
         self._counts[owner] = total
         return total
 
+    def most(self, now: int) -> int:
+        """What the owner that has used most has used."""
+        self.used("", now)
+        return max(self._counts.values(), default=0)
+
     def end(self, now: int) -> int:
         """The moment at which the next window begins."""
         return now - now % self.length + self.length

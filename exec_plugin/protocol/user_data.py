@@ -178,6 +178,11 @@ class UserDataHub:
         if not self._sinks:
             self._venue.listeners.remove(self._on_event)
 
+    @property
+    def subscriptions(self) -> int:
+        """How many listen."""
+        return sum(map(len, self._sinks.values()))
+
     def _on_event(self, event: Event) -> None:
         sinks = self._sinks.get(account_of(event))
         if sinks:

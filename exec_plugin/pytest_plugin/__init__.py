@@ -1,5 +1,5 @@
 """
-What pytest offers to users of this package: cassettes of Binance that hold no secret (docs/testing.md).
+What pytest offers to users of this package: markets on paper, and cassettes of Binance without secrets (docs/testing.md).
 
 pytest loads this in every run of whoever has the package installed, so nothing is imported before it is asked for.
 """
@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
+
+    from exec_plugin.paper_broker import PaperBroker
+    from exec_plugin.pytest_plugin.markets import PaperExchanges, PaperMarket, ServedMarket
 
     Use = Callable[..., AbstractContextManager[Any]]
 
@@ -25,6 +28,60 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="none",
         help="Cassettes of Binance: only replay them (none), record those that are missing (once), or record anew (all).",
     )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The mark that says what a test's market is like."""
+    config.addinivalue_line(
+        "markers",
+        "paper(symbols, balances, commission, ...): what the test's paper market begins with, as POST /paper/reset takes "
+        "it; symbols may be names",
+    )
+
+
+def _paper(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """What the marks of a test say, the closest last."""
+    marks = reversed([*request.node.iter_markers("paper")])
+    return {name: value for mark in marks for name, value in mark.kwargs.items()}
+
+
+@pytest.fixture
+def _paper_stage(request: pytest.FixtureRequest) -> Iterator[tuple[PaperMarket, PaperExchanges]]:
+    """One market for all that a test asks for."""
+    from exec_plugin.pytest_plugin.markets import a_market
+
+    with a_market(_paper(request)) as stage:
+        yield stage
+
+
+@pytest.fixture
+def paper_market(_paper_stage: tuple[PaperMarket, PaperExchanges]) -> PaperMarket:
+    """The market of this test, which stands still until it is moved: ``book``, ``trade``, ``advance``, ``reports``."""
+    return _paper_stage[0]
+
+
+@pytest.fixture
+def paper_exchange(_paper_stage: tuple[PaperMarket, PaperExchanges]) -> PaperExchanges:
+    """ccxt's exchange on ``paper_market``: ``paper_exchange.sync``, ``.aio`` and ``.pro``, all on one account."""
+    return _paper_stage[1]
+
+
+@pytest.fixture
+def paper_server(request: pytest.FixtureRequest) -> Iterator[ServedMarket]:
+    """A server on this machine with a market of its own: ``url``, ``api_key``, ``api_secret`` and ``market``."""
+    from exec_plugin.pytest_plugin.markets import a_server
+
+    with a_server(_paper(request)) as served:
+        yield served
+
+
+@pytest.fixture
+def paper_broker(request: pytest.FixtureRequest) -> PaperBroker:
+    """A ``PaperBroker`` whose clock stands still."""
+    from exec_plugin.pytest_plugin.markets import a_broker
+
+    broker: PaperBroker = a_broker(_paper(request))
+    return broker
 
 
 @pytest.fixture

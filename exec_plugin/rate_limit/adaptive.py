@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from exec_plugin.core.errors import ConfigError
 from exec_plugin.endpoints import DOCUMENTED, Priority
-from exec_plugin.limit_store import open_store
+from exec_plugin.limit_store import SCHEMES, open_store
+from exec_plugin.plugins import current, limit_store
 from exec_plugin.rate_limit.answers import REFUSALS, Answer, AnswerReader
 from exec_plugin.rate_limit.ledger import Ledger, Limits
 from exec_plugin.rate_limit.limiter import RateLimiter
@@ -65,7 +66,7 @@ class AdaptiveRateLimiter(RateLimiter):
         self.host, self.account = host, account
         self._waiting = PriorityLine(monotonic)
         super().__init__(config, clock=monotonic, wall_clock=clock)
-        self.store = open_store(store, host, monotonic)
+        self.store = _store(store, host, monotonic)
         self._ledger = Ledger(self.store, _configured(self.config), account, clock)
         self._strangers_told = 0.0
         self._read_headers()
@@ -273,6 +274,15 @@ class AdaptiveRateLimiter(RateLimiter):
     def _read_headers(self) -> None:
         limits = self._ledger.limits
         self._reader = AnswerReader(_interval(limits.weight[0]), [_interval(seconds) for seconds, _ in limits.orders])
+
+
+def _store(where: LimitStore | str | Path | None, host: str, clock: Callable[[], float]) -> LimitStore:
+    """The store of a budget; a URL of a scheme that is not built in may be a plugin's."""
+    if isinstance(where, str) and "://" in where and not where.startswith(SCHEMES):
+        found: LimitStore | None = limit_store(current(), where, host)
+        if found is not None:
+            return found
+    return open_store(where, host, clock)
 
 
 def _kind(endpoint: str, orders: int) -> Priority:

@@ -52,7 +52,7 @@ def export_metrics(limiter: RateLimiter, registry: Any = None, *, name: str = ""
     Raises:
         ConfigError: without the prometheus_client package, and for a second limiter of the same labels.
     """
-    prometheus = _package()
+    prometheus = package()
     registry = prometheus.REGISTRY if registry is None else registry
     collector = _collectors.get(registry)
     if collector is None:
@@ -130,7 +130,13 @@ def _waiting(seen: Iterable[tuple[Labels, Mapping[str, Any]]]) -> list[tuple[Lab
     ]
 
 
-def _package() -> Any:
+def package() -> Any:
+    """
+    prometheus_client.
+
+    Raises:
+        ConfigError: without it, with the line that installs it.
+    """
     try:
         return import_module("prometheus_client")
     except ImportError as error:

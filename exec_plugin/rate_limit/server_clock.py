@@ -9,6 +9,7 @@ widens it again. A window is open for certain by the interval's low edge.
 from __future__ import annotations
 
 from calendar import timegm
+from contextlib import suppress
 from email.utils import parsedate
 from typing import TYPE_CHECKING
 
@@ -81,6 +82,9 @@ class DateReader:
         if not text:
             return 0.0
         if text != self.text:
-            parts = parsedate(text)
-            self.text, self.second = text, float(timegm(parts)) if parts else 0.0
+            self.text, self.second = text, 0.0
+            # what is a date by its form may be one of a year that no calendar knows
+            with suppress(OverflowError, ValueError):
+                parts = parsedate(text)
+                self.second = float(timegm(parts)) if parts else 0.0
         return self.second

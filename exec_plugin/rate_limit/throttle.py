@@ -13,6 +13,7 @@ from contextvars import ContextVar, Token
 from copy import deepcopy
 from inspect import iscoroutinefunction
 from math import ceil
+from time import monotonic
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 from weakref import ref
 
@@ -20,8 +21,10 @@ from attrs import frozen
 
 from exec_plugin.core.errors import RateLimitError
 from exec_plugin.endpoints import Priority
+from exec_plugin.plugins import current
 from exec_plugin.rate_limit.budgets import SHARED, Permits, block, named_limits, telling, told, unreserved
 from exec_plugin.rate_limit.pace import Pace
+from exec_plugin.rate_limit.records import record
 from exec_plugin.rate_limit.requests import WEIGHT_PER_COST, Request, account_name, classify
 
 if TYPE_CHECKING:
@@ -120,6 +123,7 @@ class Call:
         "reserved",
         "throttle",
         "token",
+        "waited",
     )
 
     ask: Ask
@@ -141,6 +145,7 @@ class Call:
         self.method = method
         self.params = params
         self.reserved = self.flying = False
+        self.waited = 0.0
 
     def __enter__(self) -> Self:
         self.token = _CALL.set(self)
@@ -172,6 +177,8 @@ class Call:
         if self.flying:
             self.flying = False
             self.ask.budget.lost(self.reservation)
+            if self.throttle.heard is not None:
+                self.throttle.tell(self)
 
     def answer(self, status: int, headers: Mapping[str, str], text: str) -> None:
         """Account for an answer, once."""
@@ -179,14 +186,15 @@ class Call:
             return
         self.flying = False
         budget, _, request = self.ask
-        if not getattr(budget, "reads_headers", False):
-            headers = telling(headers)
+        asis = headers if getattr(budget, "reads_headers", False) else telling(headers)
         if status < _FIRST_ERROR and not request.is_telling:
-            budget.settle(self.reservation, status, headers)
-            return
-        budget.settle(self.reservation, status, headers, told(request.endpoint, status, text))
-        if limits := named_limits(request.endpoint, status, text):
-            budget.use_limits(limits)
+            budget.settle(self.reservation, status, asis)
+        else:
+            budget.settle(self.reservation, status, asis, told(request.endpoint, status, text))
+            if limits := named_limits(request.endpoint, status, text):
+                budget.use_limits(limits)
+        if self.throttle.heard is not None:
+            self.throttle.tell(self, status, headers)
 
 
 _CALL: ContextVar[Call | None] = ContextVar("exec_plugin_call", default=None)
@@ -211,6 +219,10 @@ class Throttle:
         self._exchange = ref(exchange)
         self._speaks = any(base.__name__ == "binance" for base in type(exchange).__mro__)
         self._pace: Pace | None = None
+        # an exchange that tells of its requests itself is not to be told of twice
+        tells = getattr(type(exchange), "tells_requests", False)
+        #: the plugins that want to know of each request; None where there are none
+        self.heard = None if tells else current().observer("exec_request") or None
 
     # ---- copies: a copied or pickled exchange takes its doors along
 
@@ -291,7 +303,7 @@ class Throttle:
         spot = self._speaks and request.host is not None
         if self._limiter is not None and spot is self._speaks:
             return Ask(self._limiter, request.weight if spot else _whole(cost), request)
-        if spot and exchange.id in BINANCE_IDS:
+        if spot and exchange.id in BINANCE_IDS and not hasattr(type(exchange), "paper"):
             return Ask(self._shared(str(request.host)), request.weight, request)
         if self._pace is None:
             self._pace = Pace(exchange.rateLimit, self._milliseconds, self._sleep)
@@ -326,6 +338,12 @@ class Throttle:
         refusal.retry_after = error.retry_after  # type: ignore[attr-defined]
         return refusal
 
+    def tell(self, call: Call, status: int = 0, headers: Mapping[str, str] | None = None) -> None:
+        """Let plugins know of a request and its answer."""
+        if self.heard is not None:
+            told = record(call.exchange.id, call.ask.request, status, headers, waited=call.waited)
+            self.heard(record=told)
+
     # ---- the doors that do not wait
 
     def on_rest_response(self, code: int, reason: str, *told: Any) -> Any:
@@ -344,11 +362,14 @@ class SyncThrottle(Throttle):
         """Wait for a request's turn."""
         call = self._current()
         ask = self._ask(call, cost)
+        since = 0.0 if self.heard is None else monotonic()
         reservation = self._reserve(ask)
         if call is None:
             ask.budget.lost(reservation)
         else:
             call.reserve(ask, reservation)
+            if since:
+                call.waited = monotonic() - since
 
     def fetch2(self, *asked: Any, **named: Any) -> Any:
         """Note where a request is going."""
@@ -390,6 +411,7 @@ class AsyncThrottle(Throttle):
         """Wait for a request's turn."""
         call = self._current()
         ask = self._ask(call, cost)
+        since = 0.0 if self.heard is None else monotonic()
         budget, weight, request = ask
         try:
             reservation = await budget.reserve(weight, request.orders, endpoint=request.endpoint, kind=request.kind)
@@ -399,6 +421,8 @@ class AsyncThrottle(Throttle):
             ask.budget.lost(reservation)
         else:
             call.reserve(ask, reservation)
+            if since:
+                call.waited = monotonic() - since
 
     async def fetch2(self, *asked: Any, **named: Any) -> Any:
         """Note where a request is going."""

@@ -10,13 +10,17 @@ from typing import TYPE_CHECKING
 
 from aiohttp import WSCloseCode, web
 
+from exec_plugin.config.showing import mask_api_key, veiled
 from exec_plugin.core.errors import ConfigError
 from exec_plugin.server import control
 from exec_plugin.server.control import Asked, Control, Refused
 from exec_plugin.server.doors import Doors
-from exec_plugin.server.lane import Full, Lane
+from exec_plugin.server.lane import Full, Lane, Plain, peer_of
+from exec_plugin.server.probes import Probes
 from exec_plugin.server.refusals import Listener
+from exec_plugin.server.settings import is_loopback
 from exec_plugin.server.sockets import Sockets
+from exec_plugin.server.tally import clock
 from exec_plugin.server.wire import TooLarge, cut, form_response, json_response, read_body
 
 if TYPE_CHECKING:
@@ -24,10 +28,10 @@ if TYPE_CHECKING:
 
     from exec_plugin.account import PaperExchange, Reply
     from exec_plugin.protocol.control import ScriptedExchange
-    from exec_plugin.server.lane import Plain
     from exec_plugin.server.settings import ServerSettings
 
 _log = logging.getLogger(__name__)
+_access = logging.getLogger("exec_plugin.server.access")
 
 #: Seconds that pending requests get when the server stops, and idle connections get at any time.
 LAST_REQUESTS, IDLE = 5.0, 75.0
@@ -50,6 +54,7 @@ class PaperServer:
         self.stage = self.doors.stage
         self.stage.on_change = self._on_change
         self._control = Control(self.stage)
+        self._probes = Probes(settings, self.stage, self.doors.tally, self._connections)
         self._listener: web.Server | None = None
         self._lanes: set[Lane] = set()
         self._server: asyncio.Server | None = None
@@ -99,6 +104,12 @@ class PaperServer:
         self._server = None
         _log.info("stopped")
 
+    def _connections(self) -> dict[str, int]:
+        """How many are open, by kind."""
+        handled = len(self._listener.connections) if self._listener is not None else 0
+        sockets = len(self.doors.sockets)
+        return {"http": len(self._lanes) + max(handled - sockets, 0), "websocket": sockets}
+
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(self.stage.tick)
@@ -125,16 +136,41 @@ class PaperServer:
         assert self._listener is not None  # noqa: S101
         if len(self._lanes) + len(self._listener.connections) >= self.settings.max_connections:
             return Full()
-        return Lane(self.settings, self, self._listener, self._lanes)
+        lane = Lane(self.settings, self, self._listener, self._lanes)
+        lane.is_crowded = self._is_crowded
+        return lane
+
+    def _is_crowded(self, peer: str) -> bool:
+        """Whether another machine has as many connections as one may."""
+        listener, most = self._listener, self.settings.max_per_address
+        if listener is None or is_loopback(peer) or len(self._lanes) + len(listener.connections) < most:
+            return False
+        peers = [lane.peer for lane in self._lanes]
+        peers += [peer_of(handler.transport) for handler in listener.connections]
+        return peers.count(peer) >= most
 
     def answer(self, plain: Plain, body: str, peer: str) -> Reply | None:
         """A REST request that takes no time on its way; None for others."""
         stage = self.stage
         if not stage.is_near:
             return None
+        began = clock()
         with stage.lock:
             stage.catch_up()
-            return stage.gateway.handle(plain.method, plain.target, plain.headers, body, caller=peer)
+            reply = stage.gateway.handle(plain.method, plain.target, plain.headers, body, caller=peer)
+        self._note(plain, reply, began, peer)
+        return reply
+
+    def _note(self, plain: Plain, reply: Reply, began: float, peer: str) -> None:
+        """Count a request that was answered, and log it where that much is logged: keys masked, signatures veiled."""
+        seconds = clock() - began
+        self.doors.tally.note(plain.method, plain.target, reply.status, seconds)
+        if _access.isEnabledFor(logging.DEBUG):
+            target, key = veiled(plain.target), mask_api_key(plain.headers.get("x-mbx-apikey"))
+            told = {"peer": peer, "method": plain.method, "target": target, "key": key, "status": reply.status}
+            text = "%(peer)s %(method)s %(target)s key %(key)s: %(status)d in %(ms).2f ms"
+            told["ms"] = seconds * 1000
+            _access.debug(text, told, extra={"told": told})
 
     def leave(self, write: Callable[[Reply | None], None]) -> None:
         """Have a reply written when it may leave."""
@@ -148,6 +184,9 @@ class PaperServer:
         target = request.raw_path
         if target.startswith(control.PREFIX):
             return await self._answer_control(request, target)
+        probed = self._probes.answer(request)
+        if probed is not None:
+            return probed
         if "Upgrade" in request.headers and request.method == "GET":
             return await self.doors.open(request)
         return await self._answer(request, target)
@@ -163,11 +202,13 @@ class PaperServer:
         way = await stage.travel(lambda faults: faults.way_of_request(request.method, target))
         if way.cut and not way.executed:
             return cut(request)
+        began, peer = clock(), request.remote or ""
         with stage.lock:
             stage.catch_up()
-            reply = stage.gateway.handle(request.method, target, known, body, caller=request.remote or "")
+            reply = stage.gateway.handle(request.method, target, known, body, caller=peer)
             if not stage.settle():
                 reply = stage.gateway.lost()
+        self._note(Plain(request.method, target, known, 0, 0), reply, began, peer)
         if way.cut:
             return cut(request)
         await stage.travel_back()

@@ -11,7 +11,8 @@ from attrs import evolve, field, fields, frozen
 
 from exec_plugin.account import PaperExchange, Settings
 from exec_plugin.account.pump import wall_clock
-from exec_plugin.account.settings import nearest
+from exec_plugin.config import nearest
+from exec_plugin.config.showing import mask_api_key
 from exec_plugin.core.errors import ConfigError, ExecPluginError
 from exec_plugin.core.symbols import default_symbol
 from exec_plugin.core.units import to_units
@@ -53,7 +54,7 @@ class AccountPlan:
 
     name: str
     balances: Mapping[str, str]
-    api_key: str
+    api_key: str = field(repr=mask_api_key)
     secret: str = field(repr=False)
     is_told: bool = True
 
@@ -195,7 +196,7 @@ def _account(name: str, table: dict[str, Any], folder: Path) -> AccountPlan:
     if "public_key_file" in table:
         try:
             secret = (folder / str(table["public_key_file"])).read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
+        except (OSError, ValueError) as error:
             msg = f"accounts.{name}: public_key_file cannot be read: {error}"
             raise ConfigError(msg) from error
     balances = Settings.read({"balances": table["balances"]}).balances if "balances" in table else FUNDS

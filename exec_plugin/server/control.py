@@ -56,10 +56,23 @@ def admit(settings: ServerSettings, peer: str | None, headers: Mapping[str, str]
         return
     if not is_loopback(peer):
         raise Refused(HTTPStatus.FORBIDDEN, f"control routes are for this machine, or need the header {TOKEN_HEADER}")
-    # a page in a browser on this machine is not its user; nor is a foreign name that was made to point here
-    host = urlsplit(f"//{headers.get('Host', '')}").hostname
-    if "Origin" in headers or (host is not None and not is_loopback(host)):
+    if not is_from_here(peer, headers):
         raise Refused(HTTPStatus.FORBIDDEN, "control routes are not for web pages")
+
+
+def is_from_here(peer: str | None, headers: Mapping[str, str]) -> bool:
+    """
+    Whether a request comes from this machine's user.
+
+    A page in a browser on it is not its user; nor is a foreign name that was made to point here (DNS rebinding).
+    """
+    if not is_loopback(peer) or "Origin" in headers or headers.get("Sec-Fetch-Site", "none") != "none":
+        return False
+    try:
+        host = urlsplit(f"//{headers.get('Host', '')}").hostname
+    except ValueError:
+        return False
+    return host is None or is_loopback(host)
 
 
 class Control:
@@ -87,16 +100,17 @@ class Control:
             return HTTPStatus.BAD_REQUEST, failure(str(error))
 
     def _carry_out(self, asked: Asked) -> Any:
-        parts = urlsplit(asked.target)
-        name = parts.path.removeprefix(PREFIX)
+        # not urlsplit, which refuses some texts
+        path, _, query = asked.target.partition("?")
+        name = path.removeprefix(PREFIX)
         route = self._routes.get((asked.method, name))
         if route is None:
             known = [method for method, other in self._routes if other == name]
             if known:
                 raise Refused(HTTPStatus.METHOD_NOT_ALLOWED, f"/paper/{name} takes {', '.join(known)}")
             names = ", ".join(f"/paper/{other}" for _, other in self._routes)
-            raise Refused(HTTPStatus.NOT_FOUND, f"there is no {parts.path}; there are {names}")
-        return route(parse_qs(parts.query) if asked.method == "GET" else _read(asked.body))
+            raise Refused(HTTPStatus.NOT_FOUND, f"there is no {path}; there are {names}")
+        return route(parse_qs(query) if asked.method == "GET" else _read(asked.body))
 
     def _reset(self, payload: dict[str, Any]) -> dict[str, Any]:
         self._stage.reset(payload)

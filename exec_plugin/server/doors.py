@@ -6,7 +6,7 @@ import time
 from collections import deque
 from http import HTTPStatus
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, unquote
 
 from aiohttp import WSCloseCode, web
 
@@ -18,6 +18,7 @@ from exec_plugin.server.control import failure
 from exec_plugin.server.settings import is_loopback
 from exec_plugin.server.sockets import STREAM_MESSAGES, Framer, Socket, Sockets
 from exec_plugin.server.stage import Stage
+from exec_plugin.server.tally import Tally, clock
 from exec_plugin.server.wire import json_response
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 API, RAW, COMBINED = "/ws-api/v3", "/ws", "/stream"
 #: How many connections an address may try in five minutes (WebSocket Limits); tests on this machine try many.
 ATTEMPTS, LOCAL_ATTEMPTS, ATTEMPTS_IN = 300, 30_000, 300.0
+#: How many addresses are remembered before those are forgotten that have not tried for so long.
+MOST_ADDRESSES = 10_000
 
 
 class Attempts:
@@ -44,6 +47,8 @@ class Attempts:
     def note(self, peer: str) -> bool:
         """Count one more; answers whether it is within bounds."""
         now = self._clock()
+        if len(self._tried) > MOST_ADDRESSES:
+            self._tried = {other: moments for other, moments in self._tried.items() if now - moments[-1] <= ATTEMPTS_IN}
         most = LOCAL_ATTEMPTS if is_loopback(peer) else ATTEMPTS
         tried = self._tried.setdefault(peer, deque())
         while tried and now - tried[0] > ATTEMPTS_IN:
@@ -63,24 +68,26 @@ class Doors:
         self._settings = settings
         self._attempts = Attempts()
         self._framer = Framer()
+        self.tally = Tally()
 
     async def open(self, request: web.BaseRequest) -> web.StreamResponse:
         """Shake hands and serve the connection until it ends."""
         if not self._attempts.note(request.remote or ""):
             return json_response(HTTPStatus.TOO_MANY_REQUESTS, failure("too many connections in five minutes"))
-        if not web.WebSocketResponse().can_prepare(request).ok:
+        if not _is_handshake(request):
             return json_response(HTTPStatus.BAD_REQUEST, failure("this is no WebSocket handshake"))
-        parts = urlsplit(request.raw_path)
+        # not urlsplit, which refuses some texts
+        path, _, query = request.raw_path.partition("?")
         try:
-            options = _options(parts.query)
+            options = _options(query)
             micros = read_time_unit(options.get("timeUnit", "MILLISECOND"))
-            if parts.path.rstrip("/") == API:
+            if path.rstrip("/") == API:
                 return await self._open_api(request, options, micros=micros)
         except VenueError as error:
             return json_response(http_status(error), to_json(error_body(error)))
-        names = _names(parts.path, options)
+        names = _names(path, options)
         if names is None:
-            return json_response(HTTPStatus.NOT_FOUND, failure(f"there is no WebSocket at {parts.path}"))
+            return json_response(HTTPStatus.NOT_FOUND, failure(f"there is no WebSocket at {path}"))
         return await self._open_streams(request, self.stage.streams, names, micros=micros)
 
     async def _open_api(
@@ -137,10 +144,14 @@ class Doors:
             if not way.cut or way.executed:
                 with exchange.lock:
                     stage.catch_up()
+                    began = clock()
                     session.receive(text)
                     stage.settle_soon()
+                if isinstance(session, ApiSession):
+                    self.tally.note_frame(*session.last, clock() - began)
 
         self.sockets.add(socket)
+        socket.on_slow = self.tally.drop
         socket.breaks = self._breaks(exchange, socket.path)
         try:
             await socket.listen(receive)
@@ -155,6 +166,14 @@ class Doors:
         """What tells when a connection shall break; None while nothing is rehearsed."""
         faults = exchange.gateway.faults
         return None if faults is None else lambda: faults.disconnects(path)
+
+
+def _is_handshake(request: web.BaseRequest) -> bool:
+    try:
+        return web.WebSocketResponse().can_prepare(request).ok
+    except UnicodeEncodeError:
+        # aiohttp's refusal repeats what the client sent, which need be no text
+        return False
 
 
 def _options(query: str) -> dict[str, str]:

@@ -27,6 +27,8 @@ _READ = {b"x-mbx-apikey": "x-mbx-apikey", b"x-mbx-time-unit": "x-mbx-time-unit"}
 #: Headers that need more than this lane knows.
 _DIFFICULT = frozenset((b"transfer-encoding", b"upgrade", b"expect", b"content-encoding", b"trailer"))
 _LONGEST_HEAD = 16 * 1024
+#: Digits of the longest body that anybody could mean.
+_DIGITS = 15
 _END = b"\r\n\r\n"
 
 
@@ -62,11 +64,17 @@ def read_head(data: bytes, size: int) -> Plain | None:
         elif name == b"connection" and value.lower() != b"keep-alive":
             return None
         elif name == b"content-length":
-            if length >= 0 or not value.isdigit():
+            if length >= 0 or not value.isdigit() or len(value) > _DIGITS:
                 return None
             length = int(value)
     start = size + len(_END)
     return Plain(method.decode(), target.decode(), found, start, start + max(length, 0))
+
+
+def peer_of(transport: asyncio.BaseTransport | None) -> str:
+    """The address at the other end of a connection."""
+    found = transport.get_extra_info("peername") if transport is not None else None
+    return found[0] if found else ""
 
 
 class Desk(Protocol):
@@ -114,17 +122,22 @@ class Lane(asyncio.Protocol):
         self._lanes = lanes
         self._loop = asyncio.get_running_loop()
         self._read = b""
-        self._peer = ""
+        self.peer = ""
         self._transport: asyncio.Transport | None = None
         self._unwritten = 0
-        #: when it was last used, by the loop's clock
+        #: when it last brought a whole request or began with one, by the loop's clock: a trickle is no use
         self.used = 0.0
+        #: whether there is no room for one more from an address
+        self.is_crowded: Callable[[str], bool] = lambda _: False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A client has connected."""
         # a cast, not a check: other event loops have transports of their own
         self._transport = cast("asyncio.Transport", transport)
-        self._peer = (transport.get_extra_info("peername") or ("",))[0]
+        self.peer = peer_of(transport)
+        if self.is_crowded(self.peer):
+            self._transport.abort()
+            return
         self._lanes.add(self)
         self.used = self._loop.time()
 
@@ -137,7 +150,8 @@ class Lane(asyncio.Protocol):
         transport = self._transport
         if transport is None:
             return
-        self.used = self._loop.time()
+        if not self._read:
+            self.used = self._loop.time()
         self._read = data = self._read + data if self._read else data
         while data:
             size = data.find(_END)
@@ -153,8 +167,9 @@ class Lane(asyncio.Protocol):
                 return
             if len(data) < plain.end:
                 return
+            self.used = self._loop.time()
             body = data[plain.start : plain.end].decode(errors="replace")
-            reply = self._desk.answer(plain, body, self._peer)
+            reply = self._desk.answer(plain, body, self.peer)
             if reply is None:
                 self._leave()
                 return

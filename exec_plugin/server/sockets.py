@@ -79,6 +79,8 @@ class Socket:
         self.farewell: Callable[[], None] = lambda: None
         #: whether the connection breaks instead of carrying one more frame, where faults are rehearsed
         self.breaks: Callable[[], bool] | None = None
+        #: told when the client is cut off because it does not read
+        self.on_slow: Callable[[], None] = lambda: None
 
     async def open(self) -> web.WebSocketResponse:
         """Shake hands."""
@@ -96,6 +98,7 @@ class Socket:
             return
         if transport.get_write_buffer_size() > self._settings.max_unsent:
             _log.warning("%s %s reads too slowly and was cut off", self.peer, self.path)
+            self.on_slow()
             self.cut()
             return
         transport.write(self._framer(text))

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _UUID = "x-mbx-uuid"
 _JSON = "application/json;charset=UTF-8"
 #: What answers name as their server; aiohttp would name itself and its version.
-_SERVER = {"Server": "exec_plugin"}
+SERVER = {"Server": "exec_plugin"}
 
 
 class TooLarge(Exception):
@@ -46,7 +46,7 @@ async def read_body(request: web.BaseRequest, most: int) -> str:
 
 def form_response(reply: Reply) -> web.Response:
     """A reply of the gateway as an HTTP response."""
-    headers = {**reply.headers, **_SERVER, _UUID: _uuid()}
+    headers = {**reply.headers, **SERVER, _UUID: _uuid()}
     return web.Response(status=reply.status, reason=reply.reason, headers=headers, body=reply.text.encode())
 
 
@@ -64,7 +64,7 @@ def _uuid() -> str:
 
 def json_response(status: HTTPStatus, text: str) -> web.Response:
     """A JSON text as an HTTP response."""
-    headers = {"Content-Type": _JSON, **_SERVER}
+    headers = {"Content-Type": _JSON, **SERVER}
     return web.Response(status=status.value, reason=status.phrase, headers=headers, body=text.encode())
 
 

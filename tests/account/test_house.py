@@ -15,7 +15,8 @@ import pytest
 import exec_plugin
 from exec_plugin.account import HOUSE, House, PaperAccount, PaperExchange, Settings, open_account
 from exec_plugin.account import house as house_module
-from exec_plugin.account.house import EPOCH, REQUEST_MS
+from exec_plugin.account.house import REQUEST_MS
+from exec_plugin.account.parts import EPOCH
 from exec_plugin.core.errors import ConfigError, FeedError
 from exec_plugin.core.events import QUOTE, TRADE
 from exec_plugin.core.units import SCALE
@@ -426,11 +427,11 @@ def test_opening_holds_nobody_up(monkeypatch):
     opening, opened = threading.Event(), threading.Event()
     real = house_module.open_feed
 
-    def slowly(settings, clock, seen):
+    def slowly(settings, clock, plugins, seen):
         if settings.feed == "push":
             opening.set()
             assert opened.wait(10)
-        return real(settings, clock, seen)
+        return real(settings, clock, plugins, seen)
 
     monkeypatch.setattr(house_module, "open_feed", slowly)
     found = []

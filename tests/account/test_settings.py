@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from exec_plugin.account import Settings
+from exec_plugin.account import PaperExchange, Settings
+from exec_plugin.account.parts import make_model
 from exec_plugin.core.errors import ConfigError
 from exec_plugin.core.fill_models import LinearSlippageModel, NoSlippage, UniformLatency
 from exec_plugin.endpoints import RATE_LIMITS
@@ -15,13 +16,18 @@ def key(**options):
     return Settings.read(options).market_key()
 
 
+def made(settings, kind):
+    """The built-in model that the settings name."""
+    return make_model(kind, *settings.model(kind))
+
+
 def test_defaults():
     """Nothing need be set."""
     settings = Settings.read({})
     assert settings == Settings()
     assert (settings.feed, settings.speed, settings.balances) == ("synthetic", "1", {"USDT": "10000"})
-    assert isinstance(settings.slippage_model(), NoSlippage)
-    assert settings.fee_model().standard.maker == settings.fee_model().standard.taker == 100_000
+    assert isinstance(made(settings, "slippage"), NoSlippage)
+    assert made(settings, "fee").standard.maker == made(settings, "fee").standard.taker == 100_000
 
 
 def test_none():
@@ -67,8 +73,7 @@ def test_unknown(name, hint):
         ({"balances": {"USDT": float("inf")}}, "USDT=inf must be"),
         ({"balances": {"USDT": 0.1 + 0.2}}, "USDT=0.30000000000000004 must be"),
         ({"balances": {"USDT": "1e30"}}, "USDT='1e30' must be"),
-        ({"feed": "synthetics"}, "did you mean 'synthetic'? known are live, push, recording, synthetic"),
-        ({"feed": 5}, "feed=5: known are"),
+        ({"feed": 5}, "feed=5 is no name such as 'synthetic'"),
         ({"feed": "recording"}, "recording='path/to/file'"),
         ({"feed": "push", "recording": "a.gz"}, "feed='push' reads no recording='a.gz'"),
         ({"feed": "live", "speed": 2}, "speed='2': a live feed is in real time"),
@@ -83,7 +88,8 @@ def test_unknown(name, hint):
         *(({"speed": speed}, f"speed={speed!r} is 'max', 'real' or a factor of 0.001 to 1000000")
           for speed in (0, -1, "fast", "nan", "inf", "1e400", "1e-400", 10**7, True, [])),
         ({"fill_model": "que"}, "did you mean 'queue'?"),
-        ({"queue": "impatient"}, "did you mean 'patient'?"),
+        ({"queue": 5}, "queue=5 is no table"),
+        ({"queue": {"patience": 5}}, "queue={'patience': 5} names no model"),
         ({"fees": 0.001}, "fees=0.001 is no table"),
         ({"fees": {"makers": "0.1"}}, "fees: unknown setting 'makers'; did you mean 'maker'?"),
         ({"fees": {"maker": "free"}}, "fees: maker='free' must be a number with at most 8 decimals"),
@@ -111,6 +117,42 @@ def test_refuses(options, said):
     with pytest.raises(ConfigError) as caught:
         Settings.read(options)
     assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"feed": "synthetics"}, "did you mean 'synthetic'? known are live, push, recording, synthetic"),
+        ({"queue": "impatient"}, "no queue model 'impatient': did you mean 'patient'? known are patient, proportional"),
+        ({"queue": {"model": "patient", "x": 1}}, "queue model 'patient' cannot be made with x"),
+        ({"slippage": {"model": "linaer"}}, "no slippage model 'linaer': did you mean 'linear'?"),
+        ({"fees": {"model": "vip"}}, "no fee model 'vip': known are binance"),
+        ({"latency": {"model": "normal", "mean": 5}}, "no latency model 'normal': did you mean 'uniform'?"),
+    ],
+)
+def test_unknown_parts(options, said):
+    """A feed or a model that nobody makes is refused when the market opens, with the nearest that there is."""
+    with pytest.raises(ConfigError) as caught:
+        PaperExchange(Settings.read(options))
+    assert said in str(caught.value)
+    assert "no active plugin makes it (binance, paper)" in str(caught.value) or "cannot be made" in said
+
+
+@pytest.mark.parametrize(
+    ("options", "kind", "model"),
+    [
+        ({"slippage": {"model": "linear", "size_impact": "0"}}, "slippage", ("linear", {"size_impact": "0"})),
+        ({"slippage": {"model": "none"}}, "slippage", ("none", {})),
+        ({"fees": {"model": "binance", "maker": 0}}, "fee", ("binance", {"maker": "0"})),
+        ({"fees": {"model": "vip", "tier": 3}}, "fee", ("vip", {"tier": 3})),
+        ({"latency": {"model": "uniform", "max_ms": 5}}, "latency", ("uniform", {"min_ms": 0, "max_ms": 5})),
+        ({"latency": {"model": "normal", "mean": 5}}, "latency", ("normal", {"mean": 5})),
+        ({"queue": {"model": "mine", "share": "0.5"}}, "queue", ("mine", {"share": "0.5"})),
+    ],
+)
+def test_models(options, kind, model):
+    """A model may be named, a built-in one or anybody's."""
+    assert Settings.read(options).model(kind) == model
 
 
 @pytest.mark.parametrize("options", [None, 5, "feed", ["feed"]])
@@ -161,14 +203,15 @@ def test_latency(given, kept):
 
 def test_fees():
     """Rates may be texts or numbers; the discount needs to be wanted."""
-    fees = Settings.read({"fees": {"maker": 0, "taker": "0.00075", "bnb_discount": True}}).fee_model()
+    fees = Settings.read({"fees": {"maker": 0, "taker": "0.00075", "bnb_discount": True}})
+    fees = made(fees, "fee")
     assert (fees.standard.maker, fees.standard.taker, fees.enabled_for_account) == (0, 75_000, True)
-    assert Settings.read({}).fee_model().enabled_for_account is False
+    assert made(Settings.read({}), "fee").enabled_for_account is False
 
 
 def test_slippage():
     """A slippage that is set is linear; what is left out of it has its default."""
-    model = Settings.read({"slippage": {"base_slippage": 0.0002}}).slippage_model()
+    model = made(Settings.read({"slippage": {"base_slippage": 0.0002}}), "slippage")
     assert isinstance(model, LinearSlippageModel)
     assert (str(model.base_slippage), str(model.size_impact)) == ("0.0002", "0.001")
 

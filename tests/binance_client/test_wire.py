@@ -30,7 +30,7 @@ from exec_plugin.binance import (
     BinanceTimeoutError,
     BinanceTimestampError,
 )
-from exec_plugin.binance.veil import veiled
+from exec_plugin.config.showing import veiled
 from exec_plugin.protocol import Reply
 
 ORDER = "/api/v3/order"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import subprocess
 import sys
@@ -94,3 +95,39 @@ def test_traceback(call, monkeypatch):
     monkeypatch.setattr(main.commands["demo"], "callback", _fail)
     with pytest.raises(FeedError):
         call("-vv", "demo")
+
+
+@pytest.fixture
+def speaking(monkeypatch):
+    """The command demo logs a line with fields of its own, and an error."""
+    logger = logging.getLogger("exec_plugin.server.access")
+
+    def speak(**_):
+        logger.warning("it is %s", "slow\n", extra={"told": {"ms": 5, "peer": "::1"}})
+        try:
+            int("x")
+        except ValueError:
+            logger.exception("it failed")
+
+    monkeypatch.setattr(main.commands["demo"], "callback", speak)
+
+
+def test_log_format(call, speaking, tmp_path):
+    """With --log-format json each record is one line of JSON, on stderr and in the file, tracebacks included."""
+    path = tmp_path / "log"
+    result = call("--log-format", "json", "--log-file", path, "demo")
+    assert path.read_text("utf-8") == result.stderr
+    slow, failed = map(json.loads, result.stderr.splitlines())
+    assert slow["time"].endswith("Z")
+    del slow["time"]
+    expected = {"level": "WARNING", "logger": "exec_plugin.server.access", "message": "it is slow\n", "ms": 5}
+    assert slow == {**expected, "peer": "::1"}
+    assert failed["traceback"].endswith("with base 10: 'x'")
+
+
+def test_log_file_is_private(call, speaking, tmp_path):
+    """A log file that is made is readable by its owner only; text is the default."""
+    path = tmp_path / "log"
+    call("--log-file", path, "demo")
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert " WARNING exec_plugin.server.access: it is slow" in path.read_text("utf-8")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
 
 import pytest
@@ -130,3 +131,12 @@ def test_refused(call, tmp_path, words, told):
     assert result.exit_code == 2
     assert told in result.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_without_vcrpy(call, monkeypatch, tmp_path):
+    """Without the extra that is all it says: nothing is announced that will not be done; --list needs no extra."""
+    monkeypatch.setitem(sys.modules, "vcr", None)
+    result = call("record", "--target", "live", "--out", tmp_path)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr == "Error: cassettes need vcrpy: pip install 'exec-plugin[test]'\n"
+    assert "get_ticker" in call("record", "--list", "--out", tmp_path).stdout

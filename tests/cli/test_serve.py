@@ -88,3 +88,13 @@ def test_given_secret(serving):
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=20)
     assert (out, "hush" in err) == ("", False)
+
+
+def test_lines_for_a_shell(serving, tmp_path):
+    """What is printed for a shell runs nothing there, whatever accounts and keys are called."""
+    path = tmp_path / "server.toml"
+    text = '[accounts.first]\napi_key = "$(touch x)"\nsecret = "s"\n[accounts."a b;c"]\napi_key = "k2"\nsecret = "s"\n'
+    path.write_text(text, encoding="utf-8")
+    _, printed = serving("--feed", "push", "--config", str(path), lines=3)
+    assert printed["BINANCE_API_KEY"] == "'$(touch x)'"
+    assert printed["BINANCE_API_KEY_A_B_C"] == "k2"

@@ -326,3 +326,23 @@ def test_fast_is_slow(tmp_path, lines, asked):
     assert (fast.rows_read, fast.rows_skipped) == (slow.rows_read, slow.rows_skipped)
     assert +fast.rows_by_kind == +slow.rows_by_kind
     assert fast.problems == slow.problems
+
+
+@given(st.data())
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200)
+def test_stray_characters(tmp_path, data):
+    """A digit, or another character, anywhere in a line of levels: the fast path and the general one agree on it."""
+    line = diff(
+        10, 2, 3, [["99.00000000", "3.00000000"], ["0.98000000", "0.00000000"]], [["101.00000000", "0.10000000"]]
+    )
+    place = data.draw(st.integers(line.index('"b":'), len(line)))
+    bad = line[:place] + data.draw(st.sampled_from(list('0123456789[],"'))) + line[place:]
+    path = write(tmp_path / "x.txt", [ticker(0, "99.00000000", "101.00000000"), bad])
+    fast, slow = (kind(path, "BTCUSDT", "skip") for kind in (CaptureFeed, SlowFeed))
+    assert list(map(_plain, fast.rows())) == list(map(_plain, slow.rows()))
+    assert (fast.rows_by_kind, fast.problems) == (slow.rows_by_kind, slow.problems)
+
+
+def _plain(row):
+    """A row whose levels are dicts."""
+    return tuple(dict(part) if hasattr(part, "keys") else part for part in row)

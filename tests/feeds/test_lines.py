@@ -9,7 +9,7 @@ from captures import trade, write
 
 from exec_plugin.core.errors import FeedError
 from exec_plugin.feeds import open_recording
-from exec_plugin.feeds.lines import CHUNK, batches
+from exec_plugin.feeds.lines import CHUNK, batches, texts
 
 
 def _lines(path):
@@ -105,3 +105,17 @@ def test_zip_of_many(tmp_path):
         archive.writestr("b", "2")
     with pytest.raises(FeedError, match="holds 2 files"):
         open_recording(tmp_path / "x.zip")
+
+
+@pytest.mark.parametrize("place", [6, 8])
+def test_odd_zip(tmp_path, place):
+    """A zip file with a password, or packed by other means, is a damaged one."""
+    path = tmp_path / "x.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("x.csv", "1,2,3\n")
+    data = bytearray(path.read_bytes())
+    for start in (place, data.index(b"PK\x01\x02") + place + 2):
+        data[start] |= 0x31 if place == 8 else 1
+    path.write_bytes(data)
+    with pytest.raises(EOFError, match="the zip file is damaged"):
+        list(texts(path))

@@ -193,6 +193,15 @@ def test_rounded_units(text, expected):
     assert rounded_units(text) == expected
 
 
+@pytest.mark.parametrize(
+    "text", ["", "x", "NaN", "Infinity", "1e21", "1e999990", "9e999999999", "-1e9999", "0" * 9 + "x"]
+)
+def test_no_units(text):
+    """What is no number that a price may have is refused at once."""
+    with pytest.raises(ValueError, match="is not a number"):
+        rounded_units(text)
+
+
 @pytest.mark.parametrize("text", ["1970-01-02", "1970-01-02T00:00:00Z", "1970-01-02 01:00:00+01:00"])
 def test_moment(text):
     """Dates are UTC unless they say otherwise."""

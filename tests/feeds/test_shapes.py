@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -28,3 +30,28 @@ def test_other_lines(line):
     """A line of another form comes back empty, so that it is read the general way."""
     (found,) = shapes.find_lines(line + "\n")
     assert not any(found)
+
+
+LEVELS = st.lists(st.tuples(amounts, amounts), max_size=3)
+
+
+def _side(levels):
+    return ",".join(f'["{to_text(price)}","{to_text(quantity)}"]' for price, quantity in levels)
+
+
+@given(LEVELS, LEVELS)
+def test_sides(bids, asks):
+    """Bids and asks in the usual form are told apart."""
+    assert shapes.sides(f'{_side(bids)}],"a":[{_side(asks)}') == (_side(bids), _side(asks))
+
+
+@given(LEVELS, LEVELS, st.data())
+def test_other_sides(bids, asks, data):
+    """With a character more anywhere it is the usual form only where that is one more digit of a whole number."""
+    text = f'{_side(bids)}],"a":[{_side(asks)}'
+    place = data.draw(st.integers(0, len(text)))
+    more = text[:place] + data.draw(st.sampled_from(list('0123456789[],".:a '))) + text[place:]
+    usual = re.fullmatch(
+        r'(\["\d+\.\d{8}","\d+\.\d{8}"\](,(?=\[)|(?=\]|$)))*\],"a":\[(\["\d+\.\d{8}","\d+\.\d{8}"\](,(?=\[)|$))*', more
+    )
+    assert (shapes.sides(more) is not None) == (usual is not None)

@@ -67,7 +67,7 @@ def test_opens():
     assert server_clock.opens(cells, 1_000.0, moment) + server_clock.low(cells, 1_115.02) >= moment
 
 
-@pytest.mark.parametrize("text", [None, "", "yesterday", "Sun, 99 Foo"])
+@pytest.mark.parametrize("text", [None, "", "yesterday", "Sun, 99 Foo", "1 Jan 20250 0:0", "1 Jan 20000000000 0:0"])
 def test_no_date(text):
     """What is no date says nothing."""
     assert DateReader().read(text) == 0.0

@@ -16,7 +16,9 @@ from pathlib import Path
 import ccxt
 import pytest
 
+from exec_plugin import hookimpl, load
 from exec_plugin.core.errors import RateLimitError
+from exec_plugin.plugins import current, forget
 from exec_plugin.rate_limit.throttle import install_throttle, uninstall_throttle
 from rate_limit.books import Books
 from rate_limit.loopback import FLAVOURS, Canned, Desk, Loopback, make
@@ -355,3 +357,68 @@ def _run(command, root, path=""):
     run = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stdout + run.stderr
     return run.stdout
+
+
+class Heard:
+    """A plugin that only writes down."""
+
+    def __init__(self):
+        self.records = []
+
+    @hookimpl
+    def exec_request(self, record):
+        self.records.append(record)
+
+
+class Broken:
+    """A plugin that always fails."""
+
+    @hookimpl
+    def exec_request(self, record):
+        raise ValueError(record)
+
+
+@pytest.fixture
+def heard(tmp_path, monkeypatch):
+    """What plugins hear of requests."""
+    monkeypatch.chdir(tmp_path)
+    plugin = Heard()
+    load({}).register(plugin)
+    yield plugin.records
+    forget()
+
+
+class TestRecords:
+    """What plugins hear of each request."""
+
+    def test_answered(self, heard, desk, loopback):
+        """Weight, orders and the counter of the answer, and nothing that is secret."""
+        desk.ask("private_post_order", ORDER)
+        [record] = heard
+        assert (record.exchange, record.method, record.endpoint) == ("binance", "POST", "/api/v3/order")
+        assert (record.weight, record.orders, record.status, record.used_weight) == (1, 1, 200, 7)
+        assert record.waited >= 0
+        assert "the-" not in repr(record)
+
+    def test_refused(self, heard, desk, loopback):
+        """A refusal says for how long to be silent."""
+        loopback.can(REFUSED)
+        with pytest.raises(ccxt.DDoSProtection):
+            desk.ask("public_get_depth", SYMBOL)
+        assert [(record.status, record.refused, record.retry_after) for record in heard] == [(429, True, 30.0)]
+
+    def test_lost(self, heard, desk, loopback):
+        """A request that nobody answered has no status."""
+        loopback.can(DROPPED)
+        with pytest.raises(ccxt.NetworkError):
+            desk.ask("public_get_depth", SYMBOL)
+        assert {record.status for record in heard} == {0}
+
+    def test_disturbs_nobody(self, heard, desk, caplog):
+        """A listener that raises costs a line of the log and no request."""
+        current().register(Broken())
+        install_throttle(desk.exchange, Books())
+        for _ in range(3):
+            desk.ask("public_get_depth", SYMBOL)
+        assert len(heard) == 3
+        assert len(caplog.records) == 1

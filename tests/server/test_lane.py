@@ -39,6 +39,7 @@ def test_plain():
         b"POST /api/v3/order HTTP/1.1\r\nTransfer-Encoding: chunked",
         b"POST /api/v3/order HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2",
         b"POST /api/v3/order HTTP/1.1\r\nContent-Length: -1",
+        b"POST /api/v3/order HTTP/1.1\r\nContent-Length: " + b"9" * 5000,
         b"POST /api/v3/order HTTP/1.1\r\nContent-Length : 1",
         b"POST /api/v3/order HTTP/1.1\r\nExpect: 100-continue",
         b"GET /api/v3/ping HTTP/1.1\r\nConnection: close",

@@ -221,6 +221,9 @@ MALFORMED = {
     "bad-unit": post("/api/v3/order", ORDERED.encode(), KEYED, "X-MBX-TIME-UNIT: \xe9"),
     "bare-upgrade": (b"GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n\r\n"),
     "odd-upgrade": b"GET /ws-api/v3 HTTP/1.1\r\nHost: x\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\n",
+    "no-host": b"POST /paper/reset HTTP/1.1\r\nHost: [::1\r\nContent-Length: 2\r\n\r\n{}",
+    "digits-of-a-length": b"POST /api/v3/order HTTP/1.1\r\nHost: x\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\n",
+    "upgrade-at-no-url": HANDSHAKE.replace(b"/ws-api/v3", b"//["),
     "upgrade-nowhere": HANDSHAKE.replace(b"/ws-api/v3", b"/nowhere"),
     "odd-options": HANDSHAKE.replace(b"/ws-api/v3", b"/ws-api/v3?timeUnit=%ff&returnRateLimits=%00"),
     "control-nowhere": post("/paper/nowhere", b"{}"),
@@ -312,6 +315,13 @@ def test_torn_requests(served, caplog, seed):
             (b"", b"\x00", b"\xff", b"\r\n", b" ", b":", b"9" * 20)
         )
     check_bytes(served, served.send(bytes(data)))
+    check_well(served, caplog.records)
+
+
+def test_torn_handshake(served, caplog):
+    """A handshake that is none, with bytes in its headers that are no text, is refused like any other."""
+    answer = served.send(HANDSHAKE.replace(b"Upgrade: websocket", b"Upgrade: web\xffsocket"))
+    assert answer.startswith(b"HTTP/1.1 400 ")
     check_well(served, caplog.records)
 
 

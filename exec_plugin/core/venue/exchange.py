@@ -5,7 +5,7 @@ from __future__ import annotations
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-from exec_plugin.core.errors import CancelRejected, ConfigError, RequestRejected, VenueError
+from exec_plugin.core.errors import CancelRejected, ConfigError, VenueError, unlisted
 from exec_plugin.core.events import BOOK, DEPTH, QUOTE, TRADE, Fill
 from exec_plugin.core.fill_models import FILL_MODELS, BinanceFees, NoSlippage, ProportionalQueue
 from exec_plugin.core.ledger import Account, Desk
@@ -45,15 +45,12 @@ from exec_plugin.core.venue.outbox import Outbox
 from exec_plugin.core.venue.preventing import take_and_prevent
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from exec_plugin.core.events import Amendment, PreventedMatch, Row
     from exec_plugin.core.fill_models import FeeModel, QueueModel, SlippageModel
     from exec_plugin.core.matching import Offer
     from exec_plugin.core.symbols import ExchangeRules, Symbol
-
-#: How many names a message lists before it counts the rest.
-_LISTED = 8
 
 
 class Venue:
@@ -101,6 +98,8 @@ class Venue:
         self.accounts: dict[str, Account] = {}
         self.outbox = Outbox()
         self.listeners = self.outbox.listeners
+        #: shown each draft first; may refuse it with an OrderRejected
+        self.guard: Callable[[LiveOrder], None] | None = None
         self.order_id = 0
         self.lists = Lists(self)
         for symbol in symbols:
@@ -143,7 +142,7 @@ class Venue:
         """
         found = self.markets.get(name)
         if found is None:
-            raise RequestRejected(-1121, "Invalid symbol.", f"{name!r} is not listed; there are {_some(self.markets)}")
+            raise unlisted(name, self.markets)
         return found
 
     # ------------------------------------------------------------------ the market moves
@@ -269,6 +268,8 @@ class Venue:
             OrderRejected: the matching engine refuses it. Nothing has changed in either case.
         """
         order = self.draft(account, symbol, is_buy, kind, qty, price, **options)
+        if self.guard is not None:
+            self.guard(order)
         market, desk = self.markets[symbol], order.desk
         offers = admit(self.rules, market, desk, order)
         self.order_id = order.id = self.order_id + 1
@@ -300,6 +301,8 @@ class Venue:
             FilterFailure, OrderRejected: as ``place`` would.
         """
         market = self.markets[order.symbol.name]
+        if self.guard and not rules_only:
+            self.guard(order)
         (judge if rules_only else admit)(self.rules, market, order.desk, order)
         market.forget_prevention()
 
@@ -491,9 +494,3 @@ class Venue:
     def convert(self, units: int, asset: str, into: str) -> int | None:
         """The value of units of one asset in another at the last prices, by one market or two; None without any."""
         return convert(self.markets, units, asset, into)
-
-
-def _some(names: Iterable[str]) -> str:
-    listed = sorted(names)
-    more = len(listed) - _LISTED
-    return ", ".join(listed[:_LISTED]) + (f" and {more} more" if more > 0 else "")

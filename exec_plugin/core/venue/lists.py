@@ -147,6 +147,8 @@ class Lists:
         if len(set(names)) < len(names) or any(desk.is_used(name) for name in names):
             raise OrderRejected("Duplicate order sent.", f"client ids must be unique: {', '.join(names)}")
         for leg in legs:
+            if self._venue.guard is not None:
+                self._venue.guard(leg)
             now = working in (None, leg)
             if now:
                 peg_now(market, leg)

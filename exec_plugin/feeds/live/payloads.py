@@ -64,7 +64,7 @@ def read_minutes(payload: Any) -> list[Minute]:
 def _all(payload: Any, read: Callable[[Any], _T], what: str) -> list[_T]:
     try:
         return [read(entry) for entry in payload]
-    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+    except (ArithmeticError, AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
         msg = f"no list of {what}: {error!r}"
         raise ValueError(msg) from error
 

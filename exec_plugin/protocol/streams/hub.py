@@ -47,6 +47,11 @@ class StreamHub:
         """Whether anybody listens to the market."""
         return bool(self._topics)
 
+    @property
+    def subscriptions(self) -> int:
+        """How many listen, to each stream counted apart."""
+        return sum(len(topic.sessions) for topic in self._topics.values())
+
     def book(self, symbol: str) -> Book:
         """The book of a listed symbol, which knows its id."""
         found = self._books.get(symbol)

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 CONNECT_WEIGHT = SESSION_WEIGHT = 2
 
 _ENDPOINTS = {endpoint.name: endpoint for (_, path), endpoint in ENDPOINTS.items() if path.startswith("/api/")}
+#: What a request that names no method goes by.
+_UNKNOWN = "other"
 _SIGNED = {"apiKey": "text!", "signature": "text!", "timestamp": "text!", "recvWindow": "text"}
 _SPECS = {
     "session.logon": Spec(_SIGNED),
@@ -92,6 +94,8 @@ class ApiSession:
         self._hang_up = hang_up
         self._connected = gateway.venue.now
         self._logon: _Logon | None = None
+        #: the name of the request that was answered last, and the status of its reply
+        self.last: tuple[str, int] = ("", 0)
         self._subscriptions = Subscriptions(gateway, self._push_event)
         self._methods: dict[str, Callable[[dict[str, str]], Any]] = {
             "session.logon": self._log_on,
@@ -111,6 +115,7 @@ class ApiSession:
             request = read_frame(text)
         except BadFrame as bad:
             done = self._failed(self._charged(bad.error))
+            self.last = (_UNKNOWN, int(done.status))
             self._reply(bad.id, done, shown=self._return_rate_limits)
             return
         shown = self._return_rate_limits
@@ -119,6 +124,8 @@ class ApiSession:
             done = self._answer(request)
         except VenueError as error:
             done = self._failed(self._charged(error))
+        known = request.method in _ENDPOINTS or request.method in self._methods
+        self.last = (request.method if known else _UNKNOWN, int(done.status))
         self._reply(request.id, done, shown=shown)
         for number in ended:
             event = {"e": "eventStreamTerminated", "E": self._gateway.venue.now}

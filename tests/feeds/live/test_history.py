@@ -14,6 +14,8 @@ from exec_plugin.feeds.live.payloads import Minute, read_aggregates, read_minute
 from exec_plugin.feeds.ohlcv import Candle
 
 BTC = default_symbol("BTCUSDT")
+#: JSON knows no infinity, but 1e999 is one.
+ENDLESS = [dict.fromkeys(["id", "time", "T", "a", "f", "l"], 1e999) | {"price": "1", "qty": "1", "p": "1", "q": "1"}]
 START = 1_700_000_040_000
 
 
@@ -97,7 +99,7 @@ def test_minutes():
 
 
 @pytest.mark.parametrize("read", [read_minutes, read_trades, read_aggregates])
-@pytest.mark.parametrize("payload", [None, {"code": -1}, [[]], [{}], [5]])
+@pytest.mark.parametrize("payload", [None, {"code": -1}, [[]], [{}], [5], ENDLESS, [[1e999] * 9]])
 def test_unreadable(read, payload):
     """Other replies are refused."""
     with pytest.raises(ValueError, match="no list of"):
