@@ -118,6 +118,7 @@ class PaperExchange:
             catches_up=settings.feed == "live",
         )
         self.gateway.departures.is_held = lambda: journal.is_dirty
+        self.gateway.checks["journal"] = lambda: journal.failure
 
     @property
     def is_dirty(self) -> bool:

@@ -181,3 +181,14 @@ async def test_socket_full_disk(exchange, api, fill_disk):
     exchange.settle()
     await say(api, "openOrders.status")
     assert (await api.receive_json(timeout=5))["result"] == []
+
+
+async def test_readiness(exchange, http, fill_disk):
+    """A server whose accounts cannot be written down says that it is not ready, and why."""
+    async with http.get("/ready") as reply:
+        assert reply.status == 200
+    fill_disk(True)
+    await ask(http, **ORDER)
+    async with http.get("/ready") as reply:
+        assert reply.status == 503
+        assert "full" in (await reply.json())["why"]["journal"]
