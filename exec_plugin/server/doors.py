@@ -147,6 +147,7 @@ class Doors:
                     stage.catch_up()
                     began = clock()
                     session.receive(text)
+                    stage.settle_soon()
                 if isinstance(session, ApiSession):
                     seconds = clock() - began
                     self.tally.note_frame(*session.last, seconds)
