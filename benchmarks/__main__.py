@@ -10,7 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-NAMES = ("ticks", "orders", "replay", "server", "limits", "limits_processes", "limits_waiters", "client")
+NAMES = ("ticks", "orders", "commits", "replay", "server", "limits", "limits_processes", "limits_waiters", "client")
 
 
 def main() -> int:

@@ -29,8 +29,16 @@ ORDERS = {
 }
 #: What it must reach, and the share of that at which the 99th percentile must stay under 20 ms.
 TARGET, SHARE = 2500, 0.5
-CONNECTIONS, SUBSCRIBERS, EVENTS = 8, 200, 100
+CONNECTIONS, MANY, SUBSCRIBERS, EVENTS = 8, 64, 200, 100
+#: Where accounts are kept, by what stands behind a case's name.
+KEPT = {
+    "": "sqlite://",
+    ", kept": "sqlite:///FOLDER/accounts.sqlite",
+    ", kept, normal": "sqlite:///FOLDER/accounts.sqlite",
+}
 CONFIG = f"""
+db_url = "URL"
+durability = "LEVEL"
 [paper]
 limits = false
 symbols = ["BTCUSDT"]
@@ -43,11 +51,19 @@ balances = {{USDT = "1000000000", BTC = "1000000"}}
 
 
 @contextmanager
-def serving(feed: str) -> Iterator[dict[str, Any]]:
+def serving(feed: str, kept: str = "") -> Iterator[dict[str, Any]]:
     """A server in a process of its own; gives what its clients need."""
     with tempfile.TemporaryDirectory() as folder:
         config = Path(folder) / "server.toml"
-        config.write_text(CONFIG.replace("FEED", f'feed = "{feed}"'), encoding="utf-8")
+        words = {
+            "FEED": f'feed = "{feed}"',
+            "URL": KEPT[kept].replace("FOLDER", folder),
+            "LEVEL": "normal" if kept.endswith("normal") else "full",
+        }
+        text = CONFIG
+        for word, value in words.items():
+            text = text.replace(word, value)
+        config.write_text(text, encoding="utf-8")
         command = [sys.executable, "-m", "exec_plugin", "serve", "--port", "0", "--config", str(config)]
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
             try:
@@ -72,16 +88,18 @@ def client(script: str, job: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def orders(notes: list[str], kind: str, count: int, rate: float = 0) -> Sample:
+def orders(
+    notes: list[str], kind: str, count: int, rate: float = 0, kept: str = "", connections: int = CONNECTIONS
+) -> Sample:
     """Orders as fast as they are answered, or at a rate."""
-    with serving("synthetic") as place:
-        job = {**place, "count": count, "connections": CONNECTIONS, "rate": rate, "order": ORDERS[kind]}
+    with serving("synthetic", kept) as place:
+        job = {**place, "count": count, "connections": connections, "rate": rate, "order": ORDERS[kind]}
         found = client("_load.py", job)
     if found["refused"]:
         msg = f"{found['refused']} orders were refused"
         raise Skipped(msg)
     times = f"median {found['median'] * 1000:.1f} ms, p99 {found['p99'] * 1000:.1f} ms"
-    notes.append(f"orders, {kind}{f', at {rate:.0f}/s' if rate else ''}: {times}")
+    notes.append(f"orders, {kind}{kept}, {connections} connections{f', at {rate:.0f}/s' if rate else ''}: {times}")
     return Sample(found["count"], found["seconds"])
 
 
@@ -114,6 +132,12 @@ def main(peers: _peers.Peers, rounds: int, count: int) -> None:  # noqa: ARG001 
     cases = [
         *(Case(f"orders, {kind}", partial(orders, notes, kind, count)) for kind in ORDERS),
         Case(f"orders, not filled, at {half:.0f}/s", partial(orders, notes, "not filled", count // 2, half)),
+        *(
+            Case(f"orders, {kind}{kept}, {many} connections", partial(orders, notes, kind, count, 0, kept, many))
+            for kind in ORDERS
+            for kept, many in ((", kept", CONNECTIONS), (", kept", MANY), (", kept, normal", CONNECTIONS))
+        ),
+        Case(f"orders, filled, kept, at {half:.0f}/s", partial(orders, notes, "filled", count // 2, half, ", kept")),
         Case(f"frames, {SUBSCRIBERS} subscribers at {EVENTS} events/s", partial(subscribers, notes, 5)),
     ]
     results, skipped = measure(cases, rounds)

@@ -47,7 +47,7 @@ def user(tmp_path):
 @pytest.fixture
 def server():
     """A paper exchange as its user starts it."""
-    command = [sys.executable, "-m", "exec_plugin", "serve", "--port", "0"]
+    command = [sys.executable, "-m", "exec_plugin", "serve", "--port", "0", "--db-url", "sqlite://"]
     command += ["--api-key", "aKeyOfMine", "--api-secret", "aSecretOfMine"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         yield process.stdout.readline().partition("=")[2].strip()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import threading
 from contextlib import suppress
 from functools import partial
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from exec_plugin.account import parts
@@ -13,11 +15,12 @@ from exec_plugin.account.listening import tell
 from exec_plugin.account.pump import Pump, wall_clock
 from exec_plugin.account.script import ScriptedAccount, Scripts
 from exec_plugin.account.settings import Settings
-from exec_plugin.core.errors import FeedError
+from exec_plugin.core.errors import ExecPluginError, FeedError
 from exec_plugin.core.fill_models import UniformLatency
 from exec_plugin.core.units import FAR, to_units
 from exec_plugin.core.venue import Venue
 from exec_plugin.feeds import PushFeed, SyntheticFeed
+from exec_plugin.journal import Journal, open_store
 from exec_plugin.plugins import current, make_model, market_source
 from exec_plugin.plugins.venues import attach
 from exec_plugin.protocol import Gateway, Key, Reply
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
 
     from exec_plugin.core.ledger import Account
     from exec_plugin.feeds import Feed
+    from exec_plugin.journal import Store
     from exec_plugin.plugins import Plugins
     from exec_plugin.protocol.faults import Way
 
@@ -56,7 +60,18 @@ class PaperExchange:
         self.lock = threading.RLock()
         #: whoever is active when it opens stays so for it
         self.plugins = plugins or current()
-        self.feed = open_feed(settings, clock, self.plugins)
+        store = open_store(settings.db_url, settings.durability)
+        try:
+            self._open(clock, store)
+        except ExecPluginError:
+            if store is not None:
+                store.close()
+            raise
+
+    def _open(self, clock: Callable[[], int], store: Store | None) -> None:
+        settings = self.settings
+        seen = {} if store is None else store.market(settings.venue_name)
+        self.feed = open_feed(settings, clock, self.plugins, seen)
         self.latency = self._model("latency")
         self.is_near = isinstance(self.latency, UniformLatency) and not self.latency.max_ms
         self.venue = Venue(
@@ -74,6 +89,8 @@ class PaperExchange:
         self.pump = Pump(self.venue, self.feed, factor, start, clock)
         self.gateway = Gateway(self.venue, rate_limits=settings.rate_limits())
         self.pump.streams = self.gateway.streams
+        #: what its accounts are written down in, where they are
+        self.journal: Journal | None = None
         self.gateway.free_orders = settings.free_orders
         if settings.faults:
             self.gateway.inject(Faults.read(settings.faults))
@@ -84,6 +101,45 @@ class PaperExchange:
         self.pump.move_to(start)
         if settings.feed == "recording":
             self._find_prices()
+        if store is not None:
+            self._keep(store)
+
+    def _keep(self, store: Store) -> None:
+        settings = self.settings
+        # real time is the wall clock's, also where that was put back
+        is_real_time = settings.speed == "1" and settings.feed != "recording"
+        advance = None if is_real_time else self.pump.jump_to
+        journal = self.journal = Journal(
+            store,
+            settings.venue_name,
+            self.venue,
+            self.gateway,
+            advance=advance,
+            catches_up=settings.feed == "live",
+        )
+        self.gateway.departures.is_held = lambda: journal.is_dirty
+        self.gateway.checks["journal"] = lambda: journal.failure
+
+    @property
+    def is_dirty(self) -> bool:
+        """Whether something has changed that is not written down, and so not told either."""
+        return self.journal is not None and self.journal.is_dirty
+
+    def settle(self) -> bool:
+        """
+        Write down what has changed, and tell it to those it was not told yet.
+
+        False when that cannot be: it has not happened then, and they are told so.
+        """
+        if self.journal is None:
+            return True
+        kept = self.journal.settle()
+        self.gateway.is_shut = not kept
+        if kept:
+            self.gateway.departures.release()
+        else:
+            self.gateway.departures.turn_back()
+        return kept
 
     def _model(self, kind: str) -> Any:
         name, params = self.settings.model(kind)
@@ -96,7 +152,13 @@ class PaperExchange:
         return self.feed.opens if isinstance(self.feed, SyntheticFeed) else self.feed.start
 
     def close(self) -> None:
-        """End what its feed has running; a live market says from then on that it is closed."""
+        """End what its feed has running, and let go of its accounts; a live market says from then on that it is closed."""
+        with self.lock:
+            if self.journal is not None:
+                self.settle()
+                self.journal.close()
+                self.journal = None
+                self.gateway.departures.is_held = None
         if isinstance(self.feed, PushFeed):
             self.feed.close()
 
@@ -123,8 +185,11 @@ class PaperExchange:
     def move_to(self, moment: int) -> None:
         """Let the market go on until a moment."""
         with self.lock:
-            ended = self.pump.ended
+            ended, was_dirty = self.pump.ended, self.is_dirty
             self.pump.move_to(moment)
+            # what a request has changed before is written down when it is answered, together with others
+            if self.is_dirty and not was_dirty:
+                self.settle()
             if self.on_move is not None:
                 self.on_move()
             if self.pump.ended and not ended and self.on_end is not None:
@@ -177,7 +242,27 @@ class PaperExchange:
     def open_account(self, name: str, balances: Mapping[str, str]) -> Account:
         """The account of that name; a new one starts with ``balances``."""
         with self.lock:
-            return self.venue.open_account(name, {asset: to_units(text) for asset, text in balances.items()})
+            self.open_accounts({name: balances})
+            return self.venue.open_account(name)
+
+    def open_accounts(self, accounts: Mapping[str, Mapping[str, str]]) -> None:
+        """
+        Open accounts, those that are kept as they were; a new one starts with its balances.
+
+        Raises:
+            JournalError: when one of them is in use by another process, or cannot be read.
+            ConfigError: when one has open orders on a symbol that is not traded here.
+        """
+        units = {
+            name: {asset: to_units(text) for asset, text in balances.items()} for name, balances in accounts.items()
+        }
+        with self.lock:
+            if self.journal is None:
+                for name, held in units.items():
+                    self.venue.open_account(name, held)
+                return
+            self.journal.open({name: held for name, held in units.items() if name not in self.journal})
+            self.settle()
 
 
 class PaperAccount:
@@ -211,20 +296,27 @@ class PaperAccount:
         text = body.decode(errors="replace") if isinstance(body, bytes) else body or ""
         lowered = {name.lower(): str(value) for name, value in headers.items()}
         reply = self.converse(
-            lambda: exchange.gateway.handle(method, url, lowered, text, caller=self.account.name, key=self._key)
+            lambda: exchange.gateway.handle(method, url, lowered, text, caller=self.account.name, key=self._key),
+            exchange.gateway.lost,
         )
         if self._heard is not None:
             tell(self._heard, reply, method, url, text)
         return reply
 
-    def converse(self, ask: Callable[[], _T]) -> _T:
-        """Ask the exchange something, with the time on the way that a replay at full speed gives it."""
+    def converse(self, ask: Callable[[], _T], lost: Callable[[], _T] | None = None) -> _T:
+        """
+        Ask the exchange something, with the time on the way that a replay at full speed gives it.
+
+        ``lost`` makes the answer where what was done could not be written down.
+        """
         exchange = self.exchange
         with exchange.lock:
             exchange.catch_up()
             if exchange.is_replay:
                 exchange.move_to(exchange.venue.now + exchange.leg())
             answer = ask()
+            if not exchange.settle() and lost is not None:
+                answer = lost()
             if exchange.is_replay:
                 exchange.move_to(exchange.venue.now + max(exchange.leg(), REQUEST_MS))
         return answer
@@ -281,15 +373,22 @@ class PaperAccount:
         return f"<PaperAccount {self.account.name!r} on {self.exchange.settings.feed}>"
 
 
-def open_feed(settings: Settings, clock: Callable[[], int] = wall_clock, plugins: Plugins | None = None) -> Feed:
+def open_feed(
+    settings: Settings,
+    clock: Callable[[], int] = wall_clock,
+    plugins: Plugins | None = None,
+    seen: Mapping[str, Any] = MappingProxyType({}),
+) -> Feed:
     """
     The feed that the settings name, a plugin's or a built-in one.
+
+    ``seen`` is when (``now``) and at which prices (``prices``, in units) its market was seen last, where it was.
 
     Raises:
         ConfigError, FeedError: when there is none such.
     """
     found: Feed = market_source(
-        plugins or current(), settings.feed, {**settings.market(), "clock": clock}, known=parts.FEEDS
+        plugins or current(), settings.feed, {**settings.market(), "clock": clock, "seen": seen}, known=parts.FEEDS
     )
     return found
 
@@ -316,6 +415,9 @@ class House:
             if found is None:
                 found = PaperExchange(settings, plugins=plugins)
                 found.keep_up()
+                if found.journal is not None:
+                    # a process that ends well writes down what moved last
+                    atexit.register(found.close)
                 with self._lock:
                     self._exchanges[key] = found
             return found
@@ -327,6 +429,7 @@ class House:
             self._exchanges.clear()
             self.scripts.clear()
         for exchange in exchanges:
+            atexit.unregister(exchange.close)
             exchange.close()
 
 

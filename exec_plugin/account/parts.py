@@ -81,8 +81,13 @@ def _live(config: Mapping[str, Any]) -> Feed:
 
 def _synthetic(config: Mapping[str, Any]) -> Feed:
     # a replayed synthetic market starts at a fixed moment, so that a seed means the same market every time
-    start = EPOCH if config["speed"] == "max" else config["clock"]()
-    return SyntheticFeed(config["symbols"] or None, config["seed"], start, history_ms=HISTORY)
+    symbols, seed = config["symbols"] or None, config["seed"]
+    if config["speed"] == "max":
+        return SyntheticFeed(symbols, seed, EPOCH, history_ms=HISTORY)
+    now, seen = config["clock"](), config["seen"]
+    # a clock that is faster than the wall's is ahead of it
+    start = now if config["speed"] == "1" else max(now, seen.get("now", 0))
+    return SyntheticFeed(symbols, seed, start, history_ms=HISTORY, reopens_at=seen.get("prices"))
 
 
 #: Name -> what opens that feed from the settings of its market.

@@ -44,6 +44,8 @@ class Pump:
     def __init__(
         self, venue: Venue, feed: Feed, factor: float, start: int, clock: Callable[[], int] = wall_clock
     ) -> None:
+        # first: a feed may take its time to begin
+        self._wall_start = clock()
         self.venue = venue
         self.feed = feed
         self.factor = factor
@@ -54,7 +56,6 @@ class Pump:
         self._pushed = isinstance(feed, PushFeed)
         self._rows = feed.rows()
         self._next: Row | None = None if self._pushed else next(self._rows, None)
-        self._wall_start = clock()
         self._venue_start = start
 
     @property
@@ -76,6 +77,12 @@ class Pump:
         if not self.factor:
             return self.venue.now
         return max(self._venue_start + int((self._clock() - self._wall_start) * self.factor), self.venue.now)
+
+    def jump_to(self, moment: int) -> None:
+        """Go on from a moment that is yet to come; one that has passed changes nothing."""
+        if moment > self.venue.now:
+            self.move_to(moment)
+            self._wall_start, self._venue_start = self._clock(), moment
 
     def catch_up(self) -> None:
         """Apply what has happened by now."""

@@ -17,11 +17,13 @@ from exec_plugin.core.errors import ConfigError
 from exec_plugin.core.fill_models import FILL_MODELS, LinearSlippageModel, Rates, UniformLatency
 from exec_plugin.core.units import to_units
 from exec_plugin.endpoints import RATE_LIMITS
+from exec_plugin.journal import LEVELS, MEMORY, check_url, masked
 from exec_plugin.protocol.faults import Faults
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+_OF_JOURNAL = ("db_url", "durability")
 _UNITS = {"m": MINUTE, "h": HOUR, "d": DAY}
 _LONGEST = 30 * DAY
 _SLOWEST, _FASTEST = Decimal("0.001"), Decimal(1_000_000)
@@ -245,6 +247,10 @@ class Settings:
             since 2026-04-02.
         faults: what shall go wrong, as in docs/faults.md; nothing unless set.
         on_bad: ``raise`` or ``skip`` for a recording's malformed lines.
+        db_url: where accounts are kept (docs/journal.md): ``sqlite://`` is memory, ``sqlite:///path/to/file`` a file,
+            ``postgresql://user@host/database`` a server.
+        durability: what a kept account outlives: a power cut with ``full``, a killed process with ``normal`` and
+            ``off``, the last of which may cost the file in a power cut.
     """
 
     account: str = field(default="", converter=str)
@@ -265,6 +271,8 @@ class Settings:
     free_orders: bool = field(default=True, validator=_switch)
     faults: Mapping[str, Any] = field(factory=dict, converter=_faults)
     on_bad: str = field(default="raise", validator=_one_of("raise", "skip"))
+    db_url: str = field(default=MEMORY, converter=check_url, repr=masked)
+    durability: str = field(default="full", validator=_one_of(*LEVELS))
 
     @classmethod
     def read(cls, options: Mapping[str, Any]) -> Settings:
@@ -309,8 +317,18 @@ class Settings:
             {name: str(value) for name, value in self.fees.items()},
             {name: str(value) for name, value in self.slippage.items()},
             str(self.latency), self.limits, self.free_orders, self.faults, self.on_bad,
+            self.db_url, self.durability,
         )  # fmt: skip
         return json.dumps(parts, sort_keys=True, default=str)
+
+    @property
+    def venue_name(self) -> str:
+        """What tells one kept market from another: an account's orders make sense on its own one only."""
+        if self.feed == "synthetic":
+            return f"synthetic {self.seed}"
+        if self.feed == "recording":
+            return f"recording {Path(self.recording).resolve()}"
+        return f"live {self.live_url}".strip() if self.feed == "live" else self.feed
 
     def rate_limits(self) -> tuple[Mapping[str, object], ...]:
         """The limits to enforce: Binance's or none."""
@@ -329,5 +347,6 @@ class Settings:
         return usual[kind], _texts(given)
 
     def market(self) -> dict[str, Any]:
-        """What a feed is opened with: all settings by name, ``history_ms`` among them."""
-        return {each.name: getattr(self, each.name) for each in fields(type(self))} | {"history_ms": self.history_ms}
+        """What a feed is opened with: all settings by name but where accounts are kept, ``history_ms`` among them."""
+        names = [each.name for each in fields(type(self)) if each.name not in _OF_JOURNAL]
+        return {name: getattr(self, name) for name in names} | {"history_ms": self.history_ms}

@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from exec_plugin.cli import logs
+from exec_plugin.cli.account import account
 from exec_plugin.cli.demo import demo
 from exec_plugin.cli.enabling import disable, enable, status
 from exec_plugin.cli.limits import limits
@@ -33,6 +34,7 @@ Examples:
   exec-plugin config
   exec-plugin run -- freqtrade trade --config config.json
   exec-plugin serve
+  exec-plugin account list
   exec-plugin record --target testnet
 
 \b
@@ -54,6 +56,7 @@ def main(verbose: int, log_file: Path | None, log_format: str) -> None:
     logs.configure(verbose, log_file, log_format)
 
 
+main.add_command(account)
 main.add_command(config)
 main.add_command(demo)
 main.add_command(disable)

@@ -28,6 +28,7 @@ Examples:
   exec-plugin serve --feed push --api-key k --api-secret s
   exec-plugin serve --feed live --symbols BTCUSDT,ETHUSDT
   exec-plugin serve --config server.toml --faults faults.toml
+  exec-plugin serve --db-url sqlite:///bots.sqlite
 
 \b
 Another shell reads where it is and who may trade:
@@ -36,6 +37,8 @@ Another shell reads where it is and who may trade:
 """
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+#: As `journal.LEVELS`, which help and completion do not wait for.
+LEVELS = ("full", "normal", "off")
 
 
 @click.command(epilog=EXAMPLES, short_help="Serve the paper exchange to any Binance client.")
@@ -47,7 +50,12 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.option("--symbols", help="What to trade: BTCUSDT,ETHUSDT. Default: all that the feed knows.")
 @click.option("--seed", type=int, help="Another seed, another synthetic market. Default: 0.")
 @click.option("--speed", help="real, or a factor such as 60. Default: real.")
-@click.option("--db-url", help="Where accounts are kept. Only sqlite:// so far, which is memory.")
+@click.option(
+    "--db-url",
+    help="Where accounts are kept: sqlite:// (memory), sqlite:///file or postgresql://... "
+    "Default: a file of yours; memory for a recording.",
+)
+@click.option("--durability", type=click.Choice(LEVELS), help="What kept accounts outlive: full (default) a power cut.")
 @click.option("--api-key", envvar="EXEC_PLUGIN__API_KEY", help="Key of the account; made up and printed otherwise.")
 @click.option("--api-secret", envvar="EXEC_PLUGIN__API_SECRET", help="Its secret, or a public key in PEM form.")
 @click.option("--balance", "balances", metavar="ASSET=AMOUNT", multiple=True, callback=read_balances,
@@ -99,8 +107,9 @@ def _plan(given: dict[str, Any]) -> Plan:
     if given["recording"]:
         market["recording"] = str(given["recording"])
     plan = evolve(plan, server=evolve(plan.server, **server), market={**plan.market, **market})
-    if given["db_url"]:
-        plan = evolve(plan, db_url=given["db_url"])
+    plan = evolve(plan, **{name: given[name] for name in ("db_url", "durability") if given[name]})
+    if not plan.db_url and plan.market.get("feed") != "push" and not plan.market.get("recording"):
+        plan = evolve(plan, db_url=_default_url())
     if given["faults"]:
         plan = evolve(plan, faults=read_faults(given["faults"]))
     key, secret, balances = given["api_key"], given["api_secret"], given["balances"]
@@ -111,6 +120,17 @@ def _plan(given: dict[str, Any]) -> Plan:
     if bool(key) != bool(secret):
         raise ConfigError("--api-key and --api-secret come together")
     return evolve(plan, accounts=(_account(AccountPlan, key, secret, balances or FUNDS),))
+
+
+def _default_url() -> str:
+    from exec_plugin.core.errors import ConfigError
+    from exec_plugin.journal import default_url
+
+    try:
+        return default_url()
+    except RuntimeError as error:
+        msg = f"{error} Name a folder in EXEC_PLUGIN_HOME, or a file with --db-url; --db-url sqlite:// keeps nothing"
+        raise ConfigError(msg) from error
 
 
 def _account(make: Callable[..., Any], key: str | None, secret: str | None, balances: dict[str, str]) -> Any:
@@ -156,3 +176,7 @@ def _announce(server: PaperServer, plan: Plan) -> None:
             # nobody else knows it; it is printed this once and logged nowhere
             click.echo(f"BINANCE_API_SECRET{suffix}={account.secret}")
     click.echo(f"serving {plan.market.get('feed', 'the synthetic market')}; Ctrl-C stops it", err=True)
+    if plan.db_url:
+        from exec_plugin.journal import masked
+
+        click.echo(f"accounts are kept in {masked(plan.db_url)}; what they start with is for new ones", err=True)

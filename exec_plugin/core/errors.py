@@ -4,6 +4,7 @@ The errors of the package, as a tree.
 ExecPluginError                 anything this package raises on purpose
 ├── ConfigError                 a setting, file or argument is wrong: correct it and start again
 ├── FeedError                   a market-data source cannot be read as asked: the text names file and line
+├── JournalError                a paper account cannot be read or written down: the text names the place and the way out
 ├── RateLimitError              a request may not be sent yet: try again after ``retry_after`` seconds
 └── VenueError                  the exchange refuses a request; carries Binance's ``code`` and ``msg``
     ├── RequestRejected         refused before the matching engine (-1xxx); nothing changed
@@ -32,6 +33,10 @@ class ConfigError(ExecPluginError, ValueError):
 
 class FeedError(ExecPluginError, ValueError):
     """A market-data source cannot be read as asked."""
+
+
+class JournalError(ExecPluginError):
+    """A paper account cannot be read or written down where it is kept."""
 
 
 class RateLimitError(ExecPluginError):

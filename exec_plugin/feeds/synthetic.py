@@ -86,6 +86,8 @@ class SyntheticFeed:
         history_ms: so much time before ``start`` is told by a few trades a minute and no books, for candles to begin
             with; the rows then start that much earlier.
         prices: where each symbol's price starts and returns to, as text.
+        reopens_at: where the price of a symbol stands at ``start``, in units, for a market that was seen before; its
+            past is moved so that it leads there.
 
     Raises:
         ConfigError: for a symbol without a price, or an interval below a millisecond.
@@ -100,6 +102,7 @@ class SyntheticFeed:
         interval_ms: int = 500,
         history_ms: int = 0,
         prices: Mapping[str, str] | None = None,
+        reopens_at: Mapping[str, int] | None = None,
     ) -> None:
         if interval_ms < 1:
             msg = f"interval_ms was {interval_ms}; the least is 1"
@@ -112,6 +115,7 @@ class SyntheticFeed:
         self.opens = start
         self.interval_ms = interval_ms
         self._prices = dict(prices or {})
+        self._reopens_at = dict(reopens_at or {})
         self.symbols = tuple(map(_symbol, PROFILES if symbols is None else symbols))
         self._by_name = {symbol.name: symbol for symbol in self.symbols}
         self._profiles = {symbol.name: self._profile(symbol) for symbol in self.symbols}
@@ -132,9 +136,18 @@ class SyntheticFeed:
         if symbol not in self._by_name:
             msg = f"the feed has no {symbol}; it has {', '.join(self._by_name)}"
             raise ConfigError(msg)
-        random = Random(f"{self.seed}:{symbol}")
-        market = _Market(self._by_name[symbol], self._profiles[symbol], random, self.interval_ms)
+        market = self._market(symbol)
+        if (price := self._reopens_at.get(symbol)) is not None:
+            # returns depend on where the price is only by its pull home: from there the past leads very near
+            market.pass_history(self.start, self.opens)
+            begin = market.home * price / market.fair
+            market = self._market(symbol)
+            market.fair, market.reopens_at = begin, float(price)
         return market.rows(self.start, self.opens)
+
+    def _market(self, symbol: str) -> _Market:
+        random = Random(f"{self.seed}:{symbol}")
+        return _Market(self._by_name[symbol], self._profiles[symbol], random, self.interval_ms)
 
     def _profile(self, symbol: Symbol) -> Profile:
         profile = PROFILES.get(symbol.name, Profile("", "", "", 0.03))
@@ -167,6 +180,8 @@ class _Market:
         self.volatility = profile.volatility
         self.tick, self.lot = symbol.price.step, symbol.lot.step
         self.home = self.fair = float(parse_units(profile.price))
+        #: where the price stands when the market opens; None for where its past leads to
+        self.reopens_at: float | None = None
         self.lattice = max(1, int(self.home * LEVEL_STEP / self.tick)) * self.tick
         coins = SCALE * SCALE / self.home / profile.quote_worth / self.lot
         self.touch_lots, self.trade_lots = TOUCH_WORTH * coins, TRADE_WORTH * coins
@@ -199,9 +214,17 @@ class _Market:
             yield (TRADE, time, self.name, self.bid if sells else self.ask, quantity, sells, 0, time)
         self._pace(fine)
 
+    def pass_history(self, start: int, end: int) -> None:
+        """Go through the past without telling it."""
+        for _ in self._history(start, end):
+            pass
+
     def rows(self, begin: int, start: int) -> Iterator[Row]:
         """The rows: the past from ``begin`` on in few trades, then the market itself."""
         yield from self._history(begin, start)
+        if self.reopens_at is not None:
+            self.fair = self.reopens_at
+            self._quote()
         yield (TRADE, start, self.name, self.bid, max(self.lot, int(self.trade_lots) * self.lot), True, 0, start)
         yield self._book(start)
         # Symbols do not change in step.

@@ -20,6 +20,7 @@ from exec_plugin.endpoints import DOCUMENTED, ENDPOINTS, KEYED, PUBLIC, RATE_LIM
 from exec_plugin.protocol import accounts, market_data, order_lists, orders, prevented, replacing, sor, wallet
 from exec_plugin.protocol.candles import CandleStore
 from exec_plugin.protocol.context import Context
+from exec_plugin.protocol.departures import Departures
 from exec_plugin.protocol.limits import Limits
 from exec_plugin.protocol.params import Spec, parse_form
 from exec_plugin.protocol.render import to_json
@@ -112,17 +113,21 @@ class Gateway:
         self.timing_slack = 0
         #: whether calls that place or cancel orders weigh nothing when they succeed (CHANGELOG.md, 2026-03-27)
         self.free_orders = True
-        self.user_data = UserDataHub(venue)
+        self.departures = Departures()
+        self.user_data = UserDataHub(venue, self.departures)
         self.faults: Faults | None = None
         #: whether the market cannot be seen at the moment: no order is placed, changed or cancelled meanwhile
         self.is_away = False
+        #: whether accounts cannot be written down at the moment: nothing is asked of them, or told, meanwhile
+        self.is_shut = False
         #: what else must hold for it to trade: a part's name, and what tells what is wrong with it, or nothing
         self.checks: dict[str, Callable[[], str]] = {}
         #: trading requests that were refused, by the code of the error
         self.refused: Counter[int] = Counter()
         self._candles = {name: CandleStore(market.tape) for name, market in venue.markets.items()}
         self.streams = StreamHub(self)
-        self._client_ids = 0
+        #: how many requests were given an id because they came without one
+        self.client_ids = 0
         self._date = (-1, "")
 
     def add_key(self, name: str, account: Account, secret: str | None = None) -> Key:
@@ -142,8 +147,8 @@ class Gateway:
 
     def new_client_id(self) -> str:
         """An id for a request that came without one; follows from what was asked before."""
-        self._client_ids += 1
-        return f"paper_request_{self._client_ids}"
+        self.client_ids += 1
+        return f"paper_request_{self.client_ids}"
 
     def handle(
         self,
@@ -240,7 +245,9 @@ class Gateway:
 
     def _answer_or_fail(self, call: Call) -> Any:
         if self.is_away and call.endpoint.is_trading:
-            raise _away()
+            raise failed("the live market is out of reach, or what was missed is still on its way: see the log")
+        if self.is_shut and call.endpoint.security == SIGNED:
+            raise failed(NOT_WRITTEN)
         fault = self.faults.answer(call.endpoint, self.venue.now) if self.faults is not None else None
         if fault is None:
             return self._answer(call)
@@ -300,6 +307,11 @@ class Gateway:
         headers.update(self.limits.weight_headers(caller, now))
         return Reply(status.value, status.phrase, headers, to_json(value))
 
+    def lost(self) -> Reply:
+        """The answer to a request whose effects could not be written down, and so were taken back."""
+        error = failed(NOT_WRITTEN)
+        return self._reply(http_status(error), error_body(error), "", {})
+
     def _not_found(self, method: str, path: str) -> Reply:
         known = any(path == row.path for row in ENDPOINTS.values())
         status = HTTPStatus.METHOD_NOT_ALLOWED if known else HTTPStatus.NOT_FOUND
@@ -343,13 +355,13 @@ def read_time_unit(text: str) -> bool:
     return unit == "MICROSECOND"
 
 
-def _away() -> RequestRejected:
+#: Why a request is refused that would have to be written down.
+NOT_WRITTEN = "accounts cannot be written down at the moment: see the log"
+
+
+def failed(why: str) -> RequestRejected:
     """-1001 (errors.md, DISCONNECTED): nothing was done, and it may be tried again."""
-    error = RequestRejected(
-        -1001,
-        "Internal error; unable to process your request. Please try again.",
-        "the live market is out of reach, or what was missed is still on its way: see the log",
-    )
+    error = RequestRejected(-1001, "Internal error; unable to process your request. Please try again.", why)
     error.status = HTTPStatus.SERVICE_UNAVAILABLE.value
     return error
 

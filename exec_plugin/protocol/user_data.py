@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from functools import partial
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from exec_plugin.core.events import Event
     from exec_plugin.core.venue import Venue
+    from exec_plugin.protocol.departures import Departures
 
 _ZERO = to_text(0)
 #: What an order remembers of its request, and under which names reports show it.
@@ -152,8 +154,9 @@ def account_of(event: Event) -> str:
 class UserDataHub:
     """Hands a venue's events to those who listen to their account; costs nothing while nobody does."""
 
-    def __init__(self, venue: Venue) -> None:
+    def __init__(self, venue: Venue, departures: Departures) -> None:
         self._venue = venue
+        self._departures = departures
         self._sinks: dict[str, list[Callable[[dict[str, Any]], None]]] = {}
         #: how often an event is told by its name, where faults are rehearsed
         self.copies: Callable[[str], int] | None = None
@@ -187,7 +190,7 @@ class UserDataHub:
             copies = self.copies(told["e"]) if self.copies is not None else 1
             # a sink may end its own subscription
             for sink in tuple(sinks) * copies:
-                sink(told)
+                self._departures.leave(partial(sink, told))
 
 
 class UserDataLog:

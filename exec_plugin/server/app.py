@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from aiohttp import WSCloseCode, web
 
-from exec_plugin.config.showing import mask_api_key, veiled
 from exec_plugin.core.errors import ConfigError
 from exec_plugin.server import control
+from exec_plugin.server.access import log_request
 from exec_plugin.server.control import Asked, Control, Refused
 from exec_plugin.server.doors import Doors
 from exec_plugin.server.lane import Full, Lane, Plain, peer_of
@@ -24,12 +24,13 @@ from exec_plugin.server.tally import clock
 from exec_plugin.server.wire import TooLarge, cut, form_response, json_response, read_body
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from exec_plugin.account import PaperExchange, Reply
     from exec_plugin.protocol.control import ScriptedExchange
     from exec_plugin.server.settings import ServerSettings
 
 _log = logging.getLogger(__name__)
-_access = logging.getLogger("exec_plugin.server.access")
 
 #: Seconds that pending requests get when the server stops, and idle connections get at any time.
 LAST_REQUESTS, IDLE = 5.0, 75.0
@@ -113,6 +114,7 @@ class PaperServer:
             await asyncio.sleep(self.stage.tick)
             with self.stage.lock:
                 self.stage.catch_up()
+                self.stage.settle()
 
     async def _sweep(self) -> None:
         """Close connections that nobody uses."""
@@ -133,7 +135,7 @@ class PaperServer:
         assert self._listener is not None  # noqa: S101
         if len(self._lanes) + len(self._listener.connections) >= self.settings.max_connections:
             return Full()
-        lane = Lane(self.settings, self._answer_at_once, self._listener, self._lanes)
+        lane = Lane(self.settings, self, self._listener, self._lanes)
         lane.is_crowded = self._is_crowded
         return lane
 
@@ -146,7 +148,7 @@ class PaperServer:
         peers += [peer_of(handler.transport) for handler in listener.connections]
         return peers.count(peer) >= most
 
-    def _answer_at_once(self, plain: Plain, body: str, peer: str) -> Reply | None:
+    def answer(self, plain: Plain, body: str, peer: str) -> Reply | None:
         """A REST request that takes no time on its way; None for others."""
         stage = self.stage
         if not stage.is_near:
@@ -159,15 +161,18 @@ class PaperServer:
         return reply
 
     def _note(self, plain: Plain, reply: Reply, began: float, peer: str) -> None:
-        """Count a request that was answered, and log it where that much is logged: keys masked, signatures veiled."""
+        """Count a request that was answered, and log it where that much is logged."""
         seconds = clock() - began
         self.doors.tally.note(plain.method, plain.target, reply.status, seconds)
-        if _access.isEnabledFor(logging.DEBUG):
-            target, key = veiled(plain.target), mask_api_key(plain.headers.get("x-mbx-apikey"))
-            told = {"peer": peer, "method": plain.method, "target": target, "key": key, "status": reply.status}
-            text = "%(peer)s %(method)s %(target)s key %(key)s: %(status)d in %(ms).2f ms"
-            told["ms"] = seconds * 1000
-            _access.debug(text, told, extra={"told": told})
+        log_request(peer, plain, reply.status, seconds)
+
+    def leave(self, write: Callable[[Reply | None], None]) -> None:
+        """Have a reply written when it may leave."""
+        self.stage.leave(write)
+
+    def settle(self) -> None:
+        """Let all replies leave now."""
+        self.stage.settle()
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         target = request.raw_path
@@ -195,6 +200,8 @@ class PaperServer:
         with stage.lock:
             stage.catch_up()
             reply = stage.gateway.handle(request.method, target, known, body, caller=peer)
+            if not stage.settle():
+                reply = stage.gateway.lost()
         self._note(Plain(request.method, target, known, 0, 0), reply, began, peer)
         if way.cut:
             return cut(request)

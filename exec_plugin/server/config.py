@@ -13,9 +13,10 @@ from exec_plugin.account import PaperExchange, Settings
 from exec_plugin.account.pump import wall_clock
 from exec_plugin.config import nearest
 from exec_plugin.config.showing import mask_api_key
-from exec_plugin.core.errors import ConfigError
+from exec_plugin.core.errors import ConfigError, ExecPluginError
 from exec_plugin.core.symbols import default_symbol
 from exec_plugin.core.units import to_units
+from exec_plugin.journal import MEMORY
 from exec_plugin.protocol.control import ScriptedExchange
 from exec_plugin.protocol.faults import Faults
 from exec_plugin.protocol.security import Key
@@ -27,11 +28,10 @@ if TYPE_CHECKING:
 
 #: What an account starts with when nobody says.
 FUNDS = {"USDT": "100000", "BTC": "1", "ETH": "10", "BNB": "10"}
-MEMORY = "sqlite://"
 _ALPHABET = string.ascii_letters + string.digits
 #: As long as Binance's own keys.
 _KEY_LENGTH = 64
-_TABLES = ("server", "paper", "accounts", "faults", "db_url")
+_TABLES = ("server", "paper", "accounts", "faults", "db_url", "durability")
 _PATHS = ("tls_cert", "tls_key")
 
 
@@ -69,14 +69,15 @@ class Plan:
         market: its settings, as ``account.Settings`` reads them.
         accounts: who trades on it.
         faults: what goes wrong, as ``Faults.read`` takes it; empty for nothing.
-        db_url: where accounts are kept; only in memory, so far.
+        db_url, durability: where accounts are kept, in memory unless it is said, and what they outlive (docs/journal.md).
     """
 
     server: ServerSettings = field(factory=ServerSettings)
     market: Mapping[str, Any] = field(factory=dict)
     accounts: tuple[AccountPlan, ...] = ()
     faults: Mapping[str, Any] = field(factory=dict)
-    db_url: str = MEMORY
+    db_url: str = ""
+    durability: str = "full"
 
     def checked(self) -> Plan:
         """
@@ -85,9 +86,8 @@ class Plan:
         Raises:
             ConfigError: when it cannot be carried out, or would let strangers trade.
         """
-        if self.db_url != MEMORY:
-            msg = f"db_url={self.db_url!r}: accounts cannot be kept beyond the server's end yet; leave it out"
-            raise ConfigError(msg)
+        if self.db_url not in ("", MEMORY) and self.market.get("feed") == "push":
+            raise ConfigError("the accounts of a market that control routes reset are kept in memory: leave db_url out")
         accounts = self.accounts or (AccountPlan("default", FUNDS, new_secret(), new_secret(), is_told=False),)
         if not self.server.is_local and not all(account.is_told for account in accounts):
             msg = f"host {self.server.host} can be reached from elsewhere: give every account its api_key and secret"
@@ -101,7 +101,7 @@ class Plan:
         Raises:
             ConfigError, FeedError: when a setting is wrong or a recording cannot be read.
         """
-        given = dict(self.market)
+        given: dict[str, Any] = {"db_url": self.db_url or MEMORY, "durability": self.durability, **self.market}
         # time goes on by itself: who is served decides nothing about it
         if given.get("recording"):
             given.setdefault("speed", "1")
@@ -111,6 +111,12 @@ class Plan:
         exchange = _scripted(settings) if settings.feed == "push" else PaperExchange(settings)
         # a client signs by its own clock, which is the market's only where that is real time
         timed = settings.feed != "recording" and settings.speed == Settings().speed
+        if isinstance(exchange, PaperExchange):
+            try:
+                exchange.open_accounts({account.name: account.balances for account in self.accounts})
+            except ExecPluginError:
+                exchange.close()
+                raise
         for account in self.accounts:
             held = {asset: to_units(amount) for asset, amount in account.balances.items()}
             opened = exchange.venue.open_account(account.name, held)
@@ -150,7 +156,8 @@ def read_plan(path: Path) -> Plan:
         market=_table("paper", table.get("paper", {})),
         accounts=tuple(_account(name, _table(name, entry), path.parent) for name, entry in accounts.items()),
         faults=_table("faults", table.get("faults", {})),
-        db_url=str(table.get("db_url", MEMORY)),
+        db_url=str(table.get("db_url", "")),
+        durability=str(table.get("durability", "full")),
     )
 
 

@@ -14,6 +14,7 @@ from exec_plugin.core.errors import VenueError
 from exec_plugin.protocol.gateway import error_body, http_status, read_time_unit
 from exec_plugin.protocol.render import to_json
 from exec_plugin.protocol.ws_api import CONNECT_WEIGHT, ApiSession
+from exec_plugin.server.access import log_frame
 from exec_plugin.server.control import failure
 from exec_plugin.server.settings import is_loopback
 from exec_plugin.server.sockets import STREAM_MESSAGES, Framer, Socket, Sockets
@@ -146,8 +147,11 @@ class Doors:
                     stage.catch_up()
                     began = clock()
                     session.receive(text)
+                    stage.settle_soon()
                 if isinstance(session, ApiSession):
-                    self.tally.note_frame(*session.last, clock() - began)
+                    seconds = clock() - began
+                    self.tally.note_frame(*session.last, seconds)
+                    log_frame(socket.peer, *session.last, seconds)
 
         self.sockets.add(socket)
         socket.on_slow = self.tally.drop
@@ -168,10 +172,11 @@ class Doors:
 
 
 def _is_handshake(request: web.BaseRequest) -> bool:
+    """Whether a request is a WebSocket handshake that can be answered."""
     try:
         return web.WebSocketResponse().can_prepare(request).ok
-    except UnicodeEncodeError:
-        # aiohttp's refusal repeats what the client sent, which need be no text
+    except ValueError:
+        # aiohttp decodes the key and repeats other headers, none of which need be text
         return False
 
 

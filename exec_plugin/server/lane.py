@@ -9,7 +9,8 @@ handler together with the connection, for good. So there is one parser for what 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, NamedTuple, cast
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
 
 from exec_plugin.server.wire import form_bytes
 
@@ -76,6 +77,19 @@ def peer_of(transport: asyncio.BaseTransport | None) -> str:
     return found[0] if found else ""
 
 
+class Desk(Protocol):
+    """Who answers."""
+
+    def answer(self, plain: Plain, body: str, peer: str) -> Reply | None:
+        """The reply to a request; None when it takes time to answer."""
+
+    def leave(self, write: Callable[[Reply | None], None]) -> None:
+        """Have a reply written when it may leave: None for the one that was made, else what is sent instead of it."""
+
+    def settle(self) -> None:
+        """Let all replies leave now."""
+
+
 class Full(asyncio.Protocol):
     """What talks to a client for whom there is no room."""
 
@@ -90,7 +104,7 @@ class Lane(asyncio.Protocol):
 
     Args:
         settings: its bounds.
-        answer: a request and its body, and whose it is -> the reply; None when it takes time to answer.
+        desk: who answers.
         hand_over: makes the protocol that takes over.
         lanes: where this one notes that it exists.
     """
@@ -98,18 +112,19 @@ class Lane(asyncio.Protocol):
     def __init__(
         self,
         settings: ServerSettings,
-        answer: Callable[[Plain, str, str], Reply | None],
+        desk: Desk,
         hand_over: Callable[[], asyncio.Protocol],
         lanes: set[Lane],
     ) -> None:
         self._settings = settings
-        self._answer = answer
+        self._desk = desk
         self._hand_over = hand_over
         self._lanes = lanes
         self._loop = asyncio.get_running_loop()
         self._read = b""
         self.peer = ""
         self._transport: asyncio.Transport | None = None
+        self._unwritten = 0
         #: when it last brought a whole request or began with one, by the loop's clock: a trickle is no use
         self.used = 0.0
         #: whether there is no room for one more from an address
@@ -154,16 +169,26 @@ class Lane(asyncio.Protocol):
                 return
             self.used = self._loop.time()
             body = data[plain.start : plain.end].decode(errors="replace")
-            reply = self._answer(plain, body, self.peer)
+            reply = self._desk.answer(plain, body, self.peer)
             if reply is None:
                 self._leave()
                 return
-            transport.write(form_bytes(reply))
-            if transport.get_write_buffer_size() > self._settings.max_unsent:
-                # it asks and does not listen
-                transport.abort()
+            self._unwritten += 1
+            self._desk.leave(partial(self._write, transport, reply))
+            if transport.is_closing():
                 return
             self._read = data = data[plain.end :]
+
+    def _write(self, transport: asyncio.Transport, reply: Reply, other: Reply | None) -> None:
+        """Write a reply, or another one instead of it."""
+        self._unwritten -= 1
+        if transport.is_closing():
+            # it has gone while its answer waited
+            return
+        transport.write(form_bytes(other or reply))
+        if transport.get_write_buffer_size() > self._settings.max_unsent:
+            # it asks and does not listen
+            transport.abort()
 
     def close(self) -> None:
         """Close the connection once what was written is sent."""
@@ -176,6 +201,9 @@ class Lane(asyncio.Protocol):
         if transport is None:
             return
         self._lanes.discard(self)
+        if self._unwritten:
+            # what comes next is answered after what came before
+            self._desk.settle()
         other = self._hand_over()
         transport.set_protocol(other)
         other.connection_made(transport)

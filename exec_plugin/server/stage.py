@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from exec_plugin.account import PaperExchange
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Mapping
 
-    from exec_plugin.protocol import Gateway, StreamHub
+    from exec_plugin.protocol import Gateway, Reply, StreamHub
     from exec_plugin.protocol.faults import Faults, Way
 
 _log = logging.getLogger(__name__)
@@ -47,6 +48,7 @@ class Stage:
         self.exchange = exchange
         self.on_change: Callable[[], None] = lambda: None
         self._told = ""
+        self._is_due = False
 
     @property
     def gateway(self) -> Gateway:
@@ -89,6 +91,34 @@ class Stage:
             if str(error) != self._told:
                 self._told = str(error)
                 _log.error("%s", error)
+
+    # ------------------------------------------------------------------ what is written down before it is told
+
+    def leave(self, write: Callable[[Reply | None], None]) -> None:
+        """
+        Have a reply written: at once, or once what it tells of is written down, together with all that comes until then.
+
+        ``write`` gets None for the reply that was made, or what is sent instead of it because it has not happened.
+        """
+        gateway = self.gateway
+        gateway.departures.leave(partial(write, None), lambda: write(gateway.lost()))
+        self.settle_soon()
+
+    def settle_soon(self) -> None:
+        """Write down what has changed once all that has arrived by now is answered."""
+        exchange = self.exchange
+        if isinstance(exchange, PaperExchange) and exchange.is_dirty and not self._is_due:
+            self._is_due = True
+            asyncio.get_running_loop().call_soon(self.settle)
+
+    def settle(self) -> bool:
+        """Write down what has changed, and let what waits for that leave; False when it has not happened after all."""
+        self._is_due = False
+        exchange = self.exchange
+        if not isinstance(exchange, PaperExchange):
+            return True
+        with exchange.lock:
+            return exchange.settle()
 
     @property
     def tick(self) -> float:

@@ -427,11 +427,11 @@ def test_opening_holds_nobody_up(monkeypatch):
     opening, opened = threading.Event(), threading.Event()
     real = house_module.open_feed
 
-    def slowly(settings, clock, plugins):
+    def slowly(settings, clock, plugins, seen):
         if settings.feed == "push":
             opening.set()
             assert opened.wait(10)
-        return real(settings, clock, plugins)
+        return real(settings, clock, plugins, seen)
 
     monkeypatch.setattr(house_module, "open_feed", slowly)
     found = []

@@ -19,7 +19,7 @@ ASKS = [["50010", "2"], ["50020", "5"], ["51000", "50"]]
 @contextlib.contextmanager
 def serve():
     """A server in a process of its own: address, key and secret are what it printed."""
-    command = [sys.executable, "-m", "exec_plugin", "serve", "--port", "0"]
+    command = [sys.executable, "-m", "exec_plugin", "serve", "--port", "0", "--db-url", "sqlite://"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         with ThreadPoolExecutor(1) as reader:
             lines = reader.submit(lambda: [process.stdout.readline() for _ in range(3)]).result(timeout=60)

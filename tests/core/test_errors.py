@@ -10,6 +10,7 @@ TREE = {
     "ExecPluginError": Exception,
     "ConfigError": errors.ExecPluginError,
     "FeedError": errors.ExecPluginError,
+    "JournalError": errors.ExecPluginError,
     "RateLimitError": errors.ExecPluginError,
     "VenueError": errors.ExecPluginError,
     "RequestRejected": errors.VenueError,

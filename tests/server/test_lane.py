@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -96,3 +97,37 @@ async def test_garbage(raw, data):
     reader, writer = await raw()
     writer.write(data)
     assert (await asyncio.wait_for(reader.read(), 5)).startswith(b"HTTP/1.")
+
+
+class Pipe:
+    """A transport that keeps what is written."""
+
+    def __init__(self):
+        self.written = b""
+
+    def get_extra_info(self, _):
+        return ("127.0.0.1", 1)
+
+    def write(self, data):
+        self.written += data
+
+    def get_write_buffer_size(self):
+        return 0
+
+    def is_closing(self):
+        return False
+
+
+async def test_trickle(server):
+    """A connection is in use while it brings whole requests; bytes that never become one do not keep it open."""
+    lane, now = server._accept(), [0.0]
+    lane._loop = SimpleNamespace(time=lambda: now[0])
+    lane.connection_made(Pipe())
+    seen = []
+    for byte in (ORDER + PING)[:-1]:
+        now[0] += 1
+        lane.data_received(bytes((byte,)))
+        seen.append(lane.used)
+    # it began, the order was whole, the next began
+    assert list(dict.fromkeys(seen)) == [1, len(ORDER), len(ORDER) + 1]
+    server._lanes.discard(lane)

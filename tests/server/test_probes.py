@@ -203,6 +203,11 @@ async def test_access_log(http, caplog):
     assert record.told["key"] == "long...Ends"
     assert "signature=***" in record.getMessage()
     assert "/api/v3/account" in record.getMessage()
+    async with http.ws_connect("/ws-api/v3") as api:
+        await api.send_json({"id": 1, "method": "session.status", "params": {"apiKey": "longEnoughToHaveEnds"}})
+        await api.receive_json()
+    assert "WS session.status: 400 in" in caplog.text
+    assert "longEnough" not in caplog.text
 
 
 class Pipe:

@@ -223,6 +223,7 @@ MALFORMED = {
     "odd-upgrade": b"GET /ws-api/v3 HTTP/1.1\r\nHost: x\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\n",
     "no-host": b"POST /paper/reset HTTP/1.1\r\nHost: [::1\r\nContent-Length: 2\r\n\r\n{}",
     "digits-of-a-length": b"POST /api/v3/order HTTP/1.1\r\nHost: x\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\n",
+    "odd-handshake": HANDSHAKE.replace(b"dGhl", b"dG\xffl"),
     "upgrade-at-no-url": HANDSHAKE.replace(b"/ws-api/v3", b"//["),
     "upgrade-nowhere": HANDSHAKE.replace(b"/ws-api/v3", b"/nowhere"),
     "odd-options": HANDSHAKE.replace(b"/ws-api/v3", b"/ws-api/v3?timeUnit=%ff&returnRateLimits=%00"),

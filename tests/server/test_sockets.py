@@ -146,8 +146,8 @@ async def test_too_fast(http, hub):
         assert socket.close_code == 1008
 
 
-async def test_slow_reader(http, hub):
-    """A client that does not read is cut off, and nobody waits for it."""
+async def test_slow_reader(http, hub, server):
+    """A client that does not read is cut off and counted, and nobody waits for it."""
     async with http.ws_connect("/ws") as socket:
         (session,) = hub.opened
         # stop reading: what the kernel buffers on both sides is bounded, so is what the server keeps
@@ -160,6 +160,7 @@ async def test_slow_reader(http, hub):
             await asyncio.sleep(0)
         assert session.closed
         assert sent * len(text) < 50 * 2**20
+        assert server.doors.tally.dropped == 1
 
 
 @pytest.mark.parametrize("settings", [ServerSettings(port=0, max_message=100)], ids=["small"])

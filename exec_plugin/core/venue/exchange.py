@@ -289,6 +289,8 @@ class Venue:
         else:
             if self.listeners:
                 self.outbox.report(self.now, "NEW", order)
+            elif self.outbox.changed is not None:
+                self.outbox.changed[order.id] = order
             self._work(market, desk, order, offers)
 
     def check(self, order: LiveOrder, *, rules_only: bool = False) -> None:
@@ -484,6 +486,8 @@ class Venue:
             if payer is not base and payer is not cash:
                 desk.account.touched[payer.asset] = payer
             self.outbox.report(self.now, "TRADE", order, Fill(*record))
+        elif self.outbox.changed is not None:
+            self.outbox.changed[order.id] = order
         if group is not None:
             self.lists.filled(order)
 

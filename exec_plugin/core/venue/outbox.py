@@ -18,15 +18,18 @@ class Outbox:
     """
     Events in order, and those who listen.
 
-    ``seq`` numbers them; without listeners none are made.
+    ``seq`` numbers them; without listeners none are made. ``changed`` and ``changed_lists`` collect what something has
+    happened to, by id, for one who looks now and then and empties them; None while there is nobody.
     """
 
-    __slots__ = ("_changed", "_delivering", "events", "listeners", "seq")
+    __slots__ = ("_changed", "_delivering", "changed", "changed_lists", "events", "listeners", "seq")
 
     def __init__(self) -> None:
         self.seq = 0
         self.listeners: list[Callable[[Event], None]] = []
         self.events: list[Event] = []
+        self.changed: dict[int, LiveOrder] | None = None
+        self.changed_lists: dict[int, OrderList] = {}
         self._changed: dict[str, Account] = {}
         self._delivering = False
 
@@ -52,6 +55,8 @@ class Outbox:
     ) -> None:
         """Add an execution report about an order as it stands."""
         self.seq += 1
+        if self.changed is not None:
+            self.changed[order.id] = order
         if not self.listeners:
             return
         # what an order takes it takes before it is on the book (faqs/market_orders_faq.md, the sample payload)
@@ -80,6 +85,8 @@ class Outbox:
         """Add a report about an order list as it stands."""
         self.seq += 1
         group.time = now
+        if self.changed is not None:
+            self.changed_lists[group.id] = group
         if self.listeners:
             legs = tuple((order.id, order.client_id) for order in group.legs)
             self.events.append(ListChange(self.seq, now, group, status, legs))

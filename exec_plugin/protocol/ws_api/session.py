@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from exec_plugin.core.errors import RequestRejected, VenueError
 from exec_plugin.endpoints import ENDPOINTS
-from exec_plugin.protocol.gateway import Call, error_body, http_status, in_micros
+from exec_plugin.protocol.gateway import NOT_WRITTEN, Call, error_body, failed, http_status, in_micros
 from exec_plugin.protocol.limits import TooMany
 from exec_plugin.protocol.params import Spec, illegal
 from exec_plugin.protocol.public_keys import ED25519
@@ -127,7 +128,8 @@ class ApiSession:
         self.last = (request.method if known else _UNKNOWN, int(done.status))
         self._reply(request.id, done, shown=shown)
         for number in ended:
-            self._push_event(number, {"e": "eventStreamTerminated", "E": self._gateway.venue.now})
+            event = {"e": "eventStreamTerminated", "E": self._gateway.venue.now}
+            self._gateway.departures.leave(partial(self._push_event, number, event))
         if done.status == HTTPStatus.IM_A_TEAPOT and self._hang_up is not None:
             self._hang_up()
 
@@ -257,12 +259,18 @@ class ApiSession:
         return _Done(http_status(error), {"error": body})
 
     def _reply(self, number: int | str | None, done: _Done, *, shown: bool) -> None:
+        self._gateway.departures.leave(
+            partial(self._push, self._text(number, done, shown=shown)),
+            lambda: self._push(self._text(number, self._failed(failed(NOT_WRITTEN)), shown=shown)),
+        )
+
+    def _text(self, number: int | str | None, done: _Done, *, shown: bool) -> str:
         reply: dict[str, Any] = {"id": number, "status": int(done.status), **done.part}
         if shown:
             limits, now = self._gateway.limits, self._gateway.venue.now
             orders = limits.order_counts(done.account.name, now) if done.account is not None else []
             reply["rateLimits"] = [*orders, *limits.weight_counts(self._caller, now)]
-        self._push(to_json(reply))
+        return to_json(reply)
 
     def _push_event(self, number: int, event: dict[str, Any]) -> None:
         self._push(to_json({"subscriptionId": number, "event": self._timed(event)}))

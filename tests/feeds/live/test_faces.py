@@ -44,6 +44,21 @@ def test_blocking(upstream, options):
     assert [trade["price"] for trade in exchange.fetch_my_trades(BTC)] == [101, 100]
 
 
+def test_missed(upstream, options, tmp_path):
+    """A kept account meets the trades that the market made while its process was gone."""
+    options["options"]["paper"]["db_url"] = f"sqlite:///{tmp_path}/accounts.sqlite"
+    exchange = sync.binancepaper(options)
+    hit = exchange.create_order(BTC, "limit", "buy", 1, 98)["id"]
+    spared = exchange.create_order(BTC, "limit", "buy", 1, 90)["id"]
+    HOUSE.clear()
+    upstream.print_trade("97", "3")
+    upstream.print_trade("99", "1")
+    again = sync.binancepaper(options)
+    assert [order["id"] for order in again.fetch_open_orders(BTC)] == [spared]
+    (fill,) = again.fetch_my_trades(BTC)
+    assert (fill["order"], fill["price"], fill["amount"]) == (hit, 98, 1)
+
+
 async def test_asyncio(options, monkeypatch):
     """The class for asyncio opens the market without holding up other tasks."""
     turns = []

@@ -1,0 +1,125 @@
+"""Orders that are written down: what a commit costs by durability and by how many orders share it, and how long it takes
+to open an account with a long past.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from functools import partial
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+import _market as market
+import _peers
+import click
+from _table import Case, Sample, measure, show
+
+from exec_plugin.core.venue import Venue
+from exec_plugin.journal import LEVELS, Journal, open_store
+
+if TYPE_CHECKING:
+    from exec_plugin.core.ledger import Account
+
+#: How many orders share a commit: one, as in a bot's own process, and as many as reach a busy server together.
+BATCHES = (1, 16, 64)
+#: Price of the limit orders in cents.
+LOW = 50_000_00
+CORE = "core, nothing written"
+
+
+class Numbering:
+    """Nobody else numbers anything."""
+
+    client_ids = 0
+
+
+def kept(url: str, durability: str) -> tuple[Venue, Account, Journal | None]:
+    """A venue whose one account is written down; in memory without a URL."""
+    venue = Venue([market.symbol()], now=market.START)
+    store = open_store(url, durability) if url else None
+    if store is None:
+        return venue, venue.open_account("default", market.BALANCES), None
+    journal = Journal(store, "benchmark", venue, Numbering())
+    journal.open({"default": market.BALANCES})
+    return venue, venue.accounts["default"], journal
+
+
+def orders(kind: str, durability: str, batch: int, count: int) -> Sample:
+    """Orders that are filled or cancelled at once, one a tick, written down in groups."""
+    with tempfile.TemporaryDirectory() as folder:
+        venue, account, journal = kept(f"sqlite:///{folder}/accounts.sqlite" if durability else "", durability)
+        rows, price, is_buy = market.quotes(count), LOW * market.CENT, True
+        began = perf_counter()
+        for number, row in enumerate(rows, 1):
+            venue.apply((row,))
+            if kind == "market":
+                venue.place(account, market.NAME, is_buy, "MARKET", market.QTY)
+            else:
+                venue.cancel(venue.place(account, market.NAME, is_buy, "LIMIT", market.QTY, price))
+            if journal is not None and not number % batch and not journal.settle():
+                raise RuntimeError(journal.failure)
+        seconds = perf_counter() - began
+        if journal is not None:
+            journal.close()
+    if len(account.desks[market.NAME].orders) != count:
+        msg = "orders are missing"
+        raise RuntimeError(msg)
+    return Sample(count, seconds)
+
+
+def openings(count: int, rounds: int) -> str:
+    """How long it takes to open an account with so many orders, of which a hundred rest."""
+    with tempfile.TemporaryDirectory() as folder:
+        url, is_buy = f"sqlite:///{folder}/accounts.sqlite", True
+        venue, account, journal = kept(url, "off")
+        for number, row in enumerate(market.quotes(count)):
+            venue.apply((row,))
+            name = f"bot-order-{number}"
+            if number % (count // 100) == 0:
+                venue.place(account, market.NAME, is_buy, "LIMIT", market.QTY, LOW * market.CENT, client_id=name)
+            else:
+                venue.place(account, market.NAME, is_buy, "MARKET", market.QTY, client_id=name)
+            if journal is not None and not number % 64:
+                journal.settle()
+        if journal is not None:
+            journal.close()
+        took = []
+        for _ in range(rounds):
+            began = perf_counter()
+            _, account, journal = kept(url, "full")
+            took.append(perf_counter() - began)
+            if len(account.desks[market.NAME].orders) != count or len(account.open_orders) != 100:
+                msg = "orders are missing"
+                raise RuntimeError(msg)
+            if journal is not None:
+                journal.close()
+        size = sum(path.stat().st_size for path in Path(folder).glob("accounts.sqlite")) / 1e6
+    return f"An account with {count:,} orders ({size:.0f} MB) opens in {min(took):.2f} s (median {median(took):.2f} s)."
+
+
+@click.command(help=__doc__)
+@click.option("--rounds", default=3, show_default=True, help="How often each case runs.")
+@click.option("--orders", "count", default=20_000, show_default=True, help="Orders in one run; fewer where each waits.")
+@click.option("--past", default=100_000, show_default=True, help="Orders of the account that is opened.")
+@_peers.options
+def main(peers: _peers.Peers, rounds: int, count: int, past: int) -> None:  # noqa: ARG001  options are those of every table
+    """Measure and print."""
+    cases = []
+    for kind in ("market", "limit"):
+        title = f"{kind}, {'filled' if kind == 'market' else 'cancelled'}"
+        ratios = {"to the core": f"{title}: {CORE}"}
+        cases.append(Case(f"{title}: {CORE}", partial(orders, kind, "", 1, count), ratios))
+        for level in reversed(LEVELS):
+            for batch in BATCHES:
+                # each of them waits for the disk
+                few = count // 10 // BATCHES[-1] * BATCHES[-1] if (level, batch) == ("full", 1) else count // 64 * 64
+                run = partial(orders, kind, level, batch, few)
+                cases.append(Case(f"{title}: {level}, {batch} a commit", run, ratios))
+    results, skipped = measure(cases, rounds)
+    show("Commits", "orders", results, [*skipped, openings(past, rounds)])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,349 @@
+"""The accounts of one exchange that are written down: opened, kept, given up while the disk fails, and taken up again."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Protocol
+
+from exec_plugin.core.errors import ConfigError, JournalError
+from exec_plugin.core.venue.state import STATE_VERSION, look_again, meet_missed, place, resume, withdraw
+from exec_plugin.journal.entries import Entry, Step, chain, merge, read_step, unseal
+from exec_plugin.journal.recorder import Changes, Recorder
+from exec_plugin.journal.revival import Revival
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from exec_plugin.core.ledger import Account
+    from exec_plugin.core.venue import Venue
+    from exec_plugin.journal.revival import Standing
+    from exec_plugin.journal.store import Row, Store
+
+_log = logging.getLogger(__name__)
+
+#: How many records entries may hold before they are folded: some ms of work at once, and at most as much to open.
+FOLD_AT = 2_000
+#: Seconds between two looks at what moves without an event, and between two notes of where the market is.
+SWEEP_EVERY, NOTE_EVERY = 1.0, 5.0
+#: Seconds before a place that failed is tried again.
+RETRY_AFTER = 1.0
+#: The longest name of an account.
+_LONGEST_NAME = 200
+
+
+class Numbering(Protocol):
+    """Who else numbers something that must not repeat."""
+
+    client_ids: int
+
+
+class Book:
+    """One account that is written down here."""
+
+    __slots__ = ("changes", "crc", "numbers", "row", "seq", "step")
+
+    def __init__(self, row: Row, changes: Changes, numbers: dict[str, Any]) -> None:
+        self.row = row
+        self.changes = changes
+        self.seq = row.folded
+        self.crc = row.crc
+        #: all its numbers, and what entries have told since they were folded
+        self.numbers = numbers
+        self.step = Step()
+
+    @property
+    def last(self) -> Entry:
+        """The place of the last entry."""
+        return Entry(self.row.id, self.seq, self.crc, "")
+
+    def follow(self, entry: Entry, step: Step) -> None:
+        """An entry was written."""
+        self.seq, self.crc = entry.seq, entry.crc
+        self.step.follow(step)
+        merge(self.numbers, step.numbers)
+
+
+class Journal:
+    """
+    Writes down what a venue's accounts do.
+
+    Args:
+        store: where.
+        venue_name: tells one market from another: an account's orders make sense on its own one only.
+        venue: whose accounts.
+        numbering: whose numbers go on as well.
+        advance: brings the market to the moment at which an account was written down last, where that makes sense.
+        catches_up: whether the market's trades tell what happened while the accounts were closed, by the same ids.
+        clock: seconds that go on steadily.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        venue_name: str,
+        venue: Venue,
+        numbering: Numbering,
+        *,
+        advance: Callable[[int], None] | None = None,
+        catches_up: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.store = store
+        self._venue_name = venue_name
+        self._venue = venue
+        self._numbering = numbering
+        self._advance = advance
+        self._catches_up = catches_up
+        self._clock = clock
+        self._recorder = Recorder(venue)
+        self._books: dict[str, Book] = {}
+        self._swept = self._noted = clock()
+        self._noted_at = venue.now
+        self._failed_at = 0.0
+        self._process = os.getpid()
+        #: why the accounts cannot be used at the moment; empty while they can
+        self.failure = ""
+
+    @property
+    def is_dirty(self) -> bool:
+        """Whether something has changed that is not written down."""
+        return self._recorder.is_dirty
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._books
+
+    # ------------------------------------------------------------------ opening
+
+    def open(self, accounts: Mapping[str, Mapping[str, int]]) -> None:
+        """
+        Open accounts by their names; a new one starts with the balances given, in units.
+
+        Raises:
+            JournalError: when one of them is in use by another process, or cannot be read.
+            ConfigError: when one has open orders on a symbol that is not traded here, or a name that is none.
+        """
+        standing: list[Standing] = []
+        opened = []
+        try:
+            for name, balances in accounts.items():
+                row = self._claim(name)
+                opened.append(row)
+                standing += self._load(row) if row.state else self._begin(row, balances)
+        except (ConfigError, JournalError):
+            for row in opened:
+                self._drop(row)
+            raise
+        # the market as it was, before anybody's orders are in it again
+        if self._advance is not None:
+            self._advance(max((self._books[name].numbers["now"] for name in accounts), default=0))
+        # those of an account that trades already have met what was printed
+        is_first = not any(
+            book.changes.account.open_orders for name, book in self._books.items() if name not in accounts
+        )
+        self._resume(standing, self._met(accounts) if self._catches_up and is_first else {})
+
+    def _met(self, names: Iterable[str]) -> dict[str, int]:
+        """
+        The last public trade by symbol that orders have met.
+
+        One that an order met and that moved it is in an entry, so the latest entry of any account counts for all.
+        """
+        found: dict[str, int] = {}
+        for name in names:
+            for symbol, (trade_id, _) in self._books[name].numbers["trades"].items():
+                if symbol in self._venue.markets:
+                    found[symbol] = max(found.get(symbol, 0), trade_id)
+        return found
+
+    def _claim(self, name: str) -> Row:
+        if not 0 < len(name) <= _LONGEST_NAME or not name.isprintable():
+            msg = f"account {name[:_LONGEST_NAME]!r} is no name: 1 to {_LONGEST_NAME} printable characters"
+            raise ConfigError(msg)
+        row = self.store.enrol(self._venue_name, name, self._venue.now)
+        since = datetime.now(tz=UTC).isoformat(timespec="seconds")
+        self.store.claim(row, f"process {os.getpid()} on {socket.gethostname()} since {since}")
+        # it may have gone on until just now
+        return self.store.find(self._venue_name, name) or row
+
+    def _drop(self, row: Row) -> None:
+        self.store.backend.release(row.id)
+        self._books.pop(row.name, None)
+        self._recorder.watched.pop(row.name, None)
+
+    def _begin(self, row: Row, balances: Mapping[str, int]) -> list[Standing]:
+        account = self._venue.open_account(row.name, balances)
+        held = {asset: [units, 0, 0] for asset, units in balances.items()}
+        numbers = {"version": STATE_VERSION, "deposit": dict(balances), "balances": held, "desks": {}}
+        book = self._watch(row, account, numbers)
+        step = self._step(book)
+        merge(book.numbers, step.numbers)
+        self.store.fold(book.last, book.numbers, step)
+        return []
+
+    def _load(self, row: Row) -> list[Standing]:
+        """Put an account into the venue as it was written down."""
+        entries = self.store.entries(row)
+        numbers = read_numbers(row, self.store.where)
+        if entries:
+            step = Step()
+            for entry in entries:
+                step.follow(read_step(entry.body))
+            merge(numbers, step.numbers)
+            self.store.fold(entries[-1], numbers, step)
+            row = row._replace(folded=entries[-1].seq, crc=entries[-1].crc)
+        account = self._venue.open_account(row.name)
+        standing = Revival(account, self._venue).fill(self.store, row.id, numbers)
+        self._numbering.client_ids = max(self._numbering.client_ids, numbers["clients"])
+        self._watch(row, account, numbers)
+        return standing
+
+    def _watch(self, row: Row, account: Account, numbers: dict[str, Any]) -> Book:
+        changes = Changes(account)
+        book = self._books[row.name] = Book(row, changes, numbers)
+        self._recorder.watched[row.name] = changes
+        return book
+
+    def _resume(self, standing: Sequence[Standing], met: Mapping[str, int]) -> None:
+        resume(self._venue, standing)
+        for order, _ in standing:
+            self._recorder.watched[order.desk.account.name].places[order.id] = place(order)
+        meet_missed(self._venue, met)
+        look_again(self._venue)
+
+    # ------------------------------------------------------------------ writing
+
+    def settle(self) -> bool:
+        """
+        Write down what has changed; False when that cannot be: the accounts are as they were written down last then.
+
+        Where it failed before, it is tried again from time to time.
+        """
+        if self.failure:
+            self._try_again()
+            return not self.failure
+        if os.getpid() != self._process:
+            # a connection to a database does not survive a fork
+            self._give_up("they belong to another process: open the paper exchange after the fork")
+            return False
+        now = self._clock()
+        if now - self._swept >= SWEEP_EVERY:
+            self._swept = now
+            self._recorder.sweep()
+        try:
+            self._commit()
+            if now - self._noted >= NOTE_EVERY:
+                self._note(now)
+        except JournalError as error:
+            self._give_up(str(error))
+            return False
+        return True
+
+    def _commit(self) -> None:
+        self._recorder.collect()
+        steps = [(book, self._step(book)) for book in self._books.values() if book.changes.is_any]
+        if not steps:
+            return
+        entries = []
+        for book, step in steps:
+            body = step.body()
+            entries.append(Entry(book.row.id, book.seq + 1, chain(book.crc, body), body))
+        self.store.append(entries)
+        for (book, step), entry in zip(steps, entries, strict=True):
+            book.follow(entry, step)
+            if book.seq - book.row.folded >= FOLD_AT or book.step.weight >= FOLD_AT:
+                self._fold(book)
+
+    def _step(self, book: Book) -> Step:
+        step = book.changes.take(self._venue)
+        step.numbers["clients"] = self._numbering.client_ids
+        return step
+
+    def _fold(self, book: Book) -> None:
+        """What is folded is written down already: where this fails, so will the next entry, and tell."""
+        try:
+            self.store.fold(book.last, book.numbers, book.step)
+        except JournalError as error:
+            _log.warning("entries could not be folded: %s", error)
+            return
+        book.step, book.row = Step(), book.row._replace(folded=book.seq, crc=book.crc)
+
+    def _note(self, now: float) -> None:
+        self._noted = now
+        if self._venue.now != self._noted_at:
+            self._noted_at = self._venue.now
+            prices = {name: market.last for name, market in self._venue.markets.items() if market.last}
+            self.store.note_market(self._venue_name, {"now": self._venue.now, "prices": prices})
+
+    # ------------------------------------------------------------------ failing
+
+    def _give_up(self, why: str) -> None:
+        """Take the accounts out of the market: nothing may happen to them that cannot be written down."""
+        _log.error("paper accounts cannot be written down and are refused until they can: %s", why)
+        self.failure, self._failed_at = why, self._clock()
+        for book in self._books.values():
+            withdraw(self._venue, book.changes.account.open_orders)
+        self._recorder.forget()
+
+    def _try_again(self) -> None:
+        if self._clock() - self._failed_at < RETRY_AFTER or os.getpid() != self._process:
+            return
+        self._failed_at = self._clock()
+        standing: list[Standing] = []
+        try:
+            self.store.backend.renew()
+            self.store.note_market(self._venue_name, {**self.store.market(self._venue_name), "now": self._venue.now})
+            for name in tuple(self._books):
+                row = self.store.find(self._venue_name, name)
+                if row is not None:
+                    standing += self._load(row)
+        except JournalError as error:
+            self.failure = str(error)
+            self._recorder.forget()
+            return
+        self.failure = ""
+        # the market has gone on meanwhile, and nobody was in it
+        self._resume(standing, {})
+        _log.warning("paper accounts can be written down again")
+
+    # ------------------------------------------------------------------ the end
+
+    def close(self) -> None:
+        """Write down where everything stands, and let others have the accounts."""
+        if os.getpid() != self._process:
+            self._recorder.close()
+            return
+        if not self.failure:
+            try:
+                self._recorder.sweep()
+                self._commit()
+                self._note(self._clock())
+            except JournalError as error:
+                _log.error("what moved last could not be written down: %s", error)
+        self._recorder.close()
+        self.store.close()
+
+
+def read_numbers(row: Row, where: str) -> dict[str, Any]:
+    """
+    An account's numbers.
+
+    Raises:
+        JournalError: when they cannot be read, or a newer version wrote them.
+    """
+    try:
+        numbers: dict[str, Any] = unseal(row.state)
+        version = numbers["version"]
+    except (JournalError, ValueError, KeyError, TypeError) as error:
+        raise JournalError(
+            f"account {row.name!r} in {where} is damaged and left as it is; see exec-plugin account verify"
+        ) from error
+    if version > STATE_VERSION:
+        raise JournalError(
+            f"account {row.name!r} in {where} was written by a newer exec_plugin; it is left as it is. "
+            "Upgrade exec_plugin, or name another account or db_url"
+        )
+    return numbers

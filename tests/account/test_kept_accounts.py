@@ -1,0 +1,218 @@
+"""Accounts of a process that are kept: what is there again, and where the market goes on."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+from protocol.signing_client import form
+
+from exec_plugin.account import House, PaperAccount, PaperExchange, Settings
+from exec_plugin.core.errors import ConfigError, JournalError
+from exec_plugin.core.units import parse_units
+from exec_plugin.journal import open_store
+from exec_plugin.journal.books import NOTE_EVERY
+
+START = 1_767_614_400_000
+FUNDS = {"USDT": "100000", "BTC": "1"}
+ORDER = {"symbol": "BTCUSDT", "side": "BUY", "type": "LIMIT", "timeInForce": "GTC", "quantity": "0.01"}
+
+
+class Clock:
+    """A wall clock that goes when told."""
+
+    def __init__(self, now=START):
+        self.now = now
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def start(tmp_path):
+    """Opens exchanges over the same file; each one ends without a word when the next one comes."""
+    opened = []
+    clock = Clock()
+
+    def open_one(name="default", **settings):
+        for former in opened:
+            former.exchange.journal.store.close()
+            former.exchange.journal = None
+        url = f"sqlite:///{tmp_path}/accounts.sqlite"
+        exchange = PaperExchange(Settings.read({"db_url": url, "symbols": "BTCUSDT", **settings}), clock)
+        exchange.open_accounts({name: FUNDS})
+        account = PaperAccount(exchange, exchange.venue.accounts[name], None)
+        opened[:] = [account]
+        return account
+
+    open_one.clock = clock
+    yield open_one
+    for last in opened:
+        last.exchange.close()
+
+
+def ask(account, method="GET", path="/api/v3/openOrders", **params):
+    """The JSON of a request."""
+    query = form({**params, "timestamp": account.milliseconds(), "signature": "x"})
+    reply = account.request(method, f"{path}?{query}", {"X-MBX-APIKEY": "x"}, None)
+    assert reply.status == 200, reply.text
+    return json.loads(reply.text)
+
+
+def test_again(start):
+    """An order is there again, and its number is not given twice."""
+    ask(start(), "POST", "/api/v3/order", **ORDER, price="50000")
+    again = start()
+    assert [order["orderId"] for order in ask(again)] == [1]
+    assert ask(again, "POST", "/api/v3/order", **ORDER, price="50000")["orderId"] == 2
+    assert again.account.balances["USDT"].locked == parse_units("1000")
+
+
+def test_memory_unless_said():
+    """Without a db_url nothing is kept."""
+    exchange = PaperExchange(Settings.read({"symbols": "BTCUSDT"}), Clock())
+    assert exchange.journal is None
+    assert exchange.settle()
+    exchange.close()
+
+
+def test_market_by_itself(start):
+    """What the market does to an order is written down although nobody asks."""
+    account = start()
+    last = account.exchange.venue.markets["BTCUSDT"].bid
+    price = str(last // 10**8)
+    ask(account, "POST", "/api/v3/order", **ORDER, price=price)
+    for _ in range(5000):
+        start.clock.now += 500
+        account.exchange.catch_up()
+        if not account.account.open_orders:
+            break
+    filled = account.account.desks["BTCUSDT"].fills
+    assert filled
+    assert start().account.desks["BTCUSDT"].fills == filled
+
+
+def test_made_up_market(start):
+    """A made-up market is found where it was left, although the machine was off for a while."""
+    account = start()
+    journal = account.exchange.journal
+    seconds = [0.0]
+    journal._clock = lambda: seconds[0]
+    journal._noted = 0.0
+    for _ in range(200):
+        start.clock.now += 60_000
+        account.exchange.catch_up()
+    seconds[0] += NOTE_EVERY
+    account.exchange.settle()
+    left = account.exchange.venue.markets["BTCUSDT"].last
+    start.clock.now += 3_600_000
+    found = start().exchange.venue.markets["BTCUSDT"].last
+    assert abs(found - left) <= left // 2000
+    assert found != PaperExchange(Settings.read({"symbols": "BTCUSDT"}), start.clock).venue.markets["BTCUSDT"].last
+
+
+def test_replay_goes_on(start):
+    """A replay goes on at the moment of the last entry, with the market as it was then."""
+    account = start(speed="max")
+    account.sleep_plan(90_000)
+    before = ask(account, "POST", "/api/v3/order", **ORDER, price="50000")["transactTime"]
+    market = account.exchange.venue.markets["BTCUSDT"]
+    seen = (market.last, market.bid, market.ask)
+    again = start(speed="max")
+    market = again.exchange.venue.markets["BTCUSDT"]
+    assert again.exchange.venue.now == before
+    assert (market.last, market.bid, market.ask) == seen
+
+
+def test_fast_clock(start):
+    """A market whose clock is faster than the wall's goes on from its own time."""
+    account = start(speed="60")
+    start.clock.now += 60_000
+    ask(account, "POST", "/api/v3/order", **ORDER, price="50000")
+    left = account.milliseconds()
+    assert left == START + 3_600_000
+    again = start(speed="60")
+    assert again.milliseconds() >= left
+    start.clock.now += 1000
+    assert again.milliseconds() == left + 60_000
+
+
+def test_clock_back(start):
+    """A wall clock that was put back breaks nothing; numbers still rise."""
+    ask(start(), "POST", "/api/v3/order", **ORDER, price="50000")
+    start.clock.now -= 86_400_000
+    again = start()
+    assert ask(again, "POST", "/api/v3/order", **ORDER, price="50000")["orderId"] == 2
+    assert [order["orderId"] for order in ask(again)] == [1, 2]
+
+
+def test_markets_apart(start):
+    """Accounts of the same name on different markets are different accounts."""
+    ask(start(seed=1), "POST", "/api/v3/order", **ORDER, price="50000")
+    assert ask(start(seed=2)) == []
+    assert len(ask(start(seed=1))) == 1
+
+
+def test_one_process(tmp_path):
+    """Another house, as of another process, is told who has the account."""
+    settings = Settings.read({"db_url": f"sqlite:///{tmp_path}/a.sqlite", "symbols": "BTCUSDT"})
+    first, second = House(), House()
+    first.exchange(settings).open_account("default", FUNDS)
+    with pytest.raises(JournalError, match="in use by process"):
+        second.exchange(settings).open_account("default", FUNDS)
+    # the same house shares it
+    first.exchange(settings).open_account("default", FUNDS)
+    first.clear()
+    second.exchange(settings).open_account("default", FUNDS)
+    second.clear()
+
+
+def test_process_that_ends_well(tmp_path):
+    """A script that simply ends leaves its market noted and its account free."""
+    url = f"sqlite:///{tmp_path}/a.sqlite"
+    script = (
+        "import exec_plugin, ccxt; exec_plugin.install();"
+        f"exchange = ccxt.binancepaper({{'options': {{'paper': {{'db_url': {url!r}, 'symbols': 'BTCUSDT'}}}}}});"
+        "print(exchange.create_order('BTC/USDT', 'limit', 'buy', 0.001, 50000)['id'])"
+    )
+    told = [subprocess.check_output([sys.executable, "-W", "error", "-c", script], text=True) for _ in range(2)]
+    assert told == ["1\n", "2\n"]
+    store = open_store(url)
+    assert store.market("synthetic 0")["prices"]["BTCUSDT"] > 0
+    assert not store.backend.is_claimed(store.rows()[0].id)
+    store.close()
+
+
+def test_lost(start, monkeypatch):
+    """A request whose effects cannot be written down is answered with -1001."""
+    account = start()
+
+    def full(_):
+        raise JournalError("full")
+
+    monkeypatch.setattr(account.exchange.journal.store, "append", full)
+    query = form({**ORDER, "price": "50000", "timestamp": account.milliseconds(), "signature": "x"})
+    reply = account.request("POST", f"/api/v3/order?{query}", {"X-MBX-APIKEY": "x"}, None)
+    assert (reply.status, json.loads(reply.text)["code"]) == (503, -1001)
+
+
+@pytest.mark.parametrize(("given", "told"), [({"db_url": "file.sqlite"}, "sqlite:///path/to/file"),
+                                             ({"durability": "max"}, "full, normal, off")])  # fmt: skip
+def test_settings(given, told):
+    """A place or a level that is none is refused."""
+    with pytest.raises(ConfigError, match=told):
+        Settings.read(given)
+
+
+def test_no_password():
+    """Settings do not show a database's password."""
+    assert "hush" not in repr(Settings.read({"db_url": "postgresql://u:hush@host/db"}))
+
+
+def test_failed_opening_lets_go(tmp_path):
+    """A market that cannot be opened holds no file."""
+    settings = Settings.read({"db_url": f"sqlite:///{tmp_path}/a.sqlite", "symbols": "NOPE"})
+    with pytest.raises(ConfigError, match="NOPE"):
+        PaperExchange(settings)

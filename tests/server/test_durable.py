@@ -1,0 +1,194 @@
+"""A server answers when what it tells is written down, and takes back what cannot be."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import aiohttp
+import pytest
+from journal.desk import Clock
+from protocol.signing_client import form
+
+import exec_plugin.server.lane as lane_module
+from exec_plugin.account import PaperExchange, Settings
+from exec_plugin.core.errors import JournalError
+from exec_plugin.journal.books import RETRY_AFTER
+from exec_plugin.protocol import Key, sign
+from server.test_lane import answers
+
+FUNDS = {"USDT": "1000", "BTC": "10"}
+ORDER = {"symbol": "BTCUSDT", "side": "BUY", "type": "LIMIT", "timeInForce": "GTC", "quantity": "1", "price": "95"}
+
+
+@pytest.fixture
+def exchange(tmp_path):
+    """A market that nobody moves, whose one account is written down."""
+    url = f"sqlite:///{tmp_path}/accounts.sqlite"
+    exchange = PaperExchange(Settings.read({"feed": "push", "db_url": url, "limits": False}))
+    exchange.open_accounts({"alice": FUNDS})
+    exchange.gateway.keys["k"] = Key(exchange.venue.accounts["alice"], "s", timed=False)
+    exchange.journal._clock = Clock()
+    yield exchange
+    exchange.close()
+
+
+def signed(**params):
+    """The form of a signed request."""
+    payload = form({**params, "timestamp": 1})
+    return f"{payload}&signature={sign('s', payload)}"
+
+
+def request(method="POST", path="/api/v3/order", **params):
+    """A whole HTTP request."""
+    head = f"{method} {path}?{signed(**params)} HTTP/1.1\r\nHost: x\r\nX-MBX-APIKEY: k\r\n\r\n"
+    return head.encode()
+
+
+def entries(exchange):
+    """What was written down."""
+    store = exchange.journal.store
+    return store.entries(store.rows()[0])
+
+
+@pytest.fixture
+def fill_disk(exchange, monkeypatch):
+    """Makes the disk full, or makes room again."""
+    backend = exchange.journal.store.backend
+    real = backend.run
+
+    def full(sql, params=()):
+        if not sql.startswith("SELECT"):
+            raise JournalError("full")
+        return real(sql, params)
+
+    return lambda is_full: monkeypatch.setattr(backend, "run", full if is_full else real)
+
+
+async def test_written_first(exchange, raw, monkeypatch):
+    """An order is acknowledged after it is written down."""
+    log = []
+    store, form_bytes = exchange.journal.store, lane_module.form_bytes
+    append = store.append
+    monkeypatch.setattr(store, "append", lambda found: (append(found), log.append("written")))
+    monkeypatch.setattr(lane_module, "form_bytes", lambda reply: (log.append("told"), form_bytes(reply))[1])
+    reader, writer = await raw()
+    writer.write(request(**ORDER))
+    assert await answers(reader, 1) == [b"200"]
+    assert log == ["written", "told"]
+
+
+async def test_together(exchange, raw):
+    """What arrives together is written down together, and answered in its order."""
+    lines = [await raw() for _ in range(3)]
+    for _, writer in lines:
+        writer.write(request(**ORDER) * 2 + request("GET", "/api/v3/openOrders"))
+    for reader, _ in lines:
+        assert await answers(reader, 3) == [b"200"] * 3
+    assert len(exchange.venue.accounts["alice"].open_orders) == 6
+    assert 1 <= len(entries(exchange)) <= 3
+
+
+async def test_questions(exchange, raw):
+    """A question that changes nothing is answered at once, and writes nothing."""
+    reader, writer = await raw()
+    writer.write(request("GET", "/api/v3/account"))
+    assert await answers(reader, 1) == [b"200"]
+    assert entries(exchange) == []
+
+
+async def test_handed_over(raw):
+    """A request that another part of the server answers comes after those before it."""
+    reader, writer = await raw()
+    odd = b"GET /api/v3/ping HTTP/1.1\r\nHost: x\r\nX: a\r\nConnection: close\r\n\r\n"
+    writer.write(request(**ORDER) + odd)
+    head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
+    length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
+    assert json.loads(await reader.readexactly(length))["orderId"] == 1
+    rest = await asyncio.wait_for(reader.read(), 5)
+    assert rest.startswith(b"HTTP/1.1 200")
+    assert rest.endswith(b"{}")
+
+
+async def ask(http, method="POST", path="/api/v3/order", **params):
+    """The status and the JSON of a request through aiohttp's client."""
+    async with http.request(method, f"{path}?{signed(**params)}", headers={"X-MBX-APIKEY": "k"}) as reply:
+        return reply.status, await reply.json()
+
+
+FAILED = (503, {"code": -1001, "msg": "Internal error; unable to process your request. Please try again."})
+
+
+async def test_full_disk(exchange, http, fill_disk):
+    """While nothing can be written down an account is refused with -1001, and an order that was refused is not there."""
+    assert (await ask(http, **ORDER))[0] == 200
+    fill_disk(True)
+    assert await ask(http, **ORDER) == FAILED
+    assert await ask(http, "GET", "/api/v3/openOrders") == FAILED
+    async with http.get("/api/v3/ping") as reply:
+        assert reply.status == 200
+    fill_disk(False)
+    exchange.journal._clock.now += RETRY_AFTER
+    # the server tries again by itself
+    exchange.settle()
+    status, found = await ask(http, "GET", "/api/v3/openOrders")
+    assert (status, [order["orderId"] for order in found]) == (200, [1])
+    assert (await ask(http, **ORDER))[1]["orderId"] == 3
+
+
+@pytest.fixture
+async def api(server):
+    """A connection to the WebSocket API that hears the account's events."""
+    async with aiohttp.ClientSession(server.url) as session, session.ws_connect("/ws-api/v3") as socket:
+        await say(socket, "userDataStream.subscribe.signature")
+        reply = await socket.receive_json(timeout=5)
+        assert reply["status"] == 200, reply
+        yield socket
+
+
+async def say(socket, method, **params):
+    """Send a signed request."""
+    params = {**params, "apiKey": "k", "timestamp": 1}
+    payload = "&".join(f"{name}={params[name]}" for name in sorted(params))
+    await socket.send_json(
+        {"id": method.replace(".", "-"), "method": method, "params": {**params, "signature": sign("s", payload)}}
+    )
+
+
+async def test_socket(exchange, api, monkeypatch):
+    """Over the WebSocket API events and reply come after the order is written down."""
+    log = []
+    append = exchange.journal.store.append
+    monkeypatch.setattr(exchange.journal.store, "append", lambda found: (append(found), log.append("written")))
+    await say(api, "order.place", **ORDER)
+    told = [await api.receive_json(timeout=5) for _ in range(3)]
+    assert [item.get("event", {}).get("e", item.get("status")) for item in told] == [
+        "executionReport",
+        "outboundAccountPosition",
+        200,
+    ]
+    assert log == ["written"]
+
+
+async def test_socket_full_disk(exchange, api, fill_disk):
+    """A reply over the WebSocket API is replaced by -1001, and nobody hears of what was taken back."""
+    fill_disk(True)
+    await say(api, "order.place", **ORDER)
+    reply = await api.receive_json(timeout=5)
+    assert (reply["id"], reply["status"], reply["error"]) == ("order-place", *FAILED)
+    fill_disk(False)
+    exchange.journal._clock.now += RETRY_AFTER
+    exchange.settle()
+    await say(api, "openOrders.status")
+    assert (await api.receive_json(timeout=5))["result"] == []
+
+
+async def test_readiness(exchange, http, fill_disk):
+    """A server whose accounts cannot be written down says that it is not ready, and why."""
+    async with http.get("/ready") as reply:
+        assert reply.status == 200
+    fill_disk(True)
+    await ask(http, **ORDER)
+    async with http.get("/ready") as reply:
+        assert reply.status == 503
+        assert "full" in (await reply.json())["why"]["journal"]
