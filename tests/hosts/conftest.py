@@ -100,12 +100,13 @@ class Shell:
             assert done.returncode == 0, done.stdout
         return done.stdout
 
-    def run_until(self, done: Callable[[str], bool], *command: Any, timeout: float = 240, **variables: str) -> str:
+    def run_until(
+        self, done: Callable[[str], bool], *command: Any, timeout: float = 240, ending: int = signal.SIGINT
+    ) -> str:
         """What a program prints, both ways, until ``done`` is content with it; it is interrupted then, and tidies up."""
         process = subprocess.Popen(
             [str(word) for word in command],
-            cwd=self.folder, env={**self.variables, **variables},
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            cwd=self.folder, env=self.variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         )  # fmt: skip
         lines: list[str] = []
 
@@ -117,7 +118,7 @@ class Shell:
                 if not told and done(line):
                     # once: a second one would end it in the middle of its tidying up
                     told = True
-                    process.send_signal(signal.SIGINT)
+                    process.send_signal(ending)
 
         try:
             with ThreadPoolExecutor(1) as reader:

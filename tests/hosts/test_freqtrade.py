@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import signal
 import sqlite3
 from decimal import Decimal
 from itertools import pairwise
@@ -18,6 +19,17 @@ FILES = Path(__file__).parent / "freqtrade_files"
 #: How long the bot of the stranger's path runs.
 RUNNING = 120
 FEW = 3
+
+
+# The configuration's account, opened as freqtrade does.
+ACCOUNT = """
+import ccxt, json, sys
+config = json.load(open(sys.argv[1]))["exchange"]
+exchange = ccxt.binancepaper({**config["ccxt_config"], "apiKey": config["key"], "secret": "any"})
+fills = [trade["info"] for pair in config["pair_whitelist"] for trade in exchange.fetch_my_trades(pair, None, 1000)]
+held = {entry["asset"]: entry["free"] for entry in exchange.fetch_balance()["info"]["balances"]}
+print(json.dumps({"fills": fills, "held": held}))
+"""
 
 
 @pytest.fixture
@@ -48,11 +60,11 @@ class User:
         path.write_text(json.dumps({**config, **changes}), encoding="utf-8")
         return path.name
 
-    def trade(self, *mode, until, timeout=240, **variables):
+    def trade(self, *mode, until, timeout=240, ending=signal.SIGINT):
         """What the bot logs."""
         command = ["exec-plugin", "run", *mode, "--", "freqtrade", "trade", "-v", "--config", "config.json"]
         more = ["--strategy", "Often", "--db-url", "sqlite:///trades.sqlite"]
-        return self.shell.run_until(until, *command, *more, timeout=timeout, **variables)
+        return self.shell.run_until(until, *command, *more, timeout=timeout, ending=ending)
 
     def rows(self, query):
         """What the bot's own database has."""
@@ -64,15 +76,9 @@ class User:
             database.close()
 
     def account(self):
-        """What another exchange object said of the paper account when the bot had ended."""
-        return json.loads((self.shell.folder / "account.json").read_text())
-
-    def fills(self):
-        """The paper account's fills by order id, as Binance tells them."""
-        found = {}
-        for fill in self.account()["fills"]:
-            found.setdefault((fill["symbol"], fill["orderId"]), []).append(fill)
-        return found
+        """What another process finds in the account's file when the bot has ended, as Binance would tell it."""
+        printed = self.shell.run("exec-plugin", "run", "--", "python", "-c", ACCOUNT, "config.json")
+        return json.loads(printed.splitlines()[-1])
 
 
 def closed_trades(number):
@@ -151,10 +157,9 @@ def test_stranger(user):
     assert "Traceback" not in log, log
     closed = user.rows("select * from trades where is_open = 0")
     assert len(closed) >= FEW, log
-    check_books(user)
+    account = check_books(user)
     # the balance of the page's ccxt options, and nothing but what the bot did with it
-    spent = sum(worth_of(fill) for fill in user.account()["fills"])
-    assert Decimal(user.account()["held"]["USDT"]) == 1000 - spent
+    assert Decimal(account["held"]["USDT"]) == 1000 - sum(worth_of(fill) for fill in account["fills"])
     assert "exchange_ws" in log
 
 
@@ -180,7 +185,10 @@ def test_as_binance(user):
 
 def check_books(user):
     """Price, amount and fee of every order that the bot has booked are those of the account's fills."""
-    fills, trades = user.fills(), {row["id"]: row for row in user.rows("select * from trades")}
+    account, trades = user.account(), {row["id"]: row for row in user.rows("select * from trades")}
+    fills = {}
+    for fill in account["fills"]:
+        fills.setdefault((fill["symbol"], fill["orderId"]), []).append(fill)
     orders = user.rows("select * from orders where filled > 0")
     told = {}
     for order in orders:
@@ -201,6 +209,18 @@ def check_books(user):
             assert trade["close_rate"] == pytest.approx(float(worth / quantity), rel=1e-9)
         told[order["symbol"].replace("/", ""), int(order["order_id"])] = mine
     assert told == fills
+    return account
+
+
+def test_killed(user):
+    """A bot that was killed with a trade open finds its money again, and sells what it had bought."""
+    user.write(user.paper)
+    user.trade(until=lambda line: "LIMIT_BUY has been fulfilled" in line, ending=signal.SIGKILL)
+    (first, *_) = user.rows("select * from trades where is_open = 1")
+    log = user.trade(until=closed_trades(1))
+    assert user.rows(f"select is_open from trades where id = {first['id']}") == [{"is_open": 0}], log
+    assert "Not enough" not in log
+    check_books(user)
 
 
 def test_throttle(user):
