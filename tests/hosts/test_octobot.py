@@ -21,6 +21,14 @@ print(json.dumps([key if isinstance(key, str) else key.decode() for key in map(e
 """
 
 
+# Another process that opens the same account.
+ACCOUNT = """
+import ccxt, json
+exchange = ccxt.binancepaper({"apiKey": "my-bot", "secret": "any"})
+print(json.dumps([trade["info"] for trade in exchange.fetch_my_trades("BTC/USDT")]))
+"""
+
+
 @pytest.fixture
 def bot(shell, documented):
     """A folder with a bot in it: tentacles installed, keys set, and the profile as the page says."""
@@ -65,5 +73,10 @@ def test_trades(bot):
     )
     price, quantity, fee = map(Decimal, closed)
     assert fee == quantity / 1000
+    words = "exec-plugin run --config exec_plugin.toml -- python -c".split()
+    fills = json.loads(bot.run(*words, ACCOUNT).splitlines()[-1])
+    assert sum(Decimal(fill["qty"]) for fill in fills) == quantity
+    assert sum(Decimal(fill["commission"]) for fill in fills) == fee
+    assert abs(sum(Decimal(fill["quoteQty"]) for fill in fills) - price * quantity) < Decimal("0.001")
     # the profile buys for 5 % of what is there, in steps of the market
     assert 125 - price * Decimal("0.00002") <= price * quantity <= 125
