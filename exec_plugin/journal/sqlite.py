@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from exec_plugin.core.errors import JournalError
 from exec_plugin.journal.store import MIGRATIONS, SCHEMA_VERSION, TABLES
+from exec_plugin.limit_store.mapped import private_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -41,7 +42,7 @@ class SqliteBackend:
         self._leases: dict[int, sqlite3.Connection] = {}
         try:
             if not read_only:
-                path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+                private_folder(path.parent)
                 # made here, because SQLite would let others read it
                 os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
             elif not path.exists():
