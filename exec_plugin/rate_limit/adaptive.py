@@ -12,10 +12,12 @@ from exec_plugin.endpoints import DOCUMENTED, Priority
 from exec_plugin.limit_store import SCHEMES, open_store
 from exec_plugin.plugins import current, limit_store
 from exec_plugin.rate_limit.answers import REFUSALS, Answer, AnswerReader
-from exec_plugin.rate_limit.ledger import Ledger, Limits
+from exec_plugin.rate_limit.factor import cut
+from exec_plugin.rate_limit.ledger import Ledger
 from exec_plugin.rate_limit.limiter import RateLimiter
 from exec_plugin.rate_limit.queue import PriorityLine, Reservation
 from exec_plugin.rate_limit.waiting import ORDERS
+from exec_plugin.rate_limit.windows import Limits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -169,7 +171,7 @@ class AdaptiveRateLimiter(RateLimiter):
 
     def _update_adaptive_factor(self, factor: float = 1.0) -> None:
         """Multiply the share of the windows that is used; it recovers steadily by itself."""
-        self.store.update(self._ledger.cut, factor, self.store.now())
+        self.store.update(cut, factor, self.store.now())
 
     def get_status(self) -> dict[str, Any]:
         """The live state of the budget that is shared, and who waits for it here, as JSON."""

@@ -13,9 +13,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
-from attrs import frozen
-
-from exec_plugin.rate_limit import server_clock
+from exec_plugin.rate_limit import factor, server_clock
 from exec_plugin.rate_limit.alone import Alone
 from exec_plugin.rate_limit.answers import BANNED as BAN
 from exec_plugin.rate_limit.answers import LONGEST, REFUSALS, REFUSED, TOO_MANY_ORDERS
@@ -63,6 +61,7 @@ if TYPE_CHECKING:
     from exec_plugin.limit_store import Cells, LimitStore
     from exec_plugin.rate_limit.answers import Answer
     from exec_plugin.rate_limit.queue import Reservation
+    from exec_plugin.rate_limit.windows import Limits
 
 #: A request that was sent so long ago counts by now or never will.
 PATIENCE = 5.0
@@ -70,21 +69,10 @@ PATIENCE = 5.0
 FIRST_BAN = 120.0
 #: What a banned or forbidden client asks is not counted.
 UNCOUNTED = (BAN, 403)
-#: After errors at least so much of a window is used, and so much more each second.
-LEAST, RECOVERY = 0.1, 0.1 / 60
 #: The part of the requests that is for what is not urgent.
 FOR_MARKET = 0.98
 #: What an answer says of the clocks is taken over when they are known better by so many seconds.
 GAIN = 0.001
-
-
-@frozen
-class Limits:
-    """The exchange's limits: weight, requests and orders, each with the seconds of its windows."""
-
-    weight: tuple[float, float] = (60.0, 6_000.0)
-    raw: tuple[float, float] = (300.0, 300_000.0)
-    orders: tuple[tuple[float, float], ...] = ((10.0, 100.0), (86_400.0, 200_000.0))
 
 
 #: For a request of which nobody knows what was used when it was sent.
@@ -167,7 +155,7 @@ class Ledger:
             cells[SWEPT] = now
             self._me.sweep(cells, index * seconds - server_clock.high(cells, now) - PATIENCE)
         if cells[MISSING]:
-            limit *= 1 - self._missing(cells, now)
+            limit *= 1 - factor.missing(cells, now)
         weight = request.weight
         left = (index + 1) * seconds - server
         room = limit - cells[slot + USED] - weight
@@ -295,7 +283,7 @@ class Ledger:
         return {
             **describe(cells, self.limits, self._me.find_account(cells), now),
             "share": self.store.share,
-            "factor": 1 - self._missing(cells, now),
+            "factor": 1 - factor.missing(cells, now),
         }
 
     def forget(self) -> None:
@@ -368,7 +356,7 @@ class Ledger:
             self._give_up(cells, overdue)
         second, worth = answer.second, server_clock.DRIFT * (now - cells[KNOWN]) - GAIN
         if second and (second - now > cells[LOW] - worth or second + 1 - request.sent < cells[HIGH] + worth):
-            _learn(cells, request, answer, now)
+            server_clock.learn_from(cells, request, answer, now)
         if answer.exact:
             server_clock.learn(cells, request.sent, now, answer.exact, 0.001)
         server = answer.second or now + server_clock.low(cells, now)
@@ -487,16 +475,7 @@ class Ledger:
             cells[BANNED] = cells[BLOCKED]
         # One surprise is one cut, however many requests were in flight; what was used before we came is none.
         if request.sent > cells[CUT] and cells[REPORTED] and request.sent > cells[BORN] + 1:
-            self.cut(cells, 0.5 if answer.status == BAN else 0.8, now)
-
-    def _missing(self, cells: Cells, now: float) -> float:
-        """How much of the windows is not used after errors; it comes back steadily."""
-        return max(cells[MISSING] - RECOVERY * (now - cells[CUT]), 0.0)
-
-    def cut(self, cells: Cells, factor: float, now: float) -> None:
-        """Use less of the windows."""
-        cells[MISSING] = min(1 - (1 - self._missing(cells, now)) * factor, 1 - LEAST)
-        cells[CUT] = now
+            factor.cut(cells, 0.5 if answer.status == BAN else 0.8, now)
 
     def _give_up(self, cells: Cells, overdue: list[Reservation]) -> None:
         """What was not answered in all that time is counted as settled."""
@@ -515,9 +494,3 @@ class Ledger:
         if cells[slot] == index:
             cells[slot + SETTLED] += weight
             cells[slot + USED] = max(cells[slot + USED], cells[slot + SETTLED])
-
-
-def _learn(cells: Cells, request: Reservation, answer: Answer, now: float) -> None:
-    """Learn the time from an answer; where that cannot be, what it counts may be as old."""
-    if not server_clock.learn(cells, request.sent, now, answer.second):
-        answer.second, answer.used, answer.orders = 0.0, -1, (-1,) * len(answer.orders)

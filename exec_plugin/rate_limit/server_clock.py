@@ -17,6 +17,8 @@ from exec_plugin.rate_limit.cells import DOUBT_HIGH, DOUBT_LOW, HIGH, KNOWN, LOW
 
 if TYPE_CHECKING:
     from exec_plugin.limit_store import Cells
+    from exec_plugin.rate_limit.answers import Answer
+    from exec_plugin.rate_limit.queue import Reservation
 
 #: Two clocks of ordinary machines part by less than this, in seconds a second.
 DRIFT = 1e-4
@@ -62,6 +64,12 @@ def learn(cells: Cells, sent: float, received: float, second: float, resolution:
         cells[LOW], cells[HIGH] = max(least, was_least), min(most, was_most)
     cells[KNOWN] = received
     return True
+
+
+def learn_from(cells: Cells, request: Reservation, answer: Answer, now: float) -> None:
+    """Learn the time from an answer's second; where that cannot be, what it counts may be as old."""
+    if not learn(cells, request.sent, now, answer.second):
+        answer.second, answer.used, answer.orders = 0.0, -1, (-1,) * len(answer.orders)
 
 
 def opens(cells: Cells, now: float, moment: float) -> float:

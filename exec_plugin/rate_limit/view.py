@@ -27,7 +27,7 @@ from exec_plugin.rate_limit.cells import (
 
 if TYPE_CHECKING:
     from exec_plugin.limit_store import Cells
-    from exec_plugin.rate_limit.ledger import Limits
+    from exec_plugin.rate_limit.windows import Limits
 
 #: Who sent nothing for so long is not counted among those who spend.
 RECENT = 60.0

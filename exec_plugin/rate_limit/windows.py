@@ -4,10 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from attrs import frozen
+
 from exec_plugin.rate_limit.cells import ORDER_WINDOWS, SETTLED, SLOT, STRANGERS, USED
 
 if TYPE_CHECKING:
     from exec_plugin.limit_store import Cells
+
+
+@frozen
+class Limits:
+    """The exchange's limits: weight, requests and orders, each with the seconds of its windows."""
+
+    weight: tuple[float, float] = (60.0, 6_000.0)
+    raw: tuple[float, float] = (300.0, 300_000.0)
+    orders: tuple[tuple[float, float], ...] = ((10.0, 100.0), (86_400.0, 200_000.0))
 
 
 def open_window(cells: Cells, slot: int, index: float) -> None:

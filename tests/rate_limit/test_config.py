@@ -11,7 +11,7 @@ from exec_plugin.core.errors import ConfigError
 from exec_plugin.endpoints import RATE_LIMITS
 from exec_plugin.rate_limit import RateLimitConfig
 from exec_plugin.rate_limit.adaptive import _named
-from exec_plugin.rate_limit.ledger import Limits
+from exec_plugin.rate_limit.windows import Limits
 
 LIMITS = ["requests_per_minute", "weight_per_minute", "orders_per_second", "orders_per_10_seconds", "orders_per_day"]
 SECONDS = ["base_retry_delay", "max_retry_delay", "max_wait"]
