@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 #: What the head of the file says it is: "exep".
 APPLICATION_ID = 0x65786570
+#: What SQLite raises; where its message quotes a damaged file that is no text, Python cannot read the message.
+_ERRORS = (sqlite3.DatabaseError, UnicodeDecodeError)
 #: Seconds to wait for a reader, such as ``exec-plugin account``, to let go.
 PATIENCE = 5.0
 
@@ -96,14 +98,14 @@ class SqliteBackend:
         """SQLite's errors, with what to do."""
         try:
             yield
-        except sqlite3.DatabaseError as error:
+        except _ERRORS as error:
             raise JournalError(f"{self.where}: {error}{_advice(error)}") from error
 
     def run(self, sql: str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Answer the rows of a statement."""
         try:
             return self._db.execute(sql, params).fetchall()
-        except sqlite3.DatabaseError as error:
+        except _ERRORS as error:
             raise JournalError(f"{self.where}: {error}{_advice(error)}") from error
 
     def stream(self, sql: str, params: Sequence[Any] = ()) -> Iterator[tuple[Any, ...]]:
@@ -185,8 +187,8 @@ def _connect(uri: str, patience: float = PATIENCE) -> sqlite3.Connection:
     return sqlite3.connect(uri, timeout=patience, isolation_level=None, check_same_thread=False, uri=True)
 
 
-def _advice(error: sqlite3.DatabaseError) -> str:
-    text = str(error)
+def _advice(error: Exception) -> str:
+    text = "malformed" if isinstance(error, UnicodeDecodeError) else str(error)
     if "malformed" in text or "not a database" in text:
         return (
             "; it is left as it is. See exec-plugin account verify; account repair keeps what can be read in another "
