@@ -7,14 +7,15 @@ import logging
 import tempfile
 import warnings
 from contextlib import contextmanager, suppress
+from functools import cache
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from _seeds import BOOK, KEY, NOW, SETUP, TRADE
 
-from exec_plugin.account import Settings
-from exec_plugin.core.errors import ConfigError, FeedError, VenueError
+from exec_plugin.account import PaperExchange, Settings
+from exec_plugin.core.errors import ConfigError, FeedError, JournalError, VenueError
 from exec_plugin.endpoints import ENDPOINTS
 from exec_plugin.feeds import open_recording
 from exec_plugin.feeds.capture import CaptureFeed
@@ -243,6 +244,53 @@ def read_limits(data: bytes) -> None:
         assert path.stat().st_size == SIZE
 
 
+@cache
+def _whole_journal() -> bytes:
+    """A file of accounts with an order that rests, one that was filled, and one that was cancelled."""
+    with _file("accounts.sqlite", b"") as path:
+        path.unlink()
+        _trade(path)
+        return path.read_bytes()
+
+
+def _trade(path: Path) -> None:
+    settings = Settings.read(
+        {"feed": "push", "symbols": ["BTCUSDT"], "db_url": f"sqlite:///{path}", "durability": "off"}
+    )
+    exchange = PaperExchange(settings, lambda: NOW)
+    try:
+        account = exchange.open_account("default", {"USDT": "1000"})
+        exchange.gateway.keys[KEY] = Key(account, None, timed=False)
+        exchange.venue.book("BTCUSDT", {99 * 10**8: 10**8}, {101 * 10**8: 10**8})
+        for method, target in (
+            ("POST", "order?symbol=BTCUSDT&side=BUY&type=LIMIT&timeInForce=GTC&quantity=1&price=95"),
+            ("POST", "order?symbol=BTCUSDT&side=BUY&type=MARKET&quantity=0.5"),
+            ("DELETE", "order?symbol=BTCUSDT&orderId=1"),
+            ("GET", "allOrders?symbol=BTCUSDT"),
+            ("GET", "myTrades?symbol=BTCUSDT"),
+            ("GET", "account?omitZeroBalances=true"),
+        ):
+            reply = exchange.gateway.handle(
+                method, f"/api/v3/{target}&timestamp={NOW}&signature=x", {"x-mbx-apikey": KEY}
+            )
+            exchange.settle()
+            assert reply.status in STATUSES, reply
+            _check_answer(reply.text, refused=reply.status != 200)
+    finally:
+        exchange.close()
+
+
+def read_journal(data: bytes) -> None:
+    """A file of accounts: by its first byte as it is, or a sound one into which something was written at a place."""
+    content = bytearray(data)
+    if data[:1] == b"=":
+        content = bytearray(_whole_journal())
+        place = int.from_bytes(data[1:4], "little") % len(content)
+        content[place : place + len(data) - 4] = data[4:]
+    with _file("accounts.sqlite", bytes(content)) as path, suppress(ConfigError, JournalError):
+        _trade(path)
+
+
 def read_config(data: bytes) -> None:
     """The file of ``exec-plugin serve --config``."""
     with _file("server.toml", data) as path, suppress(ConfigError):
@@ -314,6 +362,7 @@ READERS: dict[str, Callable[[bytes], None]] = {
     "tables": read_table,
     "packed": read_packed,
     "limits": read_limits,
+    "journal": read_journal,
     "config": read_config,
     "faults": read_fault_rules,
     "keys": read_key,

@@ -158,6 +158,7 @@ SEEDS: dict[str, tuple[bytes, ...]] = {
     "tables": (_TRADES.encode(), _KLINES.encode(), _CANDLES.encode(), b"[[1700000000000,1,2,1,2,3]]"),
     "packed": (gzip.compress(_TRADES.encode(), mtime=0), _zipped("x.csv", _TRADES)),
     "limits": (b"=" + bytes(8) + _BOOK_OF_BUDGET, b"execlims"),
+    "journal": (b"=\x00\x00\x00", b"=\x00\x21\x00{}", b"=\x40\x10\x00\x00", b"SQLite format 3\x00"),
     "config": (_CONFIG.encode(), _CONFIG.replace('"push"', '"synthetic"').encode()),
     "faults": (_FAULTS.encode(),),
     "keys": (f"{_PEM}\x00AAAA".encode(),),
@@ -221,6 +222,7 @@ WORDS: dict[str, tuple[str, ...]] = {
     "tables": (*_COMMON, "open_time", "Infinity", "1e-400", "2024-01-01T00:00:00Z"),
     "packed": ("PK\x03\x04",),
     "limits": (),
+    "journal": ('"numbers"', '"orders"', "[1,", "null", "default", "BTCUSDT"),
     "config": (
         *_COMMON,
         "max_body",

@@ -17,6 +17,7 @@ import exec_plugin
 from exec_plugin.binance import mask_api_key
 from exec_plugin.cassettes.tape import binance_vcr
 from exec_plugin.core.errors import ConfigError
+from exec_plugin.journal import open_store
 from exec_plugin.limit_store import MappedStore, state_path
 from exec_plugin.protocol import Key, sign
 from exec_plugin.protocol.control import ScriptedExchange
@@ -172,12 +173,14 @@ def test_permissions(tmp_path):
     """State is its owner's alone, folders that are made for it as well, whatever the umask allows."""
     former = os.umask(0o022)
     try:
-        path = tmp_path / "home" / "limits" / "x.budget"
-        MappedStore(path).close()
+        budget, accounts = tmp_path / "home" / "limits" / "x.budget", tmp_path / "other" / "folder" / "x.sqlite"
+        MappedStore(budget).close()
+        open_store(f"sqlite:///{accounts}").close()
     finally:
         os.umask(former)
-    assert mode(path) == 0o600
-    assert {mode(folder) for folder in (path.parent, path.parent.parent)} == {0o700}
+    for path in (budget, accounts):
+        assert mode(path) == 0o600
+        assert {mode(folder) for folder in (path.parent, path.parent.parent)} == {0o700}
 
 
 def test_tls(tmp_path):

@@ -14,6 +14,7 @@ from exec_plugin.core.venue.state import STATE_VERSION, look_again, meet_missed,
 from exec_plugin.journal.entries import Entry, Step, chain, merge, read_step, unseal
 from exec_plugin.journal.recorder import Changes, Recorder
 from exec_plugin.journal.revival import Revival
+from exec_plugin.journal.store import readable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -132,7 +133,8 @@ class Journal:
             for name, balances in accounts.items():
                 row = self._claim(name)
                 opened.append(row)
-                standing += self._load(row) if row.state else self._begin(row, balances)
+                with readable(self.store.where):
+                    standing += self._load(row) if row.state else self._begin(row, balances)
         except (ConfigError, JournalError):
             for row in opened:
                 self._drop(row)

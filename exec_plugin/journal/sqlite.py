@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from exec_plugin.core.errors import JournalError
 from exec_plugin.journal.store import MIGRATIONS, SCHEMA_VERSION, TABLES
+from exec_plugin.limit_store.mapped import private_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 #: What the head of the file says it is: "exep".
 APPLICATION_ID = 0x65786570
+#: What SQLite raises; where its message quotes a damaged file that is no text, Python cannot read the message.
+_ERRORS = (sqlite3.DatabaseError, UnicodeDecodeError)
 #: Seconds to wait for a reader, such as ``exec-plugin account``, to let go.
 PATIENCE = 5.0
 
@@ -41,7 +44,7 @@ class SqliteBackend:
         self._leases: dict[int, sqlite3.Connection] = {}
         try:
             if not read_only:
-                path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+                private_folder(path.parent)
                 # made here, because SQLite would let others read it
                 os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
             elif not path.exists():
@@ -95,14 +98,14 @@ class SqliteBackend:
         """SQLite's errors, with what to do."""
         try:
             yield
-        except sqlite3.DatabaseError as error:
+        except _ERRORS as error:
             raise JournalError(f"{self.where}: {error}{_advice(error)}") from error
 
     def run(self, sql: str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Answer the rows of a statement."""
         try:
             return self._db.execute(sql, params).fetchall()
-        except sqlite3.DatabaseError as error:
+        except _ERRORS as error:
             raise JournalError(f"{self.where}: {error}{_advice(error)}") from error
 
     def stream(self, sql: str, params: Sequence[Any] = ()) -> Iterator[tuple[Any, ...]]:
@@ -184,8 +187,8 @@ def _connect(uri: str, patience: float = PATIENCE) -> sqlite3.Connection:
     return sqlite3.connect(uri, timeout=patience, isolation_level=None, check_same_thread=False, uri=True)
 
 
-def _advice(error: sqlite3.DatabaseError) -> str:
-    text = str(error)
+def _advice(error: Exception) -> str:
+    text = "malformed" if isinstance(error, UnicodeDecodeError) else str(error)
     if "malformed" in text or "not a database" in text:
         return (
             "; it is left as it is. See exec-plugin account verify; account repair keeps what can be read in another "

@@ -9,9 +9,10 @@ account as it is, and removed in the same transaction.
 from __future__ import annotations
 
 import json
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from exec_plugin.core.errors import JournalError
+from exec_plugin.core.errors import ExecPluginError, JournalError
 from exec_plugin.journal.entries import RECORDS, Entry, chain, dump, seal
 
 if TYPE_CHECKING:
@@ -110,6 +111,19 @@ class Backend(Protocol):
         """Let go of it."""
 
 
+@contextmanager
+def readable(where: str) -> Iterator[None]:
+    """What cannot be read within, because it is not what was written, is told as such and with what to do."""
+    try:
+        yield
+    except ExecPluginError:
+        raise
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        raise JournalError(
+            f"{where} is damaged: {error!r}; it is left as it is. See exec-plugin account verify"
+        ) from error
+
+
 class Store:
     """The accounts in one database."""
 
@@ -200,7 +214,9 @@ class Store:
     def market(self, venue: str) -> dict[str, Any]:
         """Where a market was seen last; empty for one that was not."""
         rows = self.backend.run("SELECT state FROM markets WHERE venue = ?", (venue,))
-        found: dict[str, Any] = json.loads(rows[0][0]) if rows else {}
+        found: dict[str, Any] = {}
+        with readable(self.where):
+            found.update(json.loads(rows[0][0]) if rows else {})
         return found
 
     def entries(self, row: Row) -> list[Entry]:
@@ -225,6 +241,9 @@ class Store:
         seq, crc = row.folded, row.crc
         for entry in map(Entry._make, self.backend.run(sql, (row.id,))):
             seq += 1
+            # SQLite keeps a value of any kind in a column of any other
+            if not isinstance(entry.body, str):
+                return found, f"entry {seq} is damaged"
             crc = chain(crc, entry.body)
             if (entry.seq, entry.crc) != (seq, crc):
                 return found, f"entry {seq} is missing or damaged"

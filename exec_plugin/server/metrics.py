@@ -80,6 +80,12 @@ class Exporter:
         for transport, found in (("rest", tally.rest), ("ws", tally.ws)):
             times.add_metric((transport,), _buckets(found), found.seconds)
         yield times
+        if getattr(self._stage.exchange, "journal", None) is not None:
+            written = self._core.HistogramMetricFamily(
+                f"{PREFIX}write_seconds", "How long it took to write down what had changed."
+            )
+            written.add_metric((), _buckets(self._stage.written), self._stage.written.seconds)
+            yield written
         yield self._gauge("connections", "Connections that are open.", ("kind",), _by_name(self._connections()))
         watched = {"market": hubs.streams.subscriptions, "user": hubs.user_data.subscriptions}
         yield self._gauge("subscriptions", "Streams that clients listen to.", ("kind",), _by_name(watched))

@@ -69,9 +69,12 @@ class Probes:
         """It answers; that is all there is to say, and nothing is waited for."""
         return json_response(HTTPStatus.OK, to_json({"status": "ok"}))
 
-    def _ready(self, _: web.BaseRequest) -> web.Response:
+    def _ready(self, request: web.BaseRequest) -> web.Response:
         told = ailments(self._stage)
         if told:
+            if not is_from_here(request.remote, request.headers):
+                # what is wrong may name a file or a host; who is elsewhere learns only which part it is
+                told = dict.fromkeys(told, "not well")
             return json_response(HTTPStatus.SERVICE_UNAVAILABLE, to_json({"status": "not ready", "why": told}))
         return json_response(HTTPStatus.OK, to_json({"status": "ready"}))
 

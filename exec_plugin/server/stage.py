@@ -12,6 +12,7 @@ from exec_plugin.account.pump import wall_clock
 from exec_plugin.core.errors import FeedError
 from exec_plugin.protocol.control import ScriptedExchange
 from exec_plugin.protocol.faults import CLEAR
+from exec_plugin.server.tally import Times, clock
 
 if TYPE_CHECKING:
     import threading
@@ -49,6 +50,8 @@ class Stage:
         self.on_change: Callable[[], None] = lambda: None
         self._told = ""
         self._is_due = False
+        #: how long it took to write down what had changed
+        self.written = Times()
 
     @property
     def gateway(self) -> Gateway:
@@ -118,7 +121,13 @@ class Stage:
         if not isinstance(exchange, PaperExchange):
             return True
         with exchange.lock:
-            return exchange.settle()
+            if not exchange.is_dirty:
+                return exchange.settle()
+            began = clock()
+            try:
+                return exchange.settle()
+            finally:
+                self.written.add(clock() - began)
 
     @property
     def tick(self) -> float:

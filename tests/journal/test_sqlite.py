@@ -13,6 +13,7 @@ from journal.desk import Kept, picture
 
 import exec_plugin.journal.sqlite as sqlite_module
 from exec_plugin.core.errors import JournalError
+from exec_plugin.journal import open_store
 from exec_plugin.journal.sqlite import APPLICATION_ID, SqliteBackend
 from exec_plugin.journal.store import SCHEMA_VERSION, Store
 
@@ -257,3 +258,36 @@ def test_lease_without_a_place(path, monkeypatch):
     path.with_name("accounts.sqlite.lease1").mkdir()
     with pytest.raises(JournalError, match="lease1 cannot be opened"):
         kept_at(path)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE entries SET body = CAST(body AS BLOB)",
+        "UPDATE entries SET body = 5",
+        "UPDATE accounts SET state = '{'",
+        "UPDATE accounts SET state = 17",
+        "UPDATE accounts SET crc = 'x'",
+    ],
+)
+def test_other_values(path, damage):
+    """A value of a kind that was never written is damage like any other: refused, with what to do, and left as it is."""
+    kept, _ = traded(path)
+    kept.store.backend.run(damage)
+    kept.crash()
+    before = path.read_bytes()
+    with pytest.raises(JournalError, match="account verify"):
+        kept_at(path)
+    assert path.read_bytes() == before
+
+
+def test_other_market(path):
+    """Where a market was seen last is read, or damage."""
+    store = open_store(f"sqlite:///{path}")
+    store.note_market("test", {"now": 5})
+    assert store.market("test") == {"now": 5}
+    for state in ("'['", "17", "'[1]'"):
+        store.backend.run(f"UPDATE markets SET state = {state}")
+        with pytest.raises(JournalError, match="is damaged"):
+            store.market("test")
+    store.close()

@@ -192,3 +192,14 @@ async def test_readiness(exchange, http, fill_disk):
     async with http.get("/ready") as reply:
         assert reply.status == 503
         assert "full" in (await reply.json())["why"]["journal"]
+
+
+async def test_writing_is_timed(exchange, http, server):
+    """Metrics tell how long answers waited for what they tell to be written down."""
+    pytest.importorskip("prometheus_client", reason="pip install 'exec-plugin[metrics]'")
+    async with http.post(f"/api/v3/order?{signed(**ORDER)}", headers={"X-MBX-APIKEY": "k"}) as reply:
+        assert reply.status == 200
+    async with http.get("/metrics") as reply:
+        text = await reply.text()
+    assert sum(server.stage.written.counts) == 1
+    assert "exec_plugin_server_write_seconds_count 1.0" in text

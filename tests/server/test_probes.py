@@ -47,6 +47,9 @@ async def test_ready(http, exchange):
     status, text = await get(http, "/ready")
     assert (status, json.loads(text)["status"]) == (503, "not ready")
     assert set(json.loads(text)["why"]) == {"feed", "journal"}
+    assert json.loads(text)["why"]["journal"] == "the disk is full"
+    status, text = await get(http, "/ready", headers={"Host": "elsewhere.example"})
+    assert (status, json.loads(text)["why"]) == (503, {"feed": "not well", "journal": "not well"})
 
 
 def test_ailments():
