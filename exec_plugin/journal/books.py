@@ -134,6 +134,7 @@ class Journal:
                 row = self._claim(name)
                 opened.append(row)
                 with readable(self.store.where):
+                    row.check()
                     standing += self._load(row) if row.state else self._begin(row, balances)
         except (ConfigError, JournalError):
             for row in opened:

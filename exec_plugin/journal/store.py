@@ -71,6 +71,17 @@ class Row(NamedTuple):
     crc: int
     state: str
 
+    def check(self) -> None:
+        """
+        Whether the next entry can follow on it.
+
+        Raises:
+            TypeError: when what numbers and seals it is no number, which SQLite does not mind.
+        """
+        if not (isinstance(self.folded, int) and isinstance(self.crc, int)):
+            msg = f"folded={self.folded!r} and crc={self.crc!r} are numbers"
+            raise TypeError(msg)
+
 
 class Backend(Protocol):
     """A database with the few things that a store asks of it; what it cannot do is a `JournalError`."""

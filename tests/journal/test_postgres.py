@@ -22,6 +22,7 @@ def url(postgres):
 
 def test_nobody_there():
     """A server that cannot be reached is told, without the password."""
+    pytest.importorskip("psycopg", reason="pip install 'exec-plugin[postgres]'")
     with pytest.raises(JournalError, match=r"u:\*\*\*@127\.0\.0\.1:1/d") as caught:
         open_store("postgresql://u:hush@127.0.0.1:1/d")
     assert "hush" not in str(caught.value)
