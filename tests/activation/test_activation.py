@@ -42,6 +42,8 @@ def tidy(monkeypatch):
     for name in (activation.AUTO, activation.CONFIG, activation.STRICT):
         monkeypatch.delenv(name, raising=False)
     before = registry.installed()
+    # an earlier test may have installed it
+    registry.uninstall()
     yield
     activation.deactivate()
     if before:
