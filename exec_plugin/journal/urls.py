@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 
 from exec_plugin.core.errors import ConfigError
 from exec_plugin.journal.sqlite import SqliteBackend
 from exec_plugin.journal.store import Store
+from exec_plugin.limit_store import state_folder
 
 #: Nothing is kept.
 MEMORY = "sqlite://"
@@ -17,16 +17,8 @@ LEVELS = ("full", "normal", "off")
 
 
 def default_url() -> str:
-    """
-    The file in the user's exec_plugin folder; ``EXEC_PLUGIN_HOME`` names another folder.
-
-    RuntimeError for a user who has no home and names none.
-    """
-    if home := os.environ.get("EXEC_PLUGIN_HOME"):
-        folder = Path(home)
-    else:
-        folder = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "exec_plugin"
-    return f"sqlite:///{(folder / 'accounts.sqlite').absolute()}"
+    """The file in the user's state folder; RuntimeError for a user who has no home and names none."""
+    return f"sqlite:///{(state_folder() / 'accounts.sqlite').absolute()}"
 
 
 def check_url(url: str) -> str:

@@ -28,6 +28,7 @@ __all__ = [
     "MappedStore",
     "MemoryStore",
     "open_store",
+    "state_folder",
     "state_path",
 ]
 
@@ -72,17 +73,20 @@ def open_store(
     return _fall_back(path, why, clock)
 
 
-def state_path(host: str) -> Path:
+def state_folder() -> Path:
     """
-    The file of a host's budget in the user's state folder; ``EXEC_PLUGIN_HOME`` names another folder.
+    The user's folder for what is shared and kept; ``EXEC_PLUGIN_HOME`` names another.
 
     RuntimeError for a user who has no home and names none.
     """
     if home := os.environ.get("EXEC_PLUGIN_HOME"):
-        folder = Path(home)
-    else:
-        folder = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "exec_plugin"
-    return folder / "limits" / f"{re.sub(r'[^a-z0-9.-]', '_', host.lower())}.budget"
+        return Path(home)
+    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "exec_plugin"
+
+
+def state_path(host: str) -> Path:
+    """The file of a host's budget in the ``state_folder``."""
+    return state_folder() / "limits" / f"{re.sub(r'[^a-z0-9.-]', '_', host.lower())}.budget"
 
 
 def _fall_back(path: Path, why: str, clock: Callable[[], float]) -> MemoryStore:
