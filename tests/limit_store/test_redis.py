@@ -310,6 +310,7 @@ def test_frozen(mortal):
 
 def test_no_address(monkeypatch, caplog):
     """A host whose address the system looks for in vain for seconds holds nobody up."""
+    pytest.importorskip("redis", reason="the redis package is not installed: pip install 'exec-plugin[redis]'")
     found = Event()
 
     def look(*_args, **_options):
