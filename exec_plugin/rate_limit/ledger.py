@@ -113,7 +113,8 @@ class Ledger:
         """Keep to these limits from now on."""
         self.limits = limits
         self._kept = Kept(*limits.weight)
-        self._few = limits.raw[1] * FOR_MARKET
+        # with so many there is certainly room for one more
+        self._few = limits.raw[1] * FOR_MARKET - 1
         # where in an account's row each window of orders has its two slots
         self._order_windows = tuple(
             (ORDER_WINDOWS + 2 * SLOT * number, *window) for number, window in enumerate(limits.orders)
@@ -177,7 +178,7 @@ class Ledger:
             return False
         # requests are seldom what is short: mostly both windows together have room for one more
         if (
-            cells[RAW + USED] + cells[RAW + SLOT + USED] + cells[REQUESTS] >= self._few
+            cells[RAW + USED] + cells[RAW + SLOT + USED] + cells[REQUESTS] > self._few
             and self._too_many(cells, request, server, now)
         ) or (request.orders and self._no_orders(cells, request, now, share)):
             return False

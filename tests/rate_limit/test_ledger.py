@@ -301,6 +301,16 @@ def test_reserve_for_orders():
         trip(limiter, server, kind="cancel")
 
 
+@pytest.mark.parametrize(("kind", "most"), [("market", 9), ("order", 10)])
+def test_last_raw_request(kind, most):
+    """Of the requests a part is for what is urgent, to the last one, also where the limit is small."""
+    limiter, server = make()
+    limiter.use_limits([{"rateLimitType": "RAW_REQUESTS", "interval": "MINUTE", "intervalNum": 5, "limit": 10}])
+    for _ in range(most):
+        trip(limiter, server, kind=kind)
+    assert ask(limiter, kind=kind) is None
+
+
 def test_raw_requests():
     """Requests are counted too, whatever they weigh."""
     limiter, server = make(second=0.0)
