@@ -10,8 +10,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 from exec_plugin.core.errors import ConfigError, JournalError
+from exec_plugin.core.venue.chronicle import Chronicle, joined
 from exec_plugin.core.venue.state import STATE_VERSION, look_again, meet_missed, place, resume, withdraw
-from exec_plugin.journal.entries import Entry, Step, chain, merge, read_step, unseal
+from exec_plugin.journal.entries import Entry, Step, Told, chain, merge, read_step, unseal
 from exec_plugin.journal.recorder import Changes, Recorder
 from exec_plugin.journal.revival import Revival
 from exec_plugin.journal.store import readable
@@ -78,6 +79,7 @@ class Journal:
         venue: whose accounts.
         numbering: whose numbers go on as well.
         advance: brings the market to the moment at which an account was written down last, where that makes sense.
+        chronicle: what the accounts are told; nobody is without one.
         catches_up: whether the market's trades tell what happened while the accounts were closed, by the same ids.
         clock: seconds that go on steadily.
     """
@@ -89,6 +91,7 @@ class Journal:
         venue: Venue,
         numbering: Numbering,
         *,
+        chronicle: Chronicle | None = None,
         advance: Callable[[int], None] | None = None,
         catches_up: bool = False,
         clock: Callable[[], float] = time.monotonic,
@@ -97,6 +100,7 @@ class Journal:
         self._venue_name = venue_name
         self._venue = venue
         self._numbering = numbering
+        self._chronicle = chronicle or Chronicle()
         self._advance = advance
         self._catches_up = catches_up
         self._clock = clock
@@ -208,6 +212,8 @@ class Journal:
         changes = Changes(account)
         book = self._books[row.name] = Book(row, changes, numbers)
         self._recorder.watched[row.name] = changes
+        # accounts of older versions have not been told anything yet
+        self._chronicle.keep(row.name, numbers.get("events", 0), self.store.told.past(row.id))
         return book
 
     def _resume(self, standing: Sequence[Standing], met: Mapping[str, int]) -> None:
@@ -227,7 +233,8 @@ class Journal:
         """
         if self.failure:
             self._try_again()
-            return not self.failure
+            if self.failure:
+                return False
         if os.getpid() != self._process:
             # a connection to a database does not survive a fork
             self._give_up("they belong to another process: open the paper exchange after the fork")
@@ -257,12 +264,18 @@ class Journal:
         self.store.append(entries)
         for (book, step), entry in zip(steps, entries, strict=True):
             book.follow(entry, step)
+            self._chronicle.written(book.row.name)
             if book.seq - book.row.folded >= FOLD_AT or book.step.weight >= FOLD_AT:
                 self._fold(book)
 
     def _step(self, book: Book) -> Step:
         step = book.changes.take(self._venue)
         step.numbers["clients"] = self._numbering.client_ids
+        name = book.row.name
+        last, fresh = self._chronicle.last(name), self._chronicle.fresh(name)
+        if fresh:
+            step.events.append(Told(last + 1, last + len(fresh), joined(fresh)))
+        step.numbers["events"] = last + len(fresh)
         return step
 
     def _fold(self, book: Book) -> None:
@@ -273,6 +286,7 @@ class Journal:
             _log.warning("entries could not be folded: %s", error)
             return
         book.step, book.row = Step(), book.row._replace(folded=book.seq, crc=book.crc)
+        self._chronicle.folded(book.row.name)
 
     def _note(self, now: float) -> None:
         self._noted = now
@@ -290,6 +304,7 @@ class Journal:
         for book in self._books.values():
             withdraw(self._venue, book.changes.account.open_orders)
         self._recorder.forget()
+        self._chronicle.drop()
 
     def _try_again(self) -> None:
         if self._clock() - self._failed_at < RETRY_AFTER or os.getpid() != self._process:
@@ -306,6 +321,7 @@ class Journal:
         except JournalError as error:
             self.failure = str(error)
             self._recorder.forget()
+            self._chronicle.drop()
             return
         self.failure = ""
         # the market has gone on meanwhile, and nobody was in it
@@ -327,6 +343,7 @@ class Journal:
             except JournalError as error:
                 _log.error("what moved last could not be written down: %s", error)
         self._recorder.close()
+        self._chronicle.release()
         self.store.close()
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from exec_plugin.core.errors import ExecPluginError, JournalError
 from exec_plugin.journal.entries import RECORDS, Entry, chain, dump, seal
+from exec_plugin.journal.telling import Telling
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -22,8 +23,16 @@ if TYPE_CHECKING:
     from exec_plugin.journal.entries import Line, Step
 
 #: The version of the tables; what an older one lacks is added by ``MIGRATIONS[version]``.
-SCHEMA_VERSION = 1
-MIGRATIONS: Mapping[int, Sequence[str]] = {}
+SCHEMA_VERSION = 2
+_TELLING = (
+    """CREATE TABLE events (
+        account BIGINT NOT NULL, first BIGINT NOT NULL, last BIGINT NOT NULL, state TEXT NOT NULL,
+        PRIMARY KEY (account, first)){clustered}""",
+    """CREATE TABLE listeners (
+        account BIGINT NOT NULL, name TEXT NOT NULL, seq BIGINT NOT NULL,
+        PRIMARY KEY (account, name)){clustered}""",
+)
+MIGRATIONS: Mapping[int, Sequence[str]] = {1: _TELLING}
 TABLES = (
     """CREATE TABLE accounts (
         id {serial}, venue TEXT NOT NULL, name TEXT NOT NULL, created BIGINT NOT NULL, holder TEXT NOT NULL DEFAULT '',
@@ -45,9 +54,10 @@ TABLES = (
         account BIGINT NOT NULL, symbol TEXT NOT NULL, n BIGINT NOT NULL, state TEXT NOT NULL,
         PRIMARY KEY (account, symbol, n)){clustered}""",
     "CREATE TABLE markets (venue TEXT PRIMARY KEY, state TEXT NOT NULL)",
+    *_TELLING,
 )
 #: The tables that hold what belongs to an account.
-OWNED = ("entries", *RECORDS)
+OWNED = ("entries", *RECORDS, "events", "listeners")
 _WRITE = {
     "orders": "INSERT INTO orders (account, id, symbol, client_id, list, is_open, state) VALUES (?, ?, ?, ?, ?, ?, ?) "
     "ON CONFLICT (account, id) DO UPDATE SET client_id = excluded.client_id, is_open = excluded.is_open, "
@@ -100,6 +110,9 @@ class Backend(Protocol):
     def run_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
         """Run a statement for each of some rows."""
 
+    def run_soon(self, sql: str, params: Sequence[Any] = ()) -> None:
+        """Run a statement whose effect outlives a killed process; after a power cut it may be missing."""
+
     def transaction(self) -> AbstractContextManager[None]:
         """All that is done within is done together or not at all."""
 
@@ -141,6 +154,7 @@ class Store:
     def __init__(self, backend: Backend) -> None:
         self.backend = backend
         self.where = backend.where
+        self.told = Telling(backend)
 
     # ------------------------------------------------------------------ accounts
 
@@ -204,6 +218,7 @@ class Store:
                 "UPDATE accounts SET folded = ?, crc = ?, state = ? WHERE id = ?",
                 (upto.seq, upto.crc, seal(dump(numbers)), account),
             )
+            self.told.add(account, step.events)
             self.backend.run("DELETE FROM entries WHERE account = ? AND seq <= ?", (account, upto.seq))
 
     def note_market(self, venue: str, state: Mapping[str, Any]) -> None:

@@ -26,7 +26,7 @@ from exec_plugin.protocol.params import Spec, parse_form
 from exec_plugin.protocol.render import to_json
 from exec_plugin.protocol.security import Key, check_signature, check_timing, find_key
 from exec_plugin.protocol.streams import StreamHub
-from exec_plugin.protocol.user_data import UserDataHub
+from exec_plugin.protocol.user_events import UserDataHub
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from exec_plugin.core.ledger import Account
     from exec_plugin.core.symbols import Symbol
     from exec_plugin.core.venue import Venue
+    from exec_plugin.core.venue.chronicle import Chronicle
     from exec_plugin.endpoints import Endpoint
     from exec_plugin.protocol.faults import Faults
 
@@ -98,6 +99,7 @@ class Gateway:
     Args:
         venue: the exchange behind it.
         rate_limits: entries of ``exchangeInfo.rateLimits``.
+        chronicle: keeps what accounts were told; as much as fits in memory by default.
     """
 
     def __init__(
@@ -105,6 +107,7 @@ class Gateway:
         venue: Venue,
         *,
         rate_limits: Sequence[Mapping[str, Any]] = RATE_LIMITS,
+        chronicle: Chronicle | None = None,
     ) -> None:
         self.venue = venue
         self.limits = Limits(rate_limits)
@@ -114,7 +117,7 @@ class Gateway:
         #: whether calls that place or cancel orders weigh nothing when they succeed (CHANGELOG.md, 2026-03-27)
         self.free_orders = True
         self.departures = Departures()
-        self.user_data = UserDataHub(venue, self.departures)
+        self.user_data = UserDataHub(venue, self.departures, chronicle)
         self.faults: Faults | None = None
         #: whether the market cannot be seen at the moment: no order is placed, changed or cancelled meanwhile
         self.is_away = False

@@ -1,0 +1,103 @@
+"""What accounts were told, and how far their listeners have heard it, in the tables of a database."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from exec_plugin.core.venue.chronicle import read_lines
+from exec_plugin.journal.entries import seal, unseal_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from exec_plugin.core.venue.chronicle import Record
+    from exec_plugin.journal.entries import Told
+    from exec_plugin.journal.store import Backend
+
+#: How many events of an account are kept for those who read them later, unless the settings say otherwise.
+KEPT_EVENTS = 100_000
+#: How many of them make a row, from which on there is a new one.
+_A_ROW = 250
+
+
+class Telling:
+    """The tables ``events`` and ``listeners``."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+        #: how many events of an account are kept at least
+        self.kept = KEPT_EVENTS
+
+    # ------------------------------------------------------------------ events
+
+    def add(self, account: int, events: Sequence[Told]) -> None:
+        """Add events of an account, and remove those that are too old; within the caller's transaction."""
+        if not events:
+            return
+        sql = "INSERT INTO events (account, first, last, state) VALUES (?, ?, ?, ?)"
+        self._backend.run_many(sql, [(account, *row) for row in _rows(events)])
+        gone = events[-1].last - self.kept
+        self._backend.run("DELETE FROM events WHERE account = ? AND last <= ?", (account, gone))
+
+    def rows(self, account: int) -> Iterator[tuple[int, int, str]]:
+        """All rows of an account: the numbers of the first and the last event, and their sealed text."""
+        sql = "SELECT first, last, state FROM events WHERE account = ? ORDER BY first"
+        return self._backend.stream(sql, (account,))  # type: ignore[return-value]
+
+    def past(self, account: int) -> Past:
+        """The events of an account."""
+        return Past(self._backend, account)
+
+    # ------------------------------------------------------------------ listeners
+
+    def heard(self, account: int) -> dict[str, int]:
+        """The number of the last event that each listener of an account has acknowledged, by its name."""
+        sql = "SELECT name, seq FROM listeners WHERE account = ? ORDER BY name"
+        return {str(name): int(seq) for name, seq in self._backend.run(sql, (account,))}
+
+    def acknowledge(self, account: int, name: str, seq: int) -> None:
+        """A listener has heard all up to an event: known after a killed process, and mostly after a power cut."""
+        self._backend.run_soon(
+            "INSERT INTO listeners (account, name, seq) VALUES (?, ?, ?) "
+            "ON CONFLICT (account, name) DO UPDATE SET seq = excluded.seq",
+            (account, name, seq),
+        )
+
+
+class Past(NamedTuple):
+    """The events of one account that are in the table."""
+
+    backend: Backend
+    account: int
+
+    def oldest(self) -> int | None:
+        """The number of the oldest; None where there is none."""
+        found: int | None = self.backend.run("SELECT min(first) FROM events WHERE account = ?", (self.account,))[0][0]
+        return found
+
+    def after(self, number: int, most: int) -> list[tuple[int, Record]]:
+        """
+        Those after a number, oldest first, at most so many of them or a row more.
+
+        Raises:
+            JournalError: when they are damaged, or out of reach.
+        """
+        sql = (
+            "SELECT first, state FROM events WHERE account = ? AND last > ? AND first <= ? ORDER BY first"
+        )
+        found: list[tuple[int, Record]] = []
+        for first, text in self.backend.run(sql, (self.account, number, number + most)):
+            found += enumerate(read_lines(unseal_text(text)), first)
+        return [each for each in found if each[0] > number]
+
+
+def _rows(events: Sequence[Told]) -> Iterator[tuple[int, int, str]]:
+    """Events in rows of some size: most rows that would be written belong to steps of a few."""
+    texts: list[str] = []
+    first = 0
+    for told in events:
+        first = told.first if not texts else first
+        texts.append(told.text)
+        if told.last - first >= _A_ROW or told is events[-1]:
+            yield first, told.last, seal(",".join(texts))
+            texts.clear()

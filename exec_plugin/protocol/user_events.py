@@ -1,0 +1,174 @@
+"""Who is told what happens to an account: from now on, or from a number on and with the number of each event."""
+
+from __future__ import annotations
+
+import logging
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from exec_plugin.core.errors import JournalError
+from exec_plugin.core.venue.chronicle import Chronicle, owner
+from exec_plugin.protocol.user_data import payload, rendered
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from exec_plugin.core.events import Event
+    from exec_plugin.core.venue import Venue
+    from exec_plugin.protocol.departures import Departures
+
+    #: Takes an event.
+    Sink = Callable[[dict[str, Any]], None]
+    #: Takes the number of an event and the event.
+    NumberedSink = Callable[[int, dict[str, Any]], None]
+
+_log = logging.getLogger(__name__)
+
+#: How many events are read at a time.
+AT_ONCE = 500
+
+
+class Follower:
+    """
+    Tells all events of an account after a number, in order and each once.
+
+    All it tells it reads from the chronicle, what is long past and what has just happened alike: so there is no seam
+    between the two at which one could be missed or doubled.
+
+    Args:
+        chronicle: of the venue.
+        account: whose events.
+        after: the number of the last event that is known already.
+        tell: takes number and event; what it raises ends this turn, and the event is told again in the next one.
+        paced: whether a turn tells so many at most, for those who cannot take all at once.
+    """
+
+    def __init__(
+        self, chronicle: Chronicle, account: str, after: int, tell: NumberedSink, *, paced: bool = False
+    ) -> None:
+        self.account = account
+        #: the number of the last event that was told
+        self.seq = after
+        self._chronicle = chronicle
+        self._tell = tell
+        self._paced = paced
+        self._is_telling = False
+        self._is_over = False
+
+    def go_on(self) -> None:
+        """Tell what there is to tell."""
+        if self._is_telling:
+            # it has acted on what it was told, and hears of that when it is through
+            return
+        self._is_telling = True
+        try:
+            while not self._is_over and self._turn() and not self._paced:
+                pass
+        except JournalError as error:
+            _log.warning("events of account %r cannot be read at the moment: %s", self.account, error)
+        finally:
+            self._is_telling = False
+
+    def _turn(self) -> bool:
+        """Tell some; whether there were any."""
+        events = self._chronicle.after(self.account, self.seq, AT_ONCE)
+        for number, record in events:
+            if self._is_over:
+                break
+            self._tell(number, rendered(record))
+            self.seq = number
+        return bool(events)
+
+    def close(self) -> None:
+        """Tell nothing any more."""
+        self._is_over = True
+
+
+class UserDataHub:
+    """
+    Hears all events of a venue, numbers them by account in its ``chronicle``, and hands them to those who listen.
+
+    Used under its owner's lock.
+    """
+
+    def __init__(self, venue: Venue, departures: Departures, chronicle: Chronicle | None = None) -> None:
+        self.chronicle = Chronicle() if chronicle is None else chronicle
+        self._departures = departures
+        self._sinks: dict[str, list[Sink]] = {}
+        self._followers: dict[str, list[Follower]] = {}
+        #: how often an event is told by its name, where faults are rehearsed
+        self.copies: Callable[[str], int] | None = None
+        venue.listeners.append(self._on_event)
+
+    def subscribe(self, account: str, sink: Sink) -> None:
+        """Send an account's payloads to ``sink`` from now on."""
+        self._sinks.setdefault(account, []).append(sink)
+
+    def unsubscribe(self, account: str, sink: Sink) -> None:
+        """Send nothing to ``sink`` any more; may be called again."""
+        sinks = self._sinks.get(account, [])
+        if sink not in sinks:
+            return
+        sinks.remove(sink)
+        if not sinks:
+            del self._sinks[account]
+
+    def follow(self, account: str, after: int, sink: NumberedSink, *, paced: bool = False) -> Follower:
+        """
+        Send all of an account's events after a number to ``sink``; those of the past leave after what leaves already.
+
+        Raises:
+            RequestRejected: -1130 when some of them are gone, or the number was not given yet.
+        """
+
+        def tell(number: int, event: dict[str, Any]) -> None:
+            for _ in range(self.copies(event["e"]) if self.copies is not None else 1):
+                sink(number, event)
+
+        self.chronicle.check(account, after)
+        follower = Follower(self.chronicle, account, after, tell, paced=paced)
+        self.join(follower)
+        return follower
+
+    def join(self, follower: Follower) -> None:
+        """Have somebody told of an account's events."""
+        self._followers.setdefault(follower.account, []).append(follower)
+        self._departures.leave(follower.go_on)
+
+    def leave(self, follower: Follower) -> None:
+        """Have somebody told nothing any more; may be called again."""
+        follower.close()
+        followers = self._followers.get(follower.account, [])
+        if follower in followers:
+            followers.remove(follower)
+            if not followers:
+                del self._followers[follower.account]
+
+    def go_on(self) -> None:
+        """Tell those who are behind; called now and then."""
+        for followers in tuple(self._followers.values()):
+            for follower in tuple(followers):
+                follower.go_on()
+
+    def events(self, account: str, after: int, most: int) -> list[tuple[int, dict[str, Any]]]:
+        """At most so many of an account's events after a number that are there, by their numbers, oldest first."""
+        found = self.chronicle.after(account, after, most)[:most]
+        return [(number, rendered(record)) for number, record in found]
+
+    @property
+    def subscriptions(self) -> int:
+        """How many listen."""
+        return sum(map(len, (*self._sinks.values(), *self._followers.values())))
+
+    def _on_event(self, event: Event) -> None:
+        name = owner(event).name
+        self.chronicle.add(name, event)
+        for follower in self._followers.get(name, ()):
+            self._departures.leave(follower.go_on)
+        sinks = self._sinks.get(name)
+        if sinks:
+            told = payload(event)
+            copies = self.copies(told["e"]) if self.copies is not None else 1
+            # a sink may end its own subscription
+            for sink in tuple(sinks) * copies:
+                self._departures.leave(partial(sink, told))
