@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from exec_plugin.account import parts
 from exec_plugin.account.links import Link, is_known
+from exec_plugin.account.listeners import Listening
 from exec_plugin.account.listening import tell
 from exec_plugin.account.pump import Pump, wall_clock
 from exec_plugin.account.script import ScriptedAccount, Scripts
@@ -31,6 +32,7 @@ from exec_plugin.protocol.ws_api import ApiSession
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from exec_plugin.account.listeners import Listener, UserEvent
     from exec_plugin.core.ledger import Account
     from exec_plugin.feeds import Feed
     from exec_plugin.journal import Store
@@ -90,6 +92,7 @@ class PaperExchange:
         chronicle = Chronicle(min(settings.keep_events, MOST_IN_MEMORY))
         self.gateway = Gateway(self.venue, rate_limits=settings.rate_limits(), chronicle=chronicle)
         attach(self.plugins, self.venue, self.gateway.departures.leave)
+        self.listening = Listening(self.lock, self.gateway, lambda: self.journal)
         self.pump.streams = self.gateway.streams
         #: what its accounts are written down in, where they are
         self.journal: Journal | None = None
@@ -329,6 +332,19 @@ class PaperAccount:
         """A session of the WebSocket API; used under the exchange's lock."""
         gateway = self.exchange.gateway
         return ApiSession(gateway, push, caller=self.account.name, key=self._key, micros=micros)
+
+    def listen(self, name: str, hear: Callable[[UserEvent], object], after: int | None = None) -> Listener:
+        """
+        Have ``hear`` told each of the account's events once it is written down, one after the other.
+
+        It goes on after the last event that a listener of this name has acknowledged, by returning from ``hear``; a new
+        one begins now. ``after`` says otherwise: the number of the last event that is known already.
+
+        Raises:
+            ConfigError: for a name that is none, or listens already.
+            RequestRejected: -1130 when events after the number are gone, or are yet to come.
+        """
+        return self.exchange.listening.listen(self.name, name, hear, after)
 
     @staticmethod
     def answers(url: str) -> bool:

@@ -57,7 +57,7 @@ class _Request(NamedTuple):
 
 class _Control:
     """
-    ``exchange.paper``: the control calls of a scripted market.
+    ``exchange.paper``: the control calls of a scripted market, and ``listen``.
 
     No property: a host may have a setting of that name, which ccxt puts into the instance.
     """
@@ -68,7 +68,9 @@ class _Control:
         from exec_plugin.account import HOUSE, PaperControl, read_settings
 
         return PaperControl(
-            HOUSE.scripts, lambda: read_settings(exchange.options.get("paper") or {}, exchange._own_key())
+            HOUSE.scripts,
+            lambda: read_settings(exchange.options.get("paper") or {}, exchange._own_key()),
+            exchange._paper,
         )
 
 

@@ -295,6 +295,16 @@ class Journal:
             prices = {name: market.last for name, market in self._venue.markets.items() if market.last}
             self.store.note_market(self._venue_name, {"now": self._venue.now, "prices": prices})
 
+    # ------------------------------------------------------------------ listeners
+
+    def heard(self, account: str) -> dict[str, int]:
+        """The number of the last event that each listener of an account has acknowledged, by its name."""
+        return self.store.told.heard(self._books[account].row.id)
+
+    def acknowledge(self, account: str, listener: str, seq: int) -> None:
+        """A listener has heard an account's events up to a number."""
+        self.store.told.acknowledge(self._books[account].row.id, listener, seq)
+
     # ------------------------------------------------------------------ failing
 
     def _give_up(self, why: str) -> None:

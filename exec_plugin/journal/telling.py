@@ -42,7 +42,7 @@ class Telling:
     def rows(self, account: int) -> Iterator[tuple[int, int, str]]:
         """All rows of an account: the numbers of the first and the last event, and their sealed text."""
         sql = "SELECT first, last, state FROM events WHERE account = ? ORDER BY first"
-        return self._backend.stream(sql, (account,))  # type: ignore[return-value]
+        return self._backend.stream(sql, (account,))
 
     def past(self, account: int) -> Past:
         """The events of an account."""
@@ -82,9 +82,7 @@ class Past(NamedTuple):
         Raises:
             JournalError: when they are damaged, or out of reach.
         """
-        sql = (
-            "SELECT first, state FROM events WHERE account = ? AND last > ? AND first <= ? ORDER BY first"
-        )
+        sql = "SELECT first, state FROM events WHERE account = ? AND last > ? AND first <= ? ORDER BY first"
         found: list[tuple[int, Record]] = []
         for first, text in self.backend.run(sql, (self.account, number, number + most)):
             found += enumerate(read_lines(unseal_text(text)), first)

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import logging
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from exec_plugin.core.errors import JournalError
 from exec_plugin.core.venue.chronicle import Chronicle, owner
-from exec_plugin.protocol.user_data import payload, rendered
+from exec_plugin.protocol.departures import failed
+from exec_plugin.protocol.user_data import in_micros, payload, rendered
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from exec_plugin.core.events import Event
     from exec_plugin.core.venue import Venue
+    from exec_plugin.protocol.context import Context
     from exec_plugin.protocol.departures import Departures
 
     #: Takes an event.
@@ -26,6 +29,21 @@ _log = logging.getLogger(__name__)
 
 #: How many events are read at a time.
 AT_ONCE = 500
+#: How many a request answers, by default and at most.
+_USUAL, _MOST = 500, 1000
+
+
+@contextmanager
+def _readable() -> Iterator[None]:
+    """What cannot be read at the moment is refused as what cannot be written is."""
+    try:
+        yield
+    except JournalError as error:
+        raise failed(str(error)) from error
+
+
+class NotHeard(Exception):
+    """An event could not be told; it is to be told again."""
 
 
 class Follower:
@@ -39,7 +57,7 @@ class Follower:
         chronicle: of the venue.
         account: whose events.
         after: the number of the last event that is known already.
-        tell: takes number and event; what it raises ends this turn, and the event is told again in the next one.
+        tell: takes number and event; where it raises NotHeard the event is told again in the next turn.
         paced: whether a turn tells so many at most, for those who cannot take all at once.
     """
 
@@ -53,7 +71,8 @@ class Follower:
         self._tell = tell
         self._paced = paced
         self._is_telling = False
-        self._is_over = False
+        #: whether nothing is told any more
+        self.is_over = False
 
     def go_on(self) -> None:
         """Tell what there is to tell."""
@@ -62,8 +81,10 @@ class Follower:
             return
         self._is_telling = True
         try:
-            while not self._is_over and self._turn() and not self._paced:
+            while not self.is_over and self._turn() and not self._paced:
                 pass
+        except NotHeard:
+            return
         except JournalError as error:
             _log.warning("events of account %r cannot be read at the moment: %s", self.account, error)
         finally:
@@ -73,7 +94,7 @@ class Follower:
         """Tell some; whether there were any."""
         events = self._chronicle.after(self.account, self.seq, AT_ONCE)
         for number, record in events:
-            if self._is_over:
+            if self.is_over:
                 break
             self._tell(number, rendered(record))
             self.seq = number
@@ -81,7 +102,7 @@ class Follower:
 
     def close(self) -> None:
         """Tell nothing any more."""
-        self._is_over = True
+        self.is_over = True
 
 
 class UserDataHub:
@@ -113,9 +134,9 @@ class UserDataHub:
         if not sinks:
             del self._sinks[account]
 
-    def follow(self, account: str, after: int, sink: NumberedSink, *, paced: bool = False) -> Follower:
+    def follow(self, account: str, after: int, sink: NumberedSink, paced: bool = False) -> Follower:  # noqa: FBT001, FBT002
         """
-        Send all of an account's events after a number to ``sink``; those of the past leave after what leaves already.
+        Who sends all of an account's events after a number to ``sink``, from when he has joined.
 
         Raises:
             RequestRejected: -1130 when some of them are gone, or the number was not given yet.
@@ -125,19 +146,19 @@ class UserDataHub:
             for _ in range(self.copies(event["e"]) if self.copies is not None else 1):
                 sink(number, event)
 
-        self.chronicle.check(account, after)
-        follower = Follower(self.chronicle, account, after, tell, paced=paced)
-        self.join(follower)
-        return follower
+        with _readable():
+            self.chronicle.check(account, after)
+        return Follower(self.chronicle, account, after, tell, paced=paced)
 
     def join(self, follower: Follower) -> None:
-        """Have somebody told of an account's events."""
+        """Have somebody told of his account's events, those of the past after what is on its way already."""
         self._followers.setdefault(follower.account, []).append(follower)
         self._departures.leave(follower.go_on)
 
     def leave(self, follower: Follower) -> None:
         """Have somebody told nothing any more; may be called again."""
-        follower.close()
+        if not follower.is_over:
+            follower.close()
         followers = self._followers.get(follower.account, [])
         if follower in followers:
             followers.remove(follower)
@@ -152,13 +173,14 @@ class UserDataHub:
 
     def events(self, account: str, after: int, most: int) -> list[tuple[int, dict[str, Any]]]:
         """At most so many of an account's events after a number that are there, by their numbers, oldest first."""
-        found = self.chronicle.after(account, after, most)[:most]
+        with _readable():
+            found = self.chronicle.after(account, after, most)[:most]
         return [(number, rendered(record)) for number, record in found]
 
     @property
     def subscriptions(self) -> int:
         """How many listen."""
-        return sum(map(len, (*self._sinks.values(), *self._followers.values())))
+        return sum(map(len, self._sinks.values())) + sum(map(len, self._followers.values()))
 
     def _on_event(self, event: Event) -> None:
         name = owner(event).name
@@ -172,3 +194,33 @@ class UserDataHub:
             # a sink may end its own subscription
             for sink in tuple(sinks) * copies:
                 self._departures.leave(partial(sink, told))
+
+
+def _events(context: Context, params: dict[str, Any]) -> dict[str, Any]:
+    """
+    ``paper.events``, which is ours: an account's events after a number, and which there are.
+
+    Raises:
+        RequestRejected: -1130 when some of them are gone, or the number was not given yet.
+    """
+    hub, name = context.gateway.user_data, context.account.name
+    limit = min(params.get("limit", _USUAL), _MOST)
+    found: list[tuple[int, dict[str, Any]]] = []
+    with _readable():
+        oldest = hub.chronicle.oldest(name)
+        if "after" in params:
+            hub.chronicle.check(name, params["after"])
+            found = hub.events(name, params["after"], limit)
+    return {
+        "events": [{"seq": number, "event": event} for number, event in found],
+        "oldest": oldest,
+        "last": hub.chronicle.last(name),
+    }
+
+
+def reply_in_micros(reply: dict[str, Any]) -> dict[str, Any]:
+    """Such a reply with its moments in microseconds."""
+    return {**reply, "events": [{**each, "event": in_micros(each["event"])} for each in reply["events"]]}
+
+
+HANDLERS: dict[str, Callable[[Context, dict[str, Any]], Any]] = {"paper.events": _events}

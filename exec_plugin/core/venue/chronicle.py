@@ -43,11 +43,11 @@ def _report(event: Execution, order: str) -> Line:
     if event.reason or event.cancel_id or event.former_id or event.prevented:
         rest = json.dumps((event.reason, event.cancel_id, event.former_id, event.prevented, event.match))
     fill = 0 if event.fill is None else _fill(event.fill)
-    return (
+    told = (
         f'[0,{event.seq},{event.time},"{event.kind}","{event.status}",{event.filled},{event.quote_filled},'
-        f"{'1' if event.working else '0'},{event.since},{rest},{fill}",
-        order,
+        f"{'1' if event.working else '0'},{event.since},{rest},{fill}"
     )
+    return told, order
 
 
 def _fill(fill: Fill) -> str:
@@ -210,9 +210,7 @@ class Chronicle:
 
     def release(self) -> None:
         """Nothing is written down any more: accounts go on in memory."""
-        self._logs = {
-            name: log if log.past is None else _Log(self._most, log.last) for name, log in self._logs.items()
-        }
+        self._logs = {name: log if log.past is None else _Log(self._most, log.last) for name, log in self._logs.items()}
 
     def drop(self) -> None:
         """What was to be written down has not happened; nobody was told of it, and its numbers are given again."""
