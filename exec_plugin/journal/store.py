@@ -154,7 +154,7 @@ class Store:
     def __init__(self, backend: Backend) -> None:
         self.backend = backend
         self.where = backend.where
-        self.told = Telling(backend)
+        self.told = Telling(self)
 
     # ------------------------------------------------------------------ accounts
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from exec_plugin.core.venue.chronicle import Record
     from exec_plugin.journal.entries import Told
-    from exec_plugin.journal.store import Backend
+    from exec_plugin.journal.store import Store
 
 #: How many events of an account are kept for those who read them later, unless the settings say otherwise.
 KEPT_EVENTS = 100_000
@@ -23,8 +23,8 @@ _A_ROW = 250
 class Telling:
     """The tables ``events`` and ``listeners``."""
 
-    def __init__(self, backend: Backend) -> None:
-        self._backend = backend
+    def __init__(self, store: Store) -> None:
+        self._store = store
         #: how many events of an account are kept at least
         self.kept = KEPT_EVENTS
 
@@ -35,29 +35,29 @@ class Telling:
         if not events:
             return
         sql = "INSERT INTO events (account, first, last, state) VALUES (?, ?, ?, ?)"
-        self._backend.run_many(sql, [(account, *row) for row in _rows(events)])
+        self._store.backend.run_many(sql, [(account, *row) for row in _rows(events)])
         gone = events[-1].last - self.kept
-        self._backend.run("DELETE FROM events WHERE account = ? AND last <= ?", (account, gone))
+        self._store.backend.run("DELETE FROM events WHERE account = ? AND last <= ?", (account, gone))
 
     def rows(self, account: int) -> Iterator[tuple[int, int, str]]:
         """All rows of an account: the numbers of the first and the last event, and their sealed text."""
         sql = "SELECT first, last, state FROM events WHERE account = ? ORDER BY first"
-        return self._backend.stream(sql, (account,))
+        return self._store.backend.stream(sql, (account,))
 
     def past(self, account: int) -> Past:
         """The events of an account."""
-        return Past(self._backend, account)
+        return Past(self._store, account)
 
     # ------------------------------------------------------------------ listeners
 
     def heard(self, account: int) -> dict[str, int]:
         """The number of the last event that each listener of an account has acknowledged, by its name."""
         sql = "SELECT name, seq FROM listeners WHERE account = ? ORDER BY name"
-        return {str(name): int(seq) for name, seq in self._backend.run(sql, (account,))}
+        return {str(name): int(seq) for name, seq in self._store.backend.run(sql, (account,))}
 
     def acknowledge(self, account: int, name: str, seq: int) -> None:
         """A listener has heard all up to an event: known after a killed process, and mostly after a power cut."""
-        self._backend.run_soon(
+        self._store.backend.run_soon(
             "INSERT INTO listeners (account, name, seq) VALUES (?, ?, ?) "
             "ON CONFLICT (account, name) DO UPDATE SET seq = excluded.seq",
             (account, name, seq),
@@ -67,12 +67,12 @@ class Telling:
 class Past(NamedTuple):
     """The events of one account that are in the table."""
 
-    backend: Backend
+    store: Store
     account: int
 
     def oldest(self) -> int | None:
         """The number of the oldest; None where there is none."""
-        found: int | None = self.backend.run("SELECT min(first) FROM events WHERE account = ?", (self.account,))[0][0]
+        found: int | None = self.store.backend.run("SELECT min(first) FROM events WHERE account = ?", (self.account,))[0][0]
         return found
 
     def after(self, number: int, most: int) -> list[tuple[int, Record]]:
@@ -84,7 +84,7 @@ class Past(NamedTuple):
         """
         sql = "SELECT first, state FROM events WHERE account = ? AND last > ? AND first <= ? ORDER BY first"
         found: list[tuple[int, Record]] = []
-        for first, text in self.backend.run(sql, (self.account, number, number + most)):
+        for first, text in self.store.backend.run(sql, (self.account, number, number + most)):
             found += enumerate(read_lines(unseal_text(text)), first)
         return [each for each in found if each[0] > number]
 

@@ -255,8 +255,8 @@ class Chronicle:
         if log is None or number >= log.last:
             return []
         first = log.last - len(log.tail) + 1
-        if number + 1 < first and log.past is not None:
-            return log.past.after(number, most)
+        if number + 1 < first and log.past is not None and (oldest := log.past.oldest()) is not None:
+            return log.past.after(max(number, oldest - 1), most)
         start = max(number + 1 - first, 0)
         lines = islice(log.tail, start, start + most)
         return list(enumerate(read_lines(joined(lines)), first + start))

@@ -1,0 +1,136 @@
+"""What accounts are told, in numbered lines that can be read again."""
+
+from __future__ import annotations
+
+import pytest
+from harness import Run
+from hypothesis import given, settings
+from stage import Stage
+from strategies import linked_streams
+
+from exec_plugin.core.errors import RequestRejected
+from exec_plugin.core.venue.chronicle import BALANCES, REPORT, Chronicle, joined, line, owner, read_lines
+
+
+class Past:
+    """What is written down of an account elsewhere."""
+
+    def __init__(self, first=None, records=()):
+        self.first = first
+        self.records = list(records)
+
+    def oldest(self):
+        return self.first
+
+    def after(self, number, most):
+        return [each for each in enumerate(self.records, self.first) if each[0] > number][:most]
+
+
+@pytest.fixture
+def stage():
+    """A market with a book, whose events are noted."""
+    found = Stage()
+    found.chronicle = Chronicle(5)
+    found.venue.listeners.append(lambda event: found.chronicle.add(owner(event).name, event))
+    found.book({"99": "50"}, {"101": "50"})
+    return found
+
+
+def numbers(chronicle, after=0, name="alice", most=100):
+    """The numbers of an account's events."""
+    return [number for number, _ in chronicle.after(name, after, most)]
+
+
+def test_numbers(stage):
+    """Each account's events are numbered from 1, without gaps; the newest are kept."""
+    stage.place("BUY", "LIMIT", "1", "95")
+    stage.place("BUY", "LIMIT", "1", "96")
+    assert numbers(stage.chronicle) == [1, 2, 3, 4]
+    assert numbers(stage.chronicle, 2, most=1) == [3]
+    stage.place("BUY", "MARKET", "1")
+    assert numbers(stage.chronicle) == [3, 4, 5, 6, 7]
+    assert (stage.chronicle.oldest("alice"), stage.chronicle.last("alice")) == (3, 7)
+    assert (stage.chronicle.oldest("nobody"), stage.chronicle.last("nobody")) == (1, 0)
+    assert numbers(stage.chronicle, name="nobody") == []
+
+
+def test_records(stage):
+    """A record tells of an order what it was then: the one before does not change when the order does."""
+    order = stage.place("BUY", "LIMIT", "2", "95")
+    stage.venue.amend(order, 10**8, client_id="")
+    kinds = [(record[0], record[3] if record[0] == REPORT else "") for _, record in stage.chronicle.after("alice", 0, 9)]
+    assert kinds == [(REPORT, "NEW"), (BALANCES, ""), (REPORT, "REPLACED"), (BALANCES, "")]
+    told = [record[-1][6] for _, record in stage.chronicle.after("alice", 0, 9) if record[0] == REPORT]
+    assert told == [2 * 10**8, 10**8]
+
+
+@pytest.mark.parametrize(
+    ("after", "told"),
+    [(1, "Events after 1 are gone: the oldest there is is 3, the newest 7."), (8, "after=8 is yet to come: the newest")],
+)
+def test_out_of_reach(stage, after, told):
+    """Who asks for what is gone, or yet to come, is told what there is."""
+    for _ in range(2):
+        stage.place("BUY", "LIMIT", "1", "95")
+    stage.place("BUY", "MARKET", "1")
+    for fine in (2, 7):
+        stage.chronicle.check("alice", fine)
+    with pytest.raises(RequestRejected, match=told) as caught:
+        stage.chronicle.check("alice", after)
+    assert caught.value.code == -1130
+
+
+def test_held(stage):
+    """Of an account that is written down nothing is told before it is; what has not happened leaves no gap."""
+    chronicle = stage.chronicle
+    chronicle.keep("alice", 40, Past())
+    stage.place("BUY", "LIMIT", "1", "95")
+    assert (numbers(chronicle, 40), chronicle.last("alice"), len(chronicle.fresh("alice"))) == ([], 40, 2)
+    chronicle.written("alice")
+    assert numbers(chronicle, 40) == [41, 42]
+    stage.place("BUY", "LIMIT", "1", "96")
+    chronicle.drop()
+    stage.place("BUY", "MARKET", "1")
+    chronicle.written("alice")
+    assert numbers(chronicle, 40) == [41, 42, 43, 44, 45]
+    assert chronicle.after("alice", 42, 1)[0][1][3:5] == ["NEW", "NEW"]
+    assert chronicle.oldest("alice") == 41
+    chronicle.release()
+    assert chronicle.last("alice") == 45
+    stage.place("BUY", "MARKET", "1")
+    assert numbers(chronicle, 45) == [46, 47, 48]
+
+
+def test_past(stage):
+    """What is written down and not in memory any more comes from there."""
+    chronicle, past = stage.chronicle, Past(38, ["a", "b", "c"])
+    chronicle.keep("alice", 40, past)
+    stage.place("BUY", "LIMIT", "1", "95")
+    chronicle.written("alice")
+    assert chronicle.oldest("alice") == 38
+    assert chronicle.after("alice", 38, 9) == [(39, "b"), (40, "c")]
+    assert numbers(chronicle, 40) == [41, 42]
+    past.records += [record for _, record in chronicle.after("alice", 40, 9)]
+    chronicle.folded("alice")
+    assert numbers(chronicle, 39) == [40, 41, 42]
+
+
+@settings(max_examples=50)
+@given(linked_streams)
+def test_lines(steps):
+    """Whatever happens, the records read from lines in a row are those of each event by itself at its time."""
+    run = Run()
+    chronicle, alone = Chronicle(10**6), {}
+
+    def note(event):
+        chronicle.add(owner(event).name, event)
+        alone.setdefault(owner(event).name, []).extend(read_lines(joined([line(event)])))
+
+    run.venue.listeners.append(note)
+    for step in steps:
+        run.step(step)
+    for name, records in alone.items():
+        assert [record for _, record in chronicle.after(name, 0, 10**6)] == records
+        assert chronicle.last(name) == len(records)
+        half = len(records) // 2
+        assert [record for _, record in chronicle.after(name, half, 10**6)] == records[half:]
