@@ -58,7 +58,9 @@ def test_records(stage):
     """A record tells of an order what it was then: the one before does not change when the order does."""
     order = stage.place("BUY", "LIMIT", "2", "95")
     stage.venue.amend(order, 10**8, client_id="")
-    kinds = [(record[0], record[3] if record[0] == REPORT else "") for _, record in stage.chronicle.after("alice", 0, 9)]
+    kinds = [
+        (record[0], record[3] if record[0] == REPORT else "") for _, record in stage.chronicle.after("alice", 0, 9)
+    ]
     assert kinds == [(REPORT, "NEW"), (BALANCES, ""), (REPORT, "REPLACED"), (BALANCES, "")]
     told = [record[-1][6] for _, record in stage.chronicle.after("alice", 0, 9) if record[0] == REPORT]
     assert told == [2 * 10**8, 10**8]
@@ -66,7 +68,10 @@ def test_records(stage):
 
 @pytest.mark.parametrize(
     ("after", "told"),
-    [(1, "Events after 1 are gone: the oldest there is is 3, the newest 7."), (8, "after=8 is yet to come: the newest")],
+    [
+        (1, "Events after 1 are gone: the oldest there is is 3, the newest 7."),
+        (8, "after=8 is yet to come: the newest"),
+    ],
 )
 def test_out_of_reach(stage, after, told):
     """Who asks for what is gone, or yet to come, is told what there is."""
