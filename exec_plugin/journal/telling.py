@@ -72,7 +72,9 @@ class Past(NamedTuple):
 
     def oldest(self) -> int | None:
         """The number of the oldest; None where there is none."""
-        found: int | None = self.store.backend.run("SELECT min(first) FROM events WHERE account = ?", (self.account,))[0][0]
+        found: int | None = self.store.backend.run("SELECT min(first) FROM events WHERE account = ?", (self.account,))[
+            0
+        ][0]
         return found
 
     def after(self, number: int, most: int) -> list[tuple[int, Record]]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).parents[1]))
 
-from account.test_listeners import Desk
+from account.listening_desk import Desk
 
 
 def main(folder, what):

@@ -9,17 +9,19 @@ import subprocess
 import sys
 import tempfile
 from contextlib import closing
+from itertools import pairwise
 from pathlib import Path
 
 import ccxt
 import pytest
-from account.test_kept_accounts import Clock, ask
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from journal.test_books import Failing
 
 import exec_plugin
-from exec_plugin.account import HOUSE, PaperAccount, PaperExchange, Settings
+from account.listening_desk import FUNDS, ORDER, Desk
+from account.test_kept_accounts import ask
+from exec_plugin.account import HOUSE
 from exec_plugin.account.listeners import LONGEST_PAUSE
 from exec_plugin.account.script import ScriptedAccount
 from exec_plugin.core.errors import ConfigError, RequestRejected
@@ -28,47 +30,6 @@ from exec_plugin.core.symbols import default_symbol
 from exec_plugin.core.units import parse_units
 from exec_plugin.journal.books import RETRY_AFTER
 from exec_plugin.protocol.control import ScriptedExchange
-
-FUNDS = {"USDT": "1000000", "BTC": "1"}
-ORDER = {"symbol": "BTCUSDT", "side": "BUY", "type": "MARKET", "quantity": "0.1"}
-
-
-class Desk:
-    """A market with a book, and an account on it that is kept in a file; without a file in memory."""
-
-    def __init__(self, folder=None, **given):
-        url = f"sqlite:///{folder}/accounts.sqlite" if folder else "sqlite://"
-        self.clock = Clock()
-        self.seconds = 0.0
-        self.exchange = PaperExchange(
-            Settings.read(
-                {"db_url": url, "durability": "off", "symbols": "BTCUSDT", "feed": "push", "limits": False, **given}
-            ),
-            self.clock,
-        )
-        self.exchange.open_accounts({"default": FUNDS})
-        self.exchange.listening.clock = lambda: self.seconds
-        self.account = PaperAccount(self.exchange, self.exchange.venue.accounts["default"], None)
-        levels = ({parse_units(price): parse_units("1000")} for price in ("99", "101"))
-        self.exchange.feed.push((BOOK, self.clock.now, "BTCUSDT", *levels, 0))
-
-    def trade(self, count=1, **more):
-        """Orders that are filled at once: three events each."""
-        for _ in range(count):
-            ask(self.account, "POST", "/api/v3/order", **ORDER, **more)
-
-    def look(self):
-        """Somebody asks something."""
-        ask(self.account, path="/api/v3/account")
-
-    def listen(self, heard, name="bot", **options):
-        """A listener that remembers the numbers of what it takes."""
-        return self.account.listen(name, lambda event: heard.append(event.seq), **options)
-
-    def crash(self):
-        """End without a word."""
-        self.exchange.journal.store.close()
-        self.exchange.journal = None
 
 
 @pytest.fixture(params=[True, False], ids=["kept", "memory"])
@@ -404,7 +365,7 @@ def test_killed(tmp_path):
     last = lives(tmp_path, kills)
     heard = [int(line) for line in (tmp_path / "heard").read_text().split()]
     assert sorted(set(heard)) == list(range(1, last + 1))
-    repeated = [seq for before, seq in zip(heard, heard[1:], strict=False) if seq != before + 1]
+    repeated = [seq for before, seq in pairwise(heard) if seq != before + 1]
     assert len(heard) - last == len(repeated) <= kills
     with closing(sqlite3.connect(tmp_path / "effects.sqlite")) as db:
         assert [row[0] for row in db.execute("SELECT seq FROM effects ORDER BY rowid")] == list(range(1, last + 1))
