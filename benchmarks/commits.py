@@ -1,4 +1,4 @@
-"""Orders that are written down: what a commit costs by durability and by how many orders share it, and how long it takes
+"""Orders that are written down with what their account is told of them: what a commit costs by durability and by how many orders share it, and how long it takes
 to open an account with a long past.
 """
 
@@ -17,6 +17,7 @@ import click
 from _table import Case, Sample, measure, show
 
 from exec_plugin.core.venue import Venue
+from exec_plugin.core.venue.chronicle import Chronicle
 from exec_plugin.journal import LEVELS, Journal, open_store
 
 if TYPE_CHECKING:
@@ -41,7 +42,9 @@ def kept(url: str, durability: str) -> tuple[Venue, Account, Journal | None]:
     store = open_store(url, durability) if url else None
     if store is None:
         return venue, venue.open_account("default", market.BALANCES), None
-    journal = Journal(store, "benchmark", venue, Numbering())
+    chronicle = Chronicle()
+    venue.listeners.append(chronicle)
+    journal = Journal(store, "benchmark", venue, Numbering(), chronicle=chronicle)
     journal.open({"default": market.BALANCES})
     return venue, venue.accounts["default"], journal
 

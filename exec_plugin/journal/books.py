@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 from exec_plugin.core.errors import ConfigError, JournalError
-from exec_plugin.core.venue.chronicle import Chronicle, joined
+from exec_plugin.core.venue.chronicle import Chronicle, packed
 from exec_plugin.core.venue.state import STATE_VERSION, look_again, meet_missed, place, resume, withdraw
-from exec_plugin.journal.entries import Entry, Step, Told, chain, merge, read_step, unseal
+from exec_plugin.journal.entries import Entry, Step, Told, chain, dump, merge, read_step, unseal
 from exec_plugin.journal.recorder import Changes, Recorder
 from exec_plugin.journal.revival import Revival
 from exec_plugin.journal.store import readable
@@ -274,7 +274,7 @@ class Journal:
         name = book.row.name
         last, fresh = self._chronicle.last(name), self._chronicle.fresh(name)
         if fresh:
-            step.events.append(Told(last + 1, last + len(fresh), joined(fresh)))
+            step.events.append(Told(last + 1, last + len(fresh), dump(packed(fresh))[1:-1]))
         step.numbers["events"] = last + len(fresh)
         return step
 

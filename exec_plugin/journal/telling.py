@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, NamedTuple
 
-from exec_plugin.core.venue.chronicle import read_lines
+from exec_plugin.core.venue.chronicle import unpacked
 from exec_plugin.journal.entries import seal, unseal_text
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ class Past(NamedTuple):
         sql = "SELECT first, state FROM events WHERE account = ? AND last > ? AND first <= ? ORDER BY first"
         found: list[tuple[int, Record]] = []
         for first, text in self.store.backend.run(sql, (self.account, number, number + most)):
-            found += enumerate(read_lines(unseal_text(text)), first)
+            found += enumerate(unpacked(json.loads(f"[{unseal_text(text)}]")), first)
         return [each for each in found if each[0] > number]
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from exec_plugin.core.events import PreventedMatch
 from exec_plugin.core.orders import ALL_DONE, EXECUTING
 from exec_plugin.core.units import SCALE, to_text
-from exec_plugin.core.venue.chronicle import BALANCES, REPORT, joined, line, read_lines
+from exec_plugin.core.venue.chronicle import BALANCES, REPORT, note, packed, unpacked
 from exec_plugin.protocol.render import NO_TRADE_GROUP
 
 if TYPE_CHECKING:
@@ -19,13 +19,15 @@ _ZERO = to_text(0)
 _REMEMBERED = (("strategyId", "j"), ("strategyType", "J"), ("workingFloor", "k"), ("usedSor", "uS"))
 #: What reports without any of it say: reason, id of the cancel, former id, prevented quantity and match.
 _PLAIN = ("", "", "", 0, None)
+#: What was not executed: as a `Fill`.
+_NO_FILL = (-1, 0, "", 0, 0, 0, 0, 0, None, False, False)
 #: What orders without any of it are: iceberg, quote quantity, self-trade prevention, list, extra, trail, peg.
 _SIMPLE = (0, 0, "NONE", None, None, None, None)
 
 
 def payload(event: Event) -> dict[str, Any]:
     """The JSON of one event."""
-    return rendered(read_lines(joined((line(event),)))[0])
+    return rendered(unpacked(packed((note(event),)))[0])
 
 
 def rendered(record: Record) -> dict[str, Any]:
@@ -42,7 +44,7 @@ def _execution_report(record: Record) -> dict[str, Any]:
     number, client_id, symbol, is_buy, order_kind, tif, qty, price, stop, placed, more = order
     reason, cancel_id, former_id, prevented, match = rest or _PLAIN
     iceberg, quote_qty, stp, list_id, extra, trail, peg = more or _SIMPLE
-    trade_id, fill_price, fill_qty, fill_quote, commission, asset, is_maker = fill or (-1, 0, 0, 0, 0, None, 0)
+    trade_id, _, _, _, fill_price, fill_qty, fill_quote, commission, asset, _, is_maker = fill or _NO_FILL
     report: dict[str, Any] = {
         "e": "executionReport",
         "E": time,

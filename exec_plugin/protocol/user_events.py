@@ -107,7 +107,7 @@ class Follower:
 
 class UserDataHub:
     """
-    Hears all events of a venue, numbers them by account in its ``chronicle``, and hands them to those who listen.
+    Hands a venue's events to those who listen to their account; its ``chronicle`` numbers and notes them in any case.
 
     Used under its owner's lock.
     """
@@ -119,11 +119,13 @@ class UserDataHub:
         self._followers: dict[str, list[Follower]] = {}
         #: how often an event is told by its name, where faults are rehearsed
         self.copies: Callable[[str], int] | None = None
-        venue.listeners.append(self._on_event)
+        self._venue = venue
+        venue.listeners.append(self.chronicle)
 
     def subscribe(self, account: str, sink: Sink) -> None:
         """Send an account's payloads to ``sink`` from now on."""
         self._sinks.setdefault(account, []).append(sink)
+        self._hear()
 
     def unsubscribe(self, account: str, sink: Sink) -> None:
         """Send nothing to ``sink`` any more; may be called again."""
@@ -133,6 +135,7 @@ class UserDataHub:
         sinks.remove(sink)
         if not sinks:
             del self._sinks[account]
+            self._hear()
 
     def follow(self, account: str, after: int, sink: NumberedSink, paced: bool = False) -> Follower:  # noqa: FBT001, FBT002
         """
@@ -153,6 +156,7 @@ class UserDataHub:
     def join(self, follower: Follower) -> None:
         """Have somebody told of his account's events, those of the past after what is on its way already."""
         self._followers.setdefault(follower.account, []).append(follower)
+        self._hear()
         self._departures.leave(follower.go_on)
 
     def leave(self, follower: Follower) -> None:
@@ -164,6 +168,7 @@ class UserDataHub:
             followers.remove(follower)
             if not followers:
                 del self._followers[follower.account]
+                self._hear()
 
     def go_on(self) -> None:
         """Tell those who are behind; called now and then."""
@@ -182,9 +187,16 @@ class UserDataHub:
         """How many listen."""
         return sum(map(len, self._sinks.values())) + sum(map(len, self._followers.values()))
 
+    def _hear(self) -> None:
+        """Hear of the venue's events as long as somebody listens."""
+        listeners, is_wanted = self._venue.listeners, bool(self._sinks or self._followers)
+        if is_wanted and self._on_event not in listeners:
+            listeners.append(self._on_event)
+        elif not is_wanted and self._on_event in listeners:
+            listeners.remove(self._on_event)
+
     def _on_event(self, event: Event) -> None:
         name = owner(event).name
-        self.chronicle.add(name, event)
         for follower in self._followers.get(name, ()):
             self._departures.leave(follower.go_on)
         sinks = self._sinks.get(name)

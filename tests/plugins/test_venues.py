@@ -193,6 +193,6 @@ def test_nothing_to_do():
     exec_plugin.load({})
     exchange = open_account({"feed": "push"}).exchange
     venue = exchange.venue
-    assert (venue.guard, venue.listeners) == (None, [exchange.gateway.user_data._on_event])
+    assert (venue.guard, venue.listeners) == (None, [exchange.gateway.user_data.chronicle])
     attach(current(), venue)
     assert (venue.guard, len(venue.listeners)) == (None, 1)

@@ -1,26 +1,26 @@
 """
 What each account is told, numbered from 1 without gaps, and told again to those who ask from a number on.
 
-An event becomes a line of JSON as it happens, because its order goes on changing; most lines are never read again, so
-they are made in haste: by hand, and what a report says of its order only where the one before did not say the same.
-`read_lines` makes records of them, plain lists that ``protocol.user_data`` renders.
+Most events are never read again, so they are only noted as they happen, with what may change of their order later.
+`packed` makes rows of them, plain values that can be written down; what a report says of its order is left out where the
+one before says the same. `unpacked` makes whole records of such rows, which ``protocol.user_data`` renders.
 """
 
 from __future__ import annotations
 
-import json
 from collections import deque
+from collections.abc import Sequence
 from itertools import islice
-from json.encoder import encode_basestring_ascii
 from typing import TYPE_CHECKING, Any, Protocol
 
 from exec_plugin.core.errors import RequestRejected
 from exec_plugin.core.events import BalanceChange, Execution
+from exec_plugin.core.orders import GENERATED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from exec_plugin.core.events import Event, Fill, ListChange
+    from exec_plugin.core.events import Event, ListChange
     from exec_plugin.core.ledger import Account
     from exec_plugin.core.orders import LiveOrder
 
@@ -29,99 +29,96 @@ REPORT, LIST, BALANCES = range(3)
 #: How many events are kept of an account that is not written down.
 MOST_IN_MEMORY = 10_000
 
-#: What a report says of itself and of its order, the latter empty for other events.
-Line = tuple[str, str]
-Record = list[Any]
+#: An event with the quantity and the client id that its order had, or all that was to be said of the order then.
+Note = tuple[Any, int, str, Any]
+#: An event as plain values, of which a report may leave its order out; and one that is whole.
+Row = Sequence[Any]
+Record = Sequence[Any]
 
-_quoted = encode_basestring_ascii
 #: The length of a report that leaves its order out.
 _SHORT = 11
 
 
-def _report(event: Execution, order: str) -> Line:
+def note(event: Event) -> Note:
+    """An event that stays what it is when its order changes."""
+    if type(event) is not Execution:
+        return event, 0, "", None
+    order: LiveOrder = event.order
+    if order.trail is None and order.peg is None:
+        return event, order.qty, order.given_id, None
+    # these follow the market
+    return event, 0, "", _order(order, order.qty, order.given_id)
+
+
+def packed(notes: Iterable[Note]) -> list[Row]:
+    """Events in a row as plain values."""
+    found: list[Row] = []
+    before: LiveOrder | None = None
+    qty, given_id = 0, ""
+    for event, qty_then, given_id_then, about in notes:
+        if type(event) is not Execution:
+            found.append(_balances(event) if type(event) is BalanceChange else _list(event))
+            continue
+        seq, time, kind, order, status, filled, quote, working, fill, reason, cancel_id, since, former_id, gone, match = event
+        rest = (reason, cancel_id, former_id, gone, match) if reason or cancel_id or former_id or gone else 0
+        if about is not None:
+            before = None
+        elif order is before and qty_then == qty and given_id_then == given_id:
+            found.append((REPORT, seq, time, kind, status, filled, quote, working, since, rest, fill))
+            continue
+        else:
+            before, qty, given_id = order, qty_then, given_id_then
+            about = _order(order, qty, given_id)
+        found.append((REPORT, seq, time, kind, status, filled, quote, working, since, rest, fill, about))
+    return found
+
+
+def _order(order: LiveOrder, qty: int, given_id: str) -> Row:
+    trail, peg, group, number = order.trail, order.peg, order.group, order.id
     rest: Any = 0
-    if event.reason or event.cancel_id or event.former_id or event.prevented:
-        rest = json.dumps((event.reason, event.cancel_id, event.former_id, event.prevented, event.match))
-    fill = 0 if event.fill is None else _fill(event.fill)
-    told = (
-        f'[0,{event.seq},{event.time},"{event.kind}","{event.status}",{event.filled},{event.quote_filled},'
-        f"{'1' if event.working else '0'},{event.since},{rest},{fill}"
-    )
-    return told, order
-
-
-def _fill(fill: Fill) -> str:
-    return (
-        f"[{fill.id},{fill.price},{fill.qty},{fill.quote},{fill.commission},{_quoted(fill.commission_asset)},"
-        f"{'1' if fill.is_maker else '0'}]"
-    )
-
-
-def _order(order: LiveOrder) -> str:
-    rest: Any = 0
-    trail, peg, group = order.trail, order.peg, order.group
     if order.iceberg or order.quote_qty or group or order.extra or trail or peg or order.stp != "NONE":
-        rest = json.dumps((
+        rest = (
             order.iceberg, order.quote_qty, order.stp, None if group is None else group.id, order.extra,
             None if trail is None else (trail.delta, trail.since),
             None if peg is None else (peg.kind, peg.offset, peg.given, peg.price),
-        ))  # fmt: skip
+        )  # fmt: skip
     return (
-        f'[{order.id},{_quoted(order.client_id)},{_quoted(order.symbol.name)},{1 if order.is_buy else 0},"{order.kind}",'
-        f'"{order.tif}",{order.qty},{order.price},{order.stop},{order.time},{rest}]'
-    )
+        number, given_id or f"{GENERATED}{number}", order.symbol.name, order.is_buy, order.kind, order.tif, qty,
+        order.price, order.stop, order.time, rest,
+    )  # fmt: skip
 
 
-def _balances(event: BalanceChange) -> Line:
-    held = ",".join([f"{_quoted(asset)}:[{free},{locked}]" for asset, (free, locked) in event.balances.items()])
-    return f"[2,{event.time},{{{held}}}]", ""
+def _balances(event: BalanceChange) -> Row:
+    return (BALANCES, event.time, event.balances)
 
 
-def _list(event: ListChange) -> Line:
+def _list(event: ListChange) -> Row:
     group = event.group
-    told = (LIST, event.time, group.desk.symbol.name, group.id, group.kind, event.status, group.client_id, event.legs)
-    return json.dumps(told), ""
+    return (
+        LIST, event.time, group.desk.symbol.name, group.id, group.kind, event.status, group.client_id, event.legs,
+    )  # fmt: skip
 
 
-def line(event: Event) -> Line:
-    """The line of an event, whatever was told before."""
-    if isinstance(event, Execution):
-        return _report(event, _order(event.order))
-    return _balances(event) if isinstance(event, BalanceChange) else _list(event)
-
-
-def joined(lines: Iterable[Line]) -> str:
-    """Lines in a row as the inner part of a JSON array."""
-    found, before = [], ""
-    for head, order in lines:
-        if not order:
-            found.append(head)
-        elif order is before:
-            found.append(head + "]")
-        else:
-            found.append(f"{head},{order}]")
-            before = order
-    return ",".join(found)
-
-
-def read_lines(text: str) -> list[Record]:
-    """The records of lines that were joined."""
-    records: list[Record] = json.loads(f"[{text}]")
+def unpacked(rows: Iterable[Row]) -> list[Record]:
+    """Rows with the orders that they leave out."""
+    found: list[Record] = []
     order = None
-    for each in records:
-        if each[0] == REPORT:
-            if len(each) == _SHORT:
-                each.append(order)
-            order = each[-1]
-    return records
+    for row in rows:
+        is_short = row[0] == REPORT and len(row) == _SHORT
+        whole = (*row, order) if is_short else row
+        if whole[0] == REPORT:
+            order = whole[-1]
+        found.append(whole)
+    return found
 
 
 def owner(event: Event) -> Account:
     """Whose event it is."""
-    if isinstance(event, Execution):
-        found: Account = event.order.desk.account
+    found: Account
+    if type(event) is Execution:
+        found = event.order.desk.account
     else:
-        found = event.account if isinstance(event, BalanceChange) else event.group.desk.account
+        found = event.account if type(event) is BalanceChange else event.group.desk.account
     return found
 
 
@@ -138,29 +135,15 @@ class Past(Protocol):
 class _Log:
     """The events of one account: ``last`` is the number of the newest that may be told."""
 
-    __slots__ = ("fresh", "last", "order", "past", "seen", "tail")
+    __slots__ = ("fresh", "last", "past", "tail")
 
     def __init__(self, most: int | None, last: int = 0, past: Past | None = None) -> None:
         self.last = last
         self.past = past
         #: those that may be told, as far as they are in memory
-        self.tail: deque[Line] = deque(maxlen=most)
+        self.tail: deque[Note] = deque(maxlen=most)
         #: those that are not written down yet
-        self.fresh: list[Line] = []
-        #: what the latest report said of its order
-        self.order = ""
-        self.seen: tuple[Any, ...] = ()
-
-    def line(self, event: Event) -> Line:
-        """The line of an event."""
-        if not isinstance(event, Execution):
-            return line(event)
-        order = event.order
-        # all that may change of an order, but for those that follow the market
-        seen = (order, order.qty, order.given_id, order.group)
-        if seen != self.seen or order.trail is not None or order.peg is not None:
-            self.seen, self.order = seen, _order(order)
-        return _report(event, self.order)
+        self.fresh: list[Note] = []
 
 
 class Chronicle:
@@ -175,16 +158,20 @@ class Chronicle:
         self._most = most
         self._logs: dict[str, _Log] = {}
 
-    def add(self, name: str, event: Event) -> None:
-        """An account's next event."""
-        log = self._logs.get(name)
-        if log is None:
-            log = self._logs[name] = _Log(self._most)
+    def __call__(self, event: Event) -> None:
+        """Number and note a venue's next event."""
+        log = self._log(owner(event).name)
         if log.past is not None:
-            log.fresh.append(log.line(event))
-            return
-        log.tail.append(log.line(event))
-        log.last += 1
+            log.fresh.append(note(event))
+        else:
+            log.tail.append(note(event))
+            log.last += 1
+
+    def _log(self, name: str) -> _Log:
+        found = self._logs.get(name)
+        if found is None:
+            found = self._logs[name] = _Log(self._most)
+        return found
 
     # ------------------------------------------------------------------ accounts that are written down
 
@@ -192,7 +179,7 @@ class Chronicle:
         """Have an account's events wait from now on until they are written down; ``last`` is the newest that is."""
         self._logs[name] = _Log(None, last, past)
 
-    def fresh(self, name: str) -> list[Line]:
+    def fresh(self, name: str) -> list[Note]:
         """What is to be written down of an account."""
         log = self._logs.get(name)
         return [] if log is None else log.fresh
@@ -258,5 +245,5 @@ class Chronicle:
         if number + 1 < first and log.past is not None and (oldest := log.past.oldest()) is not None:
             return log.past.after(max(number, oldest - 1), most)
         start = max(number + 1 - first, 0)
-        lines = islice(log.tail, start, start + most)
-        return list(enumerate(read_lines(joined(lines)), first + start))
+        notes = islice(log.tail, start, start + most)
+        return list(enumerate(unpacked(packed(notes)), first + start))

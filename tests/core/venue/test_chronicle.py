@@ -1,6 +1,8 @@
-"""What accounts are told, in numbered lines that can be read again."""
+"""What accounts are told, numbered, to be told again."""
 
 from __future__ import annotations
+
+import json
 
 import pytest
 from harness import Run
@@ -9,7 +11,12 @@ from stage import Stage
 from strategies import linked_streams
 
 from exec_plugin.core.errors import RequestRejected
-from exec_plugin.core.venue.chronicle import BALANCES, REPORT, Chronicle, joined, line, owner, read_lines
+from exec_plugin.core.venue.chronicle import BALANCES, REPORT, Chronicle, note, owner, packed, unpacked
+
+
+def plain(records):
+    """Records as they are when they were written down and read."""
+    return json.loads(json.dumps(records))
 
 
 class Past:
@@ -31,7 +38,7 @@ def stage():
     """A market with a book, whose events are noted."""
     found = Stage()
     found.chronicle = Chronicle(5)
-    found.venue.listeners.append(lambda event: found.chronicle.add(owner(event).name, event))
+    found.venue.listeners.append(found.chronicle)
     found.book({"99": "50"}, {"101": "50"})
     return found
 
@@ -122,20 +129,22 @@ def test_past(stage):
 
 @settings(max_examples=50)
 @given(linked_streams)
-def test_lines(steps):
-    """Whatever happens, the records read from lines in a row are those of each event by itself at its time."""
+def test_rows(steps):
+    """Whatever happens, the records of events in a row are those of each event by itself at its time."""
     run = Run()
     chronicle, alone = Chronicle(10**6), {}
 
-    def note(event):
-        chronicle.add(owner(event).name, event)
-        alone.setdefault(owner(event).name, []).extend(read_lines(joined([line(event)])))
+    def hear(event):
+        chronicle(event)
+        alone.setdefault(owner(event).name, []).extend(plain(unpacked(packed([note(event)]))))
 
-    run.venue.listeners.append(note)
+    run.venue.listeners.append(hear)
     for step in steps:
         run.step(step)
     for name, records in alone.items():
-        assert [record for _, record in chronicle.after(name, 0, 10**6)] == records
+        assert plain([record for _, record in chronicle.after(name, 0, 10**6)]) == records
         assert chronicle.last(name) == len(records)
         half = len(records) // 2
-        assert [record for _, record in chronicle.after(name, half, 10**6)] == records[half:]
+        assert plain([record for _, record in chronicle.after(name, half, 10**6)]) == records[half:]
+        written = json.dumps(packed(chronicle._logs[name].tail))
+        assert plain(unpacked(json.loads(written))) == records
