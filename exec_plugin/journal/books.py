@@ -213,7 +213,7 @@ class Journal:
         book = self._books[row.name] = Book(row, changes, numbers)
         self._recorder.watched[row.name] = changes
         # accounts of older versions have not been told anything yet
-        self._chronicle.keep(row.name, numbers.get("events", 0), self.store.told.past(row.id))
+        self._chronicle.keep(row.name, numbers.get("events", 0), self.store.told.past(row.id, lambda: book.step.events))
         return book
 
     def _resume(self, standing: Sequence[Standing], met: Mapping[str, int]) -> None:
@@ -286,7 +286,6 @@ class Journal:
             _log.warning("entries could not be folded: %s", error)
             return
         book.step, book.row = Step(), book.row._replace(folded=book.seq, crc=book.crc)
-        self._chronicle.folded(book.row.name)
 
     def _note(self, now: float) -> None:
         self._noted = now

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from bisect import bisect_right
 from typing import TYPE_CHECKING, NamedTuple
 
 from exec_plugin.core.venue.chronicle import unpacked
 from exec_plugin.journal.entries import seal, unseal_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from exec_plugin.core.venue.chronicle import Record
     from exec_plugin.journal.entries import Told
@@ -45,9 +46,9 @@ class Telling:
         sql = "SELECT first, last, state FROM events WHERE account = ? ORDER BY first"
         return self._store.backend.stream(sql, (account,))
 
-    def past(self, account: int) -> Past:
-        """The events of an account."""
-        return Past(self._store, account)
+    def past(self, account: int, recent: Callable[[], Sequence[Told]]) -> Past:
+        """The events of an account; ``recent`` are those that are in entries."""
+        return Past(self._store, account, recent)
 
     # ------------------------------------------------------------------ listeners
 
@@ -66,30 +67,42 @@ class Telling:
 
 
 class Past(NamedTuple):
-    """The events of one account that are in the table."""
+    """The events of one account that are written down: those of entries are in memory as well, others in the table."""
 
     store: Store
     account: int
+    recent: Callable[[], Sequence[Told]]
 
     def oldest(self) -> int | None:
         """The number of the oldest; None where there is none."""
-        found: int | None = self.store.backend.run("SELECT min(first) FROM events WHERE account = ?", (self.account,))[
-            0
-        ][0]
-        return found
+        sql = "SELECT min(first) FROM events WHERE account = ?"
+        found: int | None = self.store.backend.run(sql, (self.account,))[0][0]
+        recent = self.recent()
+        return recent[0].first if found is None and recent else found
 
     def after(self, number: int, most: int) -> list[tuple[int, Record]]:
         """
-        Those after a number, oldest first, at most so many of them or a row more.
+        Those after a number that are there, oldest first: at most so many, or some more.
 
         Raises:
             JournalError: when they are damaged, or out of reach.
         """
-        sql = "SELECT first, state FROM events WHERE account = ? AND last > ? AND first <= ? ORDER BY first"
+        recent = self.recent()
         found: list[tuple[int, Record]] = []
-        for first, text in self.store.backend.run(sql, (self.account, number, number + most)):
-            found += enumerate(unpacked(json.loads(f"[{unseal_text(text)}]")), first)
+        if not recent or number + 1 < recent[0].first:
+            sql = "SELECT first, state FROM events WHERE account = ? AND last > ? ORDER BY first LIMIT ?"
+            for first, text in self.store.backend.run(sql, (self.account, number, 1 + most // _A_ROW)):
+                found += _read(first, unseal_text(text))
+        if not found:
+            for told in recent[bisect_right(recent, number, key=lambda told: told.last) :]:
+                found += _read(told.first, told.text)
+                if len(found) >= most:
+                    break
         return [each for each in found if each[0] > number]
+
+
+def _read(first: int, text: str) -> Iterator[tuple[int, Record]]:
+    return enumerate(unpacked(json.loads(f"[{text}]")), first)
 
 
 def _rows(events: Sequence[Told]) -> Iterator[tuple[int, int, str]]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from exec_plugin.core.events import PreventedMatch
 from exec_plugin.core.orders import ALL_DONE, EXECUTING
 from exec_plugin.core.units import SCALE, to_text
-from exec_plugin.core.venue.chronicle import BALANCES, REPORT, note, packed, unpacked
+from exec_plugin.core.venue.chronicle import BALANCES, REPORT, packed, unpacked
 from exec_plugin.protocol.render import NO_TRADE_GROUP
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ _SIMPLE = (0, 0, "NONE", None, None, None, None)
 
 def payload(event: Event) -> dict[str, Any]:
     """The JSON of one event."""
-    return rendered(unpacked(packed((note(event),)))[0])
+    return rendered(unpacked(packed((event,)))[0])
 
 
 def rendered(record: Record) -> dict[str, Any]:
@@ -149,12 +149,15 @@ def _prevention(number: int, prevented: int, record: Record | None) -> dict[str,
 
 def _account_position(record: Record) -> dict[str, Any]:
     """The balances that a command or a market event may have changed."""
-    _, time, balances = record
+    _, time, *held = record
     return {
         "e": "outboundAccountPosition",
         "E": time,
         "u": time,
-        "B": [{"a": asset, "f": to_text(free), "l": to_text(locked)} for asset, (free, locked) in balances.items()],
+        "B": [
+            {"a": asset, "f": to_text(free), "l": to_text(locked)}
+            for asset, free, locked in zip(held[::3], held[1::3], held[2::3], strict=True)
+        ],
     }
 
 

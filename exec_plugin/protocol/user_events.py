@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from exec_plugin.core.events import Event
     from exec_plugin.core.venue import Venue
+    from exec_plugin.core.venue.chronicle import Record
     from exec_plugin.protocol.context import Context
     from exec_plugin.protocol.departures import Departures
 
@@ -178,9 +179,12 @@ class UserDataHub:
 
     def events(self, account: str, after: int, most: int) -> list[tuple[int, dict[str, Any]]]:
         """At most so many of an account's events after a number that are there, by their numbers, oldest first."""
+        found: list[tuple[int, Record]] = []
         with _readable():
-            found = self.chronicle.after(account, after, most)[:most]
-        return [(number, rendered(record)) for number, record in found]
+            while len(found) < most and (more := self.chronicle.after(account, after, most)):
+                found += more
+                after = more[-1][0]
+        return [(number, rendered(record)) for number, record in found[:most]]
 
     @property
     def subscriptions(self) -> int:

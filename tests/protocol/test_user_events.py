@@ -124,7 +124,7 @@ def test_refused(traded, after, code, told):
 
 def test_gone(traded):
     """Events that are not kept any more are named, with the oldest that is there."""
-    traded.gateway.user_data.chronicle._logs["default"].tail.popleft()
+    traded.gateway.user_data.chronicle._logs["default"].events.popleft()
     stream = Stream(traded)
     msg = "Events after 0 are gone: the oldest there is is 2, the newest 9."
     assert stream.ask(SUBSCRIBE, after=0)["error"] == {"code": -1130, "msg": msg}

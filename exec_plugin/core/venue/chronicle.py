@@ -1,9 +1,9 @@
 """
 What each account is told, numbered from 1 without gaps, and told again to those who ask from a number on.
 
-Most events are never read again, so they are only noted as they happen, with what may change of their order later.
-`packed` makes rows of them, plain values that can be written down; what a report says of its order is left out where the
-one before says the same. `unpacked` makes whole records of such rows, which ``protocol.user_data`` renders.
+Most events are never read again, so as they happen they are only kept. `packed` makes rows of them, plain values that can
+be written down; what a report says of its order is left out where the one before says the same. `unpacked` makes whole
+records of such rows, which ``protocol.user_data`` renders.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from exec_plugin.core.events import BalanceChange, Execution
 from exec_plugin.core.orders import GENERATED
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from exec_plugin.core.events import Event, ListChange
     from exec_plugin.core.ledger import Account
@@ -29,8 +29,6 @@ REPORT, LIST, BALANCES = range(3)
 #: How many events are kept of an account that is not written down.
 MOST_IN_MEMORY = 10_000
 
-#: An event with the quantity and the client id that its order had, or all that was to be said of the order then.
-Note = tuple[Any, int, str, Any]
 #: An event as plain values, of which a report may leave its order out; and one that is whole.
 Row = Sequence[Any]
 Record = Sequence[Any]
@@ -39,57 +37,46 @@ Record = Sequence[Any]
 _SHORT = 11
 
 
-def note(event: Event) -> Note:
-    """An event that stays what it is when its order changes."""
-    if type(event) is not Execution:
-        return event, 0, "", None
-    order: LiveOrder = event.order
-    if order.trail is None and order.peg is None:
-        return event, order.qty, order.given_id, None
-    # these follow the market
-    return event, 0, "", _order(order, order.qty, order.given_id)
-
-
-def packed(notes: Iterable[Note]) -> list[Row]:
+def packed(events: Iterable[Event]) -> list[Row]:
     """Events in a row as plain values."""
     found: list[Row] = []
-    before: LiveOrder | None = None
-    qty, given_id = 0, ""
-    for event, qty_then, given_id_then, about in notes:
-        if type(event) is not Execution:
-            found.append(_balances(event) if type(event) is BalanceChange else _list(event))
+    before: tuple[Any, ...] = ()
+    for event in events:
+        if not isinstance(event, Execution):
+            found.append(_balances(event) if isinstance(event, BalanceChange) else _list(event))
             continue
-        seq, time, kind, order, status, filled, quote, working, fill, reason, cancel_id, since, former_id, gone, match = event
+        (
+            seq, time, kind, order, status, filled, quote, working, fill, reason, cancel_id, since, former_id, gone,
+            match, *then,
+        ) = event  # fmt: skip
         rest = (reason, cancel_id, former_id, gone, match) if reason or cancel_id or former_id or gone else 0
-        if about is not None:
-            before = None
-        elif order is before and qty_then == qty and given_id_then == given_id:
+        about = (order, *then)
+        if about == before:
             found.append((REPORT, seq, time, kind, status, filled, quote, working, since, rest, fill))
-            continue
         else:
-            before, qty, given_id = order, qty_then, given_id_then
-            about = _order(order, qty, given_id)
-        found.append((REPORT, seq, time, kind, status, filled, quote, working, since, rest, fill, about))
+            before = about
+            found.append((REPORT, seq, time, kind, status, filled, quote, working, since, rest, fill, _order(*about)))
     return found
 
 
-def _order(order: LiveOrder, qty: int, given_id: str) -> Row:
-    trail, peg, group, number = order.trail, order.peg, order.group, order.id
+def _order(order: LiveOrder, qty: int, given_id: str, follows: tuple[Any, ...] | None) -> Row:
+    group, number = order.group, order.id
+    price, trail, peg = follows or (order.price, None, None)
     rest: Any = 0
-    if order.iceberg or order.quote_qty or group or order.extra or trail or peg or order.stp != "NONE":
-        rest = (
-            order.iceberg, order.quote_qty, order.stp, None if group is None else group.id, order.extra,
-            None if trail is None else (trail.delta, trail.since),
-            None if peg is None else (peg.kind, peg.offset, peg.given, peg.price),
-        )  # fmt: skip
+    if order.iceberg or order.quote_qty or group or order.extra or follows or order.stp != "NONE":
+        list_id = None if group is None else group.id
+        rest = (order.iceberg, order.quote_qty, order.stp, list_id, order.extra, trail, peg)
     return (
         number, given_id or f"{GENERATED}{number}", order.symbol.name, order.is_buy, order.kind, order.tif, qty,
-        order.price, order.stop, order.time, rest,
+        price, order.stop, order.time, rest,
     )  # fmt: skip
 
 
 def _balances(event: BalanceChange) -> Row:
-    return (BALANCES, event.time, event.balances)
+    row: list[Any] = [BALANCES, event.time]
+    for asset, held in event.balances.items():
+        row += (asset, *held)
+    return row
 
 
 def _list(event: ListChange) -> Row:
@@ -115,35 +102,34 @@ def unpacked(rows: Iterable[Row]) -> list[Record]:
 def owner(event: Event) -> Account:
     """Whose event it is."""
     found: Account
-    if type(event) is Execution:
+    if isinstance(event, Execution):
         found = event.order.desk.account
     else:
-        found = event.account if type(event) is BalanceChange else event.group.desk.account
+        found = event.account if isinstance(event, BalanceChange) else event.group.desk.account
     return found
 
 
 class Past(Protocol):
-    """Where the events of an account are that are written down and not in memory any more."""
+    """The events of an account that are written down."""
 
     def oldest(self) -> int | None:
         """The number of the oldest; None where there is none."""
 
     def after(self, number: int, most: int) -> list[tuple[int, Record]]:
-        """Those after a number, oldest first, at most so many of them or a few more."""
+        """Those after a number that are there, oldest first: at most so many, or a few more."""
 
 
 class _Log:
     """The events of one account: ``last`` is the number of the newest that may be told."""
 
-    __slots__ = ("fresh", "last", "past", "tail")
+    __slots__ = ("events", "last", "past")
 
     def __init__(self, most: int | None, last: int = 0, past: Past | None = None) -> None:
         self.last = last
+        #: where those are that may be told; in memory without one
         self.past = past
-        #: those that may be told, as far as they are in memory
-        self.tail: deque[Note] = deque(maxlen=most)
-        #: those that are not written down yet
-        self.fresh: list[Note] = []
+        #: those in memory: of an account that is written down the ones that are not yet
+        self.events: deque[Event] = deque(maxlen=most)
 
 
 class Chronicle:
@@ -160,18 +146,13 @@ class Chronicle:
 
     def __call__(self, event: Event) -> None:
         """Number and note a venue's next event."""
-        log = self._log(owner(event).name)
-        if log.past is not None:
-            log.fresh.append(note(event))
-        else:
-            log.tail.append(note(event))
+        name = event.order.desk.account.name if isinstance(event, Execution) else owner(event).name
+        log = self._logs.get(name)
+        if log is None:
+            log = self._logs[name] = _Log(self._most)
+        log.events.append(event)
+        if log.past is None:
             log.last += 1
-
-    def _log(self, name: str) -> _Log:
-        found = self._logs.get(name)
-        if found is None:
-            found = self._logs[name] = _Log(self._most)
-        return found
 
     # ------------------------------------------------------------------ accounts that are written down
 
@@ -179,30 +160,26 @@ class Chronicle:
         """Have an account's events wait from now on until they are written down; ``last`` is the newest that is."""
         self._logs[name] = _Log(None, last, past)
 
-    def fresh(self, name: str) -> list[Note]:
+    def fresh(self, name: str) -> Collection[Event]:
         """What is to be written down of an account."""
         log = self._logs.get(name)
-        return [] if log is None else log.fresh
+        return () if log is None or log.past is None else log.events
 
     def written(self, name: str) -> None:
-        """What was to be written down is."""
+        """What was to be written down of an account is."""
         log = self._logs[name]
-        log.tail.extend(log.fresh)
-        log.last += len(log.fresh)
-        log.fresh = []
-
-    def folded(self, name: str) -> None:
-        """What was told by now is to be had from the past."""
-        self._logs[name].tail.clear()
-
-    def release(self) -> None:
-        """Nothing is written down any more: accounts go on in memory."""
-        self._logs = {name: log if log.past is None else _Log(self._most, log.last) for name, log in self._logs.items()}
+        log.last += len(log.events)
+        log.events.clear()
 
     def drop(self) -> None:
         """What was to be written down has not happened; nobody was told of it, and its numbers are given again."""
         for log in self._logs.values():
-            log.fresh = []
+            if log.past is not None:
+                log.events.clear()
+
+    def release(self) -> None:
+        """Nothing is written down any more: accounts go on in memory."""
+        self._logs = {name: log if log.past is None else _Log(self._most, log.last) for name, log in self._logs.items()}
 
     # ------------------------------------------------------------------ reading
 
@@ -216,8 +193,10 @@ class Chronicle:
         log = self._logs.get(name)
         if log is None:
             return 1
-        found = None if log.past is None else log.past.oldest()
-        return log.last - len(log.tail) + 1 if found is None else found
+        if log.past is None:
+            return log.last - len(log.events) + 1
+        found = log.past.oldest()
+        return log.last + 1 if found is None else found
 
     def check(self, name: str, after: int) -> None:
         """
@@ -241,9 +220,9 @@ class Chronicle:
         log = self._logs.get(name)
         if log is None or number >= log.last:
             return []
-        first = log.last - len(log.tail) + 1
-        if number + 1 < first and log.past is not None and (oldest := log.past.oldest()) is not None:
-            return log.past.after(max(number, oldest - 1), most)
+        if log.past is not None:
+            return log.past.after(number, most)
+        first = log.last - len(log.events) + 1
         start = max(number + 1 - first, 0)
-        notes = islice(log.tail, start, start + most)
-        return list(enumerate(unpacked(packed(notes)), first + start))
+        events = islice(log.events, start, start + most)
+        return list(enumerate(unpacked(packed(events)), first + start))
