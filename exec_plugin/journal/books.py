@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 from exec_plugin.core.errors import ConfigError, JournalError
 from exec_plugin.core.venue.chronicle import Chronicle, packed
 from exec_plugin.core.venue.state import STATE_VERSION, look_again, meet_missed, place, resume, withdraw
-from exec_plugin.journal.entries import Entry, Step, Told, chain, dump, merge, read_step, unseal
+from exec_plugin.journal.entries import Entry, Step, chain, dump, merge, read_step, unseal
 from exec_plugin.journal.recorder import Changes, Recorder
 from exec_plugin.journal.revival import Revival
 from exec_plugin.journal.store import readable
+from exec_plugin.journal.telling import Told
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -213,7 +214,7 @@ class Journal:
         book = self._books[row.name] = Book(row, changes, numbers)
         self._recorder.watched[row.name] = changes
         # accounts of older versions have not been told anything yet
-        self._chronicle.keep(row.name, numbers.get("events", 0), self.store.told.past(row.id, lambda: book.step.events))
+        self._chronicle.keep(row.name, numbers.get("events", 0), self.store.told.past(row.id))
         return book
 
     def _resume(self, standing: Sequence[Standing], met: Mapping[str, int]) -> None:
@@ -261,7 +262,7 @@ class Journal:
         for book, step in steps:
             body = step.body()
             entries.append(Entry(book.row.id, book.seq + 1, chain(book.crc, body), body))
-        self.store.append(entries)
+        self.store.append(entries, [told for book, _ in steps if (told := self._told(book))])
         for (book, step), entry in zip(steps, entries, strict=True):
             book.follow(entry, step)
             self._chronicle.written(book.row.name)
@@ -272,11 +273,15 @@ class Journal:
         step = book.changes.take(self._venue)
         step.numbers["clients"] = self._numbering.client_ids
         name = book.row.name
-        last, fresh = self._chronicle.last(name), self._chronicle.fresh(name)
-        if fresh:
-            step.events.append(Told(last + 1, last + len(fresh), dump(packed(fresh))[1:-1]))
-        step.numbers["events"] = last + len(fresh)
+        step.numbers["events"] = self._chronicle.last(name) + len(self._chronicle.fresh(name))
         return step
+
+    def _told(self, book: Book) -> Told | None:
+        """What an account is told of a step, once that is written down."""
+        last, fresh = self._chronicle.last(book.row.name), self._chronicle.fresh(book.row.name)
+        if not fresh:
+            return None
+        return Told(book.row.id, last + 1, last + len(fresh), dump(packed(fresh)))
 
     def _fold(self, book: Book) -> None:
         """What is folded is written down already: where this fails, so will the next entry, and tell."""

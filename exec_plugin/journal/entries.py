@@ -69,20 +69,10 @@ def unseal(text: str) -> Any:
     Raises:
         JournalError: when it is not what was written.
     """
-    return json.loads(unseal_text(text))
-
-
-def unseal_text(text: str) -> str:
-    """
-    A sealed text without its seal.
-
-    Raises:
-        JournalError: when it is not what was written.
-    """
     body = text[_SEAL:]
     if text[:_SEAL] != f"{zlib.crc32(body.encode(errors='replace')):08x}":
         raise JournalError(f"a record is damaged: {body[:_SHOWN]!r}. See exec-plugin account verify")
-    return body
+    return json.loads(body)
 
 
 #: How long a seal is, and how much of a damaged record is shown.
@@ -100,22 +90,13 @@ def list_line(state: Sequence[Any]) -> Line:
     return (state[0], state[1], state[3][0], int(state[6] != ALL_DONE), dump(state))
 
 
-class Told(NamedTuple):
-    """What an account is told of a step: the numbers of the first and the last event, and all of them as JSON."""
-
-    first: int
-    last: int
-    text: str
-
-
 class Step:
     """What one step, or several in a row, changed of an account."""
 
-    __slots__ = ("events", "lines", "numbers")
+    __slots__ = ("lines", "numbers")
 
     def __init__(self, numbers: dict[str, Any] | None = None) -> None:
         self.numbers: dict[str, Any] = numbers or {}
-        self.events: list[Told] = []
         self.lines: dict[str, dict[Any, Line]] = {table: {} for table in RECORDS}
 
     def add(self, table: str, lines: Iterable[Line]) -> None:
@@ -140,13 +121,11 @@ class Step:
             if lines := self.lines[table]:
                 told = [f"[{dump(symbol)},{n},{text}]" for symbol, n, text in lines.values()]
                 parts.append(f'"{table}":[{",".join(told)}]')
-        parts += [f'"events":[{told.first},[{told.text}]]' for told in self.events]
         return f"{{{','.join(parts)}}}"
 
     def follow(self, later: Step) -> None:
         """Add what a later step changed."""
         merge(self.numbers, later.numbers)
-        self.events += later.events
         for table, lines in later.lines.items():
             if lines:
                 self.lines[table].update(lines)
@@ -166,9 +145,6 @@ def read_step(body: str) -> Step:
     for table in ("fills", "prevented"):
         for symbol, n, record in told.get(table, ()):
             step.add_records(table, symbol, n, (record,))
-    if "events" in told:
-        first, events = told["events"]
-        step.events.append(Told(first, first + len(events) - 1, dump(events)[1:-1]))
     return step
 
 

@@ -21,13 +21,14 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from exec_plugin.journal.entries import Line, Step
+    from exec_plugin.journal.telling import Told
 
 #: The version of the tables; what an older one lacks is added by ``MIGRATIONS[version]``.
 SCHEMA_VERSION = 2
 _TELLING = (
     """CREATE TABLE events (
         account BIGINT NOT NULL, first BIGINT NOT NULL, last BIGINT NOT NULL, state TEXT NOT NULL,
-        PRIMARY KEY (account, first)){clustered}""",
+        PRIMARY KEY (account, first))""",
     """CREATE TABLE listeners (
         account BIGINT NOT NULL, name TEXT NOT NULL, seq BIGINT NOT NULL,
         PRIMARY KEY (account, name)){clustered}""",
@@ -197,15 +198,21 @@ class Store:
 
     # ------------------------------------------------------------------ writing
 
-    def append(self, entries: Sequence[Entry]) -> None:
-        """Write entries down, all or none; when this returns they are as durable as the level says."""
+    def append(self, entries: Sequence[Entry], told: Sequence[Told] = ()) -> None:
+        """
+        Write entries down, and what is told of them, all or none.
+
+        When this returns they are as durable as the level says.
+        """
         sql = "INSERT INTO entries (account, seq, crc, body) VALUES (?, ?, ?, ?)"
-        if len(entries) == 1:
+        if len(entries) == 1 and not told:
             self.backend.run(sql, entries[0])
             return
         with self.backend.transaction():
             for entry in entries:
                 self.backend.run(sql, entry)
+            for each in told:
+                self.told.add(each)
 
     def fold(self, upto: Entry, numbers: Mapping[str, Any], step: Step) -> None:
         """Put what entries up to one changed into the tables, with all numbers of the account, and remove them."""
@@ -218,7 +225,7 @@ class Store:
                 "UPDATE accounts SET folded = ?, crc = ?, state = ? WHERE id = ?",
                 (upto.seq, upto.crc, seal(dump(numbers)), account),
             )
-            self.told.add(account, step.events)
+            self.told.trim(account, numbers.get("events", 0))
             self.backend.run("DELETE FROM entries WHERE account = ? AND seq <= ?", (account, upto.seq))
 
     def note_market(self, venue: str, state: Mapping[str, Any]) -> None:

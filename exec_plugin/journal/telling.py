@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-import json
-from bisect import bisect_right
 from typing import TYPE_CHECKING, NamedTuple
 
 from exec_plugin.core.venue.chronicle import unpacked
-from exec_plugin.journal.entries import seal, unseal_text
+from exec_plugin.journal.entries import seal, unseal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator
 
     from exec_plugin.core.venue.chronicle import Record
-    from exec_plugin.journal.entries import Told
     from exec_plugin.journal.store import Store
 
 #: How many events of an account are kept for those who read them later, unless the settings say otherwise.
 KEPT_EVENTS = 100_000
-#: How many of them make a row, from which on there is a new one.
-_A_ROW = 250
+
+
+class Told(NamedTuple):
+    """What an account was told of one step: the numbers of the first and the last event, and all of them as JSON."""
+
+    account: int
+    first: int
+    last: int
+    text: str
 
 
 class Telling:
@@ -32,23 +36,23 @@ class Telling:
 
     # ------------------------------------------------------------------ events
 
-    def add(self, account: int, events: Sequence[Told]) -> None:
-        """Add events of an account, and remove those that are too old; within the caller's transaction."""
-        if not events:
-            return
+    def add(self, told: Told) -> None:
+        """Add what an account is told of a step; within the caller's transaction."""
         sql = "INSERT INTO events (account, first, last, state) VALUES (?, ?, ?, ?)"
-        self._store.backend.run_many(sql, [(account, *row) for row in _rows(events)])
-        gone = events[-1].last - self.kept
-        self._store.backend.run("DELETE FROM events WHERE account = ? AND last <= ?", (account, gone))
+        self._store.backend.run(sql, (told.account, told.first, told.last, seal(told.text)))
+
+    def trim(self, account: int, last: int) -> None:
+        """Remove what is too old, where ``last`` is the newest; within the caller's transaction."""
+        self._store.backend.run("DELETE FROM events WHERE account = ? AND last <= ?", (account, last - self.kept))
 
     def rows(self, account: int) -> Iterator[tuple[int, int, str]]:
         """All rows of an account: the numbers of the first and the last event, and their sealed text."""
         sql = "SELECT first, last, state FROM events WHERE account = ? ORDER BY first"
         return self._store.backend.stream(sql, (account,))
 
-    def past(self, account: int, recent: Callable[[], Sequence[Told]]) -> Past:
-        """The events of an account; ``recent`` are those that are in entries."""
-        return Past(self._store, account, recent)
+    def past(self, account: int) -> Past:
+        """The events of an account."""
+        return Past(self._store, account)
 
     # ------------------------------------------------------------------ listeners
 
@@ -67,18 +71,16 @@ class Telling:
 
 
 class Past(NamedTuple):
-    """The events of one account that are written down: those of entries are in memory as well, others in the table."""
+    """The events of one account that are written down."""
 
     store: Store
     account: int
-    recent: Callable[[], Sequence[Told]]
 
     def oldest(self) -> int | None:
         """The number of the oldest; None where there is none."""
         sql = "SELECT min(first) FROM events WHERE account = ?"
         found: int | None = self.store.backend.run(sql, (self.account,))[0][0]
-        recent = self.recent()
-        return recent[0].first if found is None and recent else found
+        return found
 
     def after(self, number: int, most: int) -> list[tuple[int, Record]]:
         """
@@ -87,31 +89,11 @@ class Past(NamedTuple):
         Raises:
             JournalError: when they are damaged, or out of reach.
         """
-        recent = self.recent()
+        # each row holds one event at least
+        sql = "SELECT first, state FROM events WHERE account = ? AND last > ? ORDER BY first LIMIT ?"
         found: list[tuple[int, Record]] = []
-        if not recent or number + 1 < recent[0].first:
-            sql = "SELECT first, state FROM events WHERE account = ? AND last > ? ORDER BY first LIMIT ?"
-            for first, text in self.store.backend.run(sql, (self.account, number, 1 + most // _A_ROW)):
-                found += _read(first, unseal_text(text))
-        if not found:
-            for told in recent[bisect_right(recent, number, key=lambda told: told.last) :]:
-                found += _read(told.first, told.text)
-                if len(found) >= most:
-                    break
+        for first, text in self.store.backend.run(sql, (self.account, number, most)):
+            found += enumerate(unpacked(unseal(text)), first)
+            if len(found) > most:
+                break
         return [each for each in found if each[0] > number]
-
-
-def _read(first: int, text: str) -> Iterator[tuple[int, Record]]:
-    return enumerate(unpacked(json.loads(f"[{text}]")), first)
-
-
-def _rows(events: Sequence[Told]) -> Iterator[tuple[int, int, str]]:
-    """Events in rows of some size: most rows that would be written belong to steps of a few."""
-    texts: list[str] = []
-    first = 0
-    for told in events:
-        first = told.first if not texts else first
-        texts.append(told.text)
-        if told.last - first >= _A_ROW or told is events[-1]:
-            yield first, told.last, seal(",".join(texts))
-            texts.clear()

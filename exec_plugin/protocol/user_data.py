@@ -40,7 +40,7 @@ def rendered(record: Record) -> dict[str, Any]:
 
 def _execution_report(record: Record) -> dict[str, Any]:
     """An order update."""
-    _, seq, time, kind, status, filled, quote_filled, working, since, rest, fill, order = record
+    _, seq, time, kind, status, filled, quote_filled, working, fill, since, rest, order = record
     number, client_id, symbol, is_buy, order_kind, tif, qty, price, stop, placed, more = order
     reason, cancel_id, former_id, prevented, match = rest or _PLAIN
     iceberg, quote_qty, stp, list_id, extra, trail, peg = more or _SIMPLE

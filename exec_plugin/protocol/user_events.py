@@ -94,6 +94,9 @@ class Follower:
     def _turn(self) -> bool:
         """Tell some; whether there were any."""
         events = self._chronicle.after(self.account, self.seq, AT_ONCE)
+        if events and events[0][0] > self.seq + 1:
+            gone = (self.seq + 1, events[0][0] - 1)
+            _log.error("events %d to %d of account %r are gone before everybody has heard them", *gone, self.account)
         for number, record in events:
             if self.is_over:
                 break

@@ -8,7 +8,7 @@ from journal.test_books import Failing
 
 import exec_plugin.journal.books as books_module
 from exec_plugin.core.errors import JournalError
-from exec_plugin.journal import open_store, telling
+from exec_plugin.journal import open_store
 from exec_plugin.journal.books import RETRY_AFTER
 from exec_plugin.journal.store import MIGRATIONS, SCHEMA_VERSION
 
@@ -59,7 +59,6 @@ def trade(kept, count=1):
 def test_again(reopen, monkeypatch, fold_at):
     """After a restart the same events have the same numbers, and the numbers go on; it does not matter what is folded."""
     monkeypatch.setattr(books_module, "FOLD_AT", fold_at)
-    monkeypatch.setattr(telling, "_A_ROW", 4)
     kept = reopen()
     trade(kept, 5)
     before = told(kept)
@@ -89,7 +88,6 @@ def test_apart(url):
 def test_bounded(reopen, monkeypatch):
     """At least as many as are to be kept are there, and not many more; who asks for older ones is told so."""
     monkeypatch.setattr(books_module, "FOLD_AT", 4)
-    monkeypatch.setattr(telling, "_A_ROW", 3)
     kept = reopen()
     kept.store.told.kept = 12
     trade(kept, 40)
@@ -164,7 +162,6 @@ def test_forgotten(reopen):
     trade(kept)
     kept.journal.acknowledge("alice", "a", 1)
     [row] = kept.store.rows()
-    kept.store.fold(kept.journal._books["alice"].last, {}, kept.journal._books["alice"].step)
     assert list(kept.store.told.rows(row.id))
     kept.store.forget(row.id)
     assert not list(kept.store.told.rows(row.id))
@@ -193,13 +190,10 @@ def test_older_version(reopen):
     for step in MIGRATIONS[1]:
         backend.run(step.format(**backend.words))
     kept.journal._books["alice"].numbers.pop("events")
-    [row] = kept.store.rows()
-    step = kept.journal._books["alice"].step
-    step.events.clear()
-    kept.store.fold(kept.journal._books["alice"].last, kept.journal._books["alice"].numbers, step)
+    book = kept.journal._books["alice"]
+    kept.store.fold(book.last, book.numbers, book.step)
     again = reopen()
     assert again.chronicle.last("alice") == 0
     trade(again)
     assert [number for number, _ in told(again)] == [1, 2, 3]
     assert set(MIGRATIONS) >= set(range(1, SCHEMA_VERSION))
-    assert row.name == "alice"

@@ -40,23 +40,34 @@ _SHORT = 11
 def packed(events: Iterable[Event]) -> list[Row]:
     """Events in a row as plain values."""
     found: list[Row] = []
-    before: tuple[Any, ...] = ()
+    before: LiveOrder | None = None
+    then: tuple[Any, ...] = ()
     for event in events:
         if not isinstance(event, Execution):
             found.append(_balances(event) if isinstance(event, BalanceChange) else _list(event))
             continue
-        (
-            seq, time, kind, order, status, filled, quote, working, fill, reason, cancel_id, since, former_id, gone,
-            match, *then,
-        ) = event  # fmt: skip
-        rest = (reason, cancel_id, former_id, gone, match) if reason or cancel_id or former_id or gone else 0
-        about = (order, *then)
-        if about == before:
-            found.append((REPORT, seq, time, kind, status, filled, quote, working, since, rest, fill))
+        order: LiveOrder = event.order
+        # by their places, because there are many: those before the order and after it, and when it began to work
+        row = (REPORT, *event[:_ORDER], *event[_STATUS:_REASON], event[_SINCE], _rest(event))
+        if order is before and event[_QTY:] == then:
+            found.append(row)
         else:
-            before = about
-            found.append((REPORT, seq, time, kind, status, filled, quote, working, since, rest, fill, _order(*about)))
+            before, then = order, event[_QTY:]
+            found.append((*row, _order(order, *then)))
     return found
+
+
+_ORDER, _STATUS, _REASON, _CANCEL_ID, _SINCE, _FORMER_ID, _GONE, _QTY = map(
+    Execution._fields.index,
+    ("order", "status", "reason", "cancel_id", "since", "former_id", "prevented", "qty"),
+)
+
+
+def _rest(event: Execution) -> Any:
+    """What few reports tell; 0 for one of the others."""
+    if event[_REASON] or event[_CANCEL_ID] or event[_FORMER_ID] or event[_GONE]:
+        return (event.reason, event.cancel_id, event.former_id, event.prevented, event.match)
+    return 0
 
 
 def _order(order: LiveOrder, qty: int, given_id: str, follows: tuple[Any, ...] | None) -> Row:
