@@ -20,6 +20,7 @@ from exec_plugin.binance.errors import (
     BinanceNetworkError,
     BinanceTimestampError,
 )
+from exec_plugin.binance.shortcut import Shortcut
 from exec_plugin.binance.wire import Wire
 from exec_plugin.core.errors import ConfigError
 from exec_plugin.rate_limit import install_throttle, uninstall_throttle
@@ -57,6 +58,9 @@ class Session:
             msg = f"exchange is ccxt.{name}, which blocks: pass an instance of ccxt.async_support.{name}"
             raise ConfigError(msg)
         self.exchange = connect(self.config) if exchange is None else exchange
+        self._shortcut = Shortcut(self.exchange) if Shortcut.fits(self.exchange) else None
+        if self._shortcut is not None:
+            self._shortcut.hang()
         if self._owns and rate_limiter is None:
             rate_limiter = limiter_for(self.exchange, self.config)
         self.rate_limiter = rate_limiter
@@ -103,6 +107,8 @@ class Session:
         await self.wire.close()
         if self.rate_limiter is not None:
             uninstall_throttle(self.exchange)
+        if self._shortcut is not None:
+            self._shortcut.unhang()
         if self._owns:
             await self.exchange.close()
 
