@@ -187,9 +187,8 @@ class Shortcut:
 
 @lru_cache(maxsize=16)
 def _timeouts(milliseconds: float) -> aiohttp.ClientTimeout:
-    """As ccxt has them: the whole alone has been seen to hang on a connection that went silently."""
-    seconds = milliseconds / 1000
-    return aiohttp.ClientTimeout(total=seconds, sock_connect=seconds, sock_read=seconds)
+    """For all of a request; ccxt's further one, between two pieces of an answer, ends with this one at the latest."""
+    return aiohttp.ClientTimeout(total=milliseconds / 1000)
 
 
 @lru_cache(maxsize=16)
