@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from exec_plugin.core.errors import ConfigError, JournalError
 from exec_plugin.core.venue.state import STATE_VERSION, look_again, meet_missed, place, resume, withdraw
 from exec_plugin.journal.entries import Entry, Step, chain, merge, read_step, unseal
+from exec_plugin.journal.past import TablePast
 from exec_plugin.journal.recorder import Changes, Recorder
 from exec_plugin.journal.revival import Revival
 from exec_plugin.journal.store import readable
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-#: How many records entries may hold before they are folded: some ms of work at once, and at most as much to open.
+#: How many records entries may hold before they are folded: some ms of work at once, and at most as much to open. What
+#: is over stays in memory until as many have followed it.
 FOLD_AT = 2_000
 #: Seconds between two looks at what moves without an event, and between two notes of where the market is.
 SWEEP_EVERY, NOTE_EVERY = 1.0, 5.0
@@ -45,7 +47,7 @@ class Numbering(Protocol):
 class Book:
     """One account that is written down here."""
 
-    __slots__ = ("changes", "crc", "numbers", "row", "seq", "step")
+    __slots__ = ("_ends", "_last_list", "changes", "crc", "numbers", "row", "seq", "step")
 
     def __init__(self, row: Row, changes: Changes, numbers: dict[str, Any]) -> None:
         self.row = row
@@ -55,6 +57,9 @@ class Book:
         #: all its numbers, and what entries have told since they were folded
         self.numbers = numbers
         self.step = Step()
+        #: how far its records went when it was folded the last time
+        self._ends: dict[str, tuple[int, int, int]] = {}
+        self._last_list = 0
 
     @property
     def last(self) -> Entry:
@@ -66,6 +71,18 @@ class Book:
         self.seq, self.crc = entry.seq, entry.crc
         self.step.follow(step)
         merge(self.numbers, step.numbers)
+
+    def let_go(self) -> None:
+        """It was folded: what had been folded before leaves memory, unless something can still happen to it."""
+        account = self.changes.account
+        for symbol, ends in self._ends.items():
+            account.desks[symbol].let_go(*ends)
+        account.let_go_of_lists(self._last_list)
+        self._ends = {
+            symbol: (len(desk.orders), len(desk.records), len(desk.prevented_matches))
+            for symbol, desk in account.desks.items()
+        }
+        self._last_list = account.lists[-1].id if account.lists else 0
 
 
 class Journal:
@@ -105,6 +122,8 @@ class Journal:
         self._swept = self._noted = clock()
         self._noted_at = venue.now
         self._failed_at = 0.0
+        #: why the past could not be read just now
+        self._unread = ""
         self._process = os.getpid()
         #: why the accounts cannot be used at the moment; empty while they can
         self.failure = ""
@@ -179,6 +198,7 @@ class Journal:
 
     def _begin(self, row: Row, balances: Mapping[str, int]) -> list[Standing]:
         account = self._venue.open_account(row.name, balances)
+        account.past = self._past(row)
         held = {asset: [units, 0, 0] for asset, units in balances.items()}
         numbers = {"version": STATE_VERSION, "deposit": dict(balances), "balances": held, "desks": {}}
         book = self._watch(row, account, numbers)
@@ -199,10 +219,17 @@ class Journal:
             self.store.fold(entries[-1], numbers, step)
             row = row._replace(folded=entries[-1].seq, crc=entries[-1].crc)
         account = self._venue.open_account(row.name)
-        standing = Revival(account, self._venue).fill(self.store, row.id, numbers)
+        account.past = self._past(row)
+        standing = Revival(account, self._venue, self.store, row.id).fill(numbers)
         self._numbering.client_ids = max(self._numbering.client_ids, numbers["clients"])
         self._watch(row, account, numbers)
         return standing
+
+    def _past(self, row: Row) -> TablePast:
+        def note(why: str) -> None:
+            self._unread = why
+
+        return TablePast(self.store, row.id, self._venue, note)
 
     def _watch(self, row: Row, account: Account, numbers: dict[str, Any]) -> Book:
         changes = Changes(account)
@@ -231,6 +258,9 @@ class Journal:
         if os.getpid() != self._process:
             # a connection to a database does not survive a fork
             self._give_up("they belong to another process: open the paper exchange after the fork")
+            return False
+        if self._unread:
+            self._give_up(self._unread)
             return False
         now = self._clock()
         if now - self._swept >= SWEEP_EVERY:
@@ -273,6 +303,7 @@ class Journal:
             _log.warning("entries could not be folded: %s", error)
             return
         book.step, book.row = Step(), book.row._replace(folded=book.seq, crc=book.crc)
+        book.let_go()
 
     def _note(self, now: float) -> None:
         self._noted = now
@@ -286,7 +317,7 @@ class Journal:
     def _give_up(self, why: str) -> None:
         """Take the accounts out of the market: nothing may happen to them that cannot be written down."""
         _log.error("paper accounts cannot be written down and are refused until they can: %s", why)
-        self.failure, self._failed_at = why, self._clock()
+        self.failure, self._failed_at, self._unread = why, self._clock(), ""
         for book in self._books.values():
             withdraw(self._venue, book.changes.account.open_orders)
         self._recorder.forget()
