@@ -13,7 +13,6 @@ from protocol.any_requests import BY_NAME, CROWDED, NAME, Maker
 from protocol.signing_client import FILTERS, NOW, Client
 
 import exec_plugin.journal.books as books_module
-from exec_plugin.core.errors import JournalError, VenueError
 from exec_plugin.core.units import parse_units
 from exec_plugin.journal import Journal, open_store
 
@@ -155,6 +154,7 @@ def same_answers(url, seed, length, fold_at):
     """The same trading in memory, with a tiny window, and found again by somebody who opens the account later."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(books_module, "FOLD_AT", fold_at)
+        patch.setattr(books_module, "KEPT", fold_at)
         memory, keeper = Trader(), Keeper(url)
         trade((memory, keeper), seed, length)
         compare((memory, keeper))
