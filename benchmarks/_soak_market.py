@@ -32,4 +32,4 @@ def exec_market_source(name: str, config: Mapping[str, Any]) -> SyntheticFeed | 
         return None
     symbols = [default_symbol(symbol, tick=TICK, step=STEP) for symbol in PRICES]
     start = max(config["clock"](), config["seen"].get("now", 0))
-    return SyntheticFeed(symbols, config["seed"], start, history_ms=9 * DAY, prices=PRICES)
+    return SyntheticFeed(symbols, config["seed"], start, history_ms=10 * DAY, prices=PRICES)

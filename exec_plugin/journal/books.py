@@ -29,7 +29,7 @@ _log = logging.getLogger(__name__)
 
 #: How many records entries may hold before they are folded: some ms of work at once, and at most as much to open. What
 #: is over stays in memory until as many have followed it.
-FOLD_AT = 2_000
+FOLD_AT = 1_000
 #: Seconds between two looks at what moves without an event, and between two notes of where the market is.
 SWEEP_EVERY, NOTE_EVERY = 1.0, 5.0
 #: Seconds before a place that failed is tried again.
