@@ -18,7 +18,9 @@ import exec_plugin.journal.books as books_module
 from exec_plugin.core.errors import JournalError, RequestRejected
 from exec_plugin.core.orders import OPEN
 from exec_plugin.core.units import parse_units
+from exec_plugin.core.venue.state import NAMED
 from exec_plugin.journal import Journal, open_store
+from exec_plugin.journal.entries import dump, seal, unseal
 
 #: What these tests do most: what ends soon.
 ASKED = (
@@ -357,3 +359,58 @@ def test_fork(keeper, monkeypatch):
     monkeypatch.setattr(os, "getpid", lambda: 0)
     with pytest.raises(RequestRejected, match="after the fork"):
         keeper.account.desks["BTCUSDT"].find(1)
+
+
+def aged(url):
+    """Make a database what it was before places, names and times stood in it."""
+    store = open_store(url, "off")
+    backend = store.backend
+    for name in ("orders_by_place", "orders_by_name", "orders_open", "lists_by_name", "lists_by_time", "lists_open"):
+        backend.run(f"DROP INDEX {name}")
+    for table, column in (("orders", "n"), ("orders", "named"), ("lists", "time")):
+        backend.run(f"ALTER TABLE {table} DROP COLUMN {column}")
+    for account, number, text in backend.run("SELECT account, id, state FROM orders"):
+        older = seal(dump(unseal(text)[:NAMED]))
+        backend.run("UPDATE orders SET state = ? WHERE account = ? AND id = ?", (older, account, number))
+    for number, text in backend.run("SELECT id, state FROM accounts"):
+        numbers = {name: value for name, value in unseal(text).items() if name != "names"}
+        backend.run("UPDATE accounts SET state = ? WHERE id = ?", (seal(dump(numbers)), number))
+    backend.run("PRAGMA user_version = 1" if url.startswith("sqlite") else "UPDATE version SET version = 1")
+    store.close()
+
+
+def test_older_tables(url, monkeypatch):
+    """A database of version 1 is brought up to date, and answers as it would have."""
+    monkeypatch.setattr(books_module, "FOLD_AT", 7)
+    memory, keeper = Trader(), Keeper(url)
+    trade((memory, keeper), 5, 60)
+    for symbol, trader in product(SYMBOLS, (memory, keeper)):
+        trader.hear("openOrders.cancelAll", {"symbol": symbol})
+    grow(memory, 3)
+    grow(keeper, 3)
+    keeper.journal.close()
+    # whatever entries there are is folded
+    Keeper(url).journal.close()
+    before = rows(url)
+    aged(url)
+    again = Keeper(url)
+    again.exchange.clock(advance=memory.venue.now - again.venue.now)
+    again.gateway.client_ids = memory.gateway.client_ids
+    compare((memory, again))
+    latest = again.place(**{**ORDER, **RESTING, "price": "90", "newClientOrderId": "n1"})["orderId"]
+    again.hear("order.cancel", {"symbol": "BTCUSDT", "orderId": latest})
+    assert again.account.desks["BTCUSDT"].find(client_id="n1").id == latest
+    again.journal.close()
+    assert rows(url)["orders"][: len(before["orders"])] == before["orders"]
+    assert rows(url)["lists"] == before["lists"]
+
+
+def rows(url):
+    """What the columns of the past say."""
+    store = open_store(url, "off", read_only=True)
+    found = {
+        "orders": store.backend.run("SELECT id, symbol, n, client_id FROM orders ORDER BY id"),
+        "lists": store.backend.run("SELECT id, time FROM lists ORDER BY id"),
+    }
+    store.close()
+    return found
