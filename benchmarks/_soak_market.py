@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from exec_plugin import hookimpl
-from exec_plugin.core.clock import HOUR
+from exec_plugin.core.clock import DAY
 from exec_plugin.core.symbols import default_symbol
 from exec_plugin.feeds import SyntheticFeed
 
@@ -27,9 +27,9 @@ TICK, STEP = "0.01", "0.001"
 
 @hookimpl
 def exec_market_source(name: str, config: Mapping[str, Any]) -> SyntheticFeed | None:
-    """The feed, from now on and with an hour of past."""
+    """The feed, from now on and with so much of a past that an exchange remembers no more."""
     if name != "soak":
         return None
     symbols = [default_symbol(symbol, tick=TICK, step=STEP) for symbol in PRICES]
     start = max(config["clock"](), config["seen"].get("now", 0))
-    return SyntheticFeed(symbols, config["seed"], start, history_ms=HOUR, prices=PRICES)
+    return SyntheticFeed(symbols, config["seed"], start, history_ms=10 * DAY, prices=PRICES)

@@ -46,7 +46,7 @@ DEPTH, GAP, WORTH = 2, 4, 20.0
 #: What an account does, in turn.
 DEEDS = ("grid", "grid", "grid", "replace", "grid", "market", "grid", "pair", "cancel", "past")
 #: Refusals that belong to trading: what moved meanwhile would have matched or triggered, or is no longer open.
-USUAL = (-2010, -2011, -2013, -2021, -2022, -1013)
+USUAL = (-2010, -2011, -2021, -2022, -1013)
 CONFIG = """
 db_url = "{url}"
 durability = "{durability}"
@@ -84,7 +84,8 @@ class Bot:
         #: open grid orders by symbol and side, oldest first, and the open pair by symbol
         self.open: dict[tuple[str, str], dict[int, None]] = {}
         self.pairs: dict[str, int] = {}
-        self.last = 0
+        #: its first order on each symbol
+        self.first: dict[str, int] = {}
 
     @property
     def lap(self) -> int:
@@ -148,13 +149,15 @@ class Bot:
     async def past(self, symbol: str) -> None:
         """Ask for something that was: an order, orders, executions or lists."""
         asked: tuple[tuple[str, dict[str, Any]], ...] = (
-            ("order", {"symbol": symbol, "orderId": max(1, self.last // 2)}),
+            ("order", {"symbol": symbol, "orderId": self.first.get(symbol, 1)}),
             ("allOrders", {"symbol": symbol, "limit": 20}),
             ("myTrades", {"symbol": symbol, "fromId": 1, "limit": 20}),
             ("allOrderList", {"limit": 20}),
             ("openOrders", {"symbol": symbol}),
             ("myTrades", {"symbol": symbol, "limit": 20}),
         )
+        if symbol not in self.first:
+            return
         path, params = asked[self.lap % len(asked)]
         await self.ask("GET", path, **params)
 
@@ -197,7 +200,7 @@ class Bot:
         number, place = event["i"], (event["s"], event["S"])
         self.house.orders += event["x"] == "NEW"
         self.house.fills += event["x"] == "TRADE"
-        self.last = max(self.last, number)
+        self.first.setdefault(place[0], number)
         if event["x"] == "NEW" and event["c"].startswith("rung"):
             self.rungs(*place)[number] = None
         elif event["X"] not in ("NEW", "PARTIALLY_FILLED"):
@@ -369,7 +372,7 @@ def judge(looks: list[Look], house: House) -> list[str]:
 @click.command(help=__doc__)
 @click.option("--minutes", default=10.0, show_default=True, help="How long it trades.")
 @click.option("--url", help="Where accounts are kept. Default: an SQLite file that is removed afterwards.")
-@click.option("--factor", default=60.0, show_default=True, help="How much faster than the clock the market goes.")
+@click.option("--factor", default=10.0, show_default=True, help="How much faster than the clock the market goes.")
 @click.option("--rate", default=300.0, show_default=True, help="Requests a second of all accounts.")
 @click.option("--durability", default="full", show_default=True, type=click.Choice(("full", "normal", "off")))
 def main(minutes: float, url: str | None, factor: float, rate: float, durability: str) -> None:

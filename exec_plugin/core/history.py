@@ -78,7 +78,7 @@ class History(Sequence[T]):
             if step != 1:
                 return [self[place] for place in range(start, stop, step)]
             here = self.here[max(start - self.gone, 0) : max(stop - self.gone, 0)]
-            return here if start >= self.gone else [*self._read(start, min(stop, self.gone)), *here]
+            return here if start >= min(stop, self.gone) else [*self._read(start, min(stop, self.gone)), *here]
         place = index + len(self) if index < 0 else index
         if place >= self.gone:
             return self.here[place - self.gone]

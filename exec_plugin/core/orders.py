@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from exec_plugin.core.events import Amendment
     from exec_plugin.core.symbols import Symbol
 
 # Order status (enums.md, Order status)
@@ -205,7 +204,7 @@ class LiveOrder:
         self.trail: Trail | None = None
         self.peg: Peg | None = None
         self.group: OrderList | None = None
-        self.amendments: tuple[Amendment, ...] = ()
+        self.amendments: tuple[Any, ...] = ()
         self.named = 0
 
     @property

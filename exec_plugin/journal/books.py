@@ -32,7 +32,7 @@ _log = logging.getLogger(__name__)
 #: and at most as much to open.
 FOLD_AT = 256
 #: How many records have to follow what is over and folded before it leaves memory.
-KEPT = 2_000
+KEPT = 1_000
 #: Seconds between two looks at what moves without an event, and between two notes of where the market is.
 SWEEP_EVERY, NOTE_EVERY = 1.0, 5.0
 #: Seconds before a place that failed is tried again.
