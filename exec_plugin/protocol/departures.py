@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from http import HTTPStatus
 from typing import TYPE_CHECKING
-
-from exec_plugin.core.errors import RequestRejected
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,14 +59,3 @@ class Departures:
                 self._leaving.popleft()()
         finally:
             self._is_telling = False
-
-
-#: Why a request is refused that would have to be written down.
-NOT_WRITTEN = "accounts cannot be written down at the moment: see the log"
-
-
-def failed(why: str) -> RequestRejected:
-    """-1001 (errors.md, DISCONNECTED): nothing was done, and it may be tried again."""
-    error = RequestRejected(-1001, "Internal error; unable to process your request. Please try again.", why)
-    error.status = HTTPStatus.SERVICE_UNAVAILABLE.value
-    return error

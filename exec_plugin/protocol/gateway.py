@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
 from exec_plugin.core.clock import SECOND
-from exec_plugin.core.errors import RequestRejected, VenueError
+from exec_plugin.core.errors import RequestRejected, VenueError, failed
 from exec_plugin.core.orders import EXPIRED
 from exec_plugin.endpoints import DOCUMENTED, ENDPOINTS, KEYED, PUBLIC, RATE_LIMITS, SIGNED
 from exec_plugin.protocol import (
@@ -30,7 +30,7 @@ from exec_plugin.protocol import (
 )
 from exec_plugin.protocol.candles import CandleStore
 from exec_plugin.protocol.context import Context
-from exec_plugin.protocol.departures import NOT_WRITTEN, Departures, failed
+from exec_plugin.protocol.departures import Departures
 from exec_plugin.protocol.limits import Limits
 from exec_plugin.protocol.params import Spec, parse_form
 from exec_plugin.protocol.render import to_json
@@ -366,6 +366,10 @@ def read_time_unit(text: str) -> bool:
     if unit not in ("MICROSECOND", "MILLISECOND"):
         raise RequestRejected(-1194, "Invalid value for time unit; expected either MICROSECOND or MILLISECOND.")
     return unit == "MICROSECOND"
+
+
+#: Why a request is refused that would have to be written down.
+NOT_WRITTEN = "accounts cannot be written down at the moment: see the log"
 
 
 def in_micros(endpoint: Endpoint, value: Any) -> Any:

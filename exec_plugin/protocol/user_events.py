@@ -7,9 +7,8 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from exec_plugin.core.errors import JournalError
+from exec_plugin.core.errors import JournalError, failed
 from exec_plugin.core.venue.chronicle import Chronicle, owner
-from exec_plugin.protocol.departures import failed
 from exec_plugin.protocol.user_data import in_micros, payload, rendered
 
 if TYPE_CHECKING:

@@ -187,11 +187,11 @@ def test_older_version(reopen):
     backend = kept.store.backend
     for table in ("events", "listeners"):
         backend.run(f"DROP TABLE {table}")
-    for step in MIGRATIONS[1]:
+    for step in MIGRATIONS[2]:
         backend.run(step.format(**backend.words))
     kept.journal._books["alice"].numbers.pop("events")
     book = kept.journal._books["alice"]
-    kept.store.fold(book.last, book.numbers, book.step)
+    kept.store.fold(book.fold)
     again = reopen()
     assert again.chronicle.last("alice") == 0
     trade(again)
