@@ -26,7 +26,7 @@ def page(root, tmp_path, monkeypatch):
 
 def run(code, names):
     """Run an example."""
-    exec(compile(code, "docs/resuming.md", "exec"), names)  # noqa: S102 - our own page
+    exec(compile(code, "docs/resuming.md", "exec"), names)
 
 
 def test_listeners(page, capsys):

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from exec_plugin.core.errors import JournalError
 from exec_plugin.core.venue.state import ORDER_FIELDS, SYMBOL
 from exec_plugin.journal.entries import Entry, Fold, Step, list_line, order_line
-from exec_plugin.journal.looking import look, verify
+from exec_plugin.journal.looking import look, verify, whole_events
+from exec_plugin.journal.telling import Told
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from exec_plugin.journal.looking import Look
-    from exec_plugin.journal.store import Store
+    from exec_plugin.journal.store import Row, Store
 
 
 def repair(damaged: Store, fresh: Store) -> Iterator[str]:
@@ -28,6 +31,19 @@ def repair(damaged: Store, fresh: Store) -> Iterator[str]:
         yield from (f"{row.name}: {told}" for told in _unlock(kept))
         target = fresh.enrol(row.venue, row.name, row.created)
         fresh.fold(Fold(Entry(target.id, 0, 0, ""), kept.numbers, _step(kept)))
+        _tell(damaged, fresh, row, target.id, kept.numbers.get("events"))
+
+
+def _tell(damaged: Store, fresh: Store, row: Row, target: int, last: int | None) -> None:
+    """Keep what the account was told, and how far its listeners have heard."""
+    if last is None:
+        return
+    told = [each for each in whole_events(damaged, row, last) if isinstance(each, Told)]
+    fresh.append((), [each._replace(account=target) for each in told])
+    # where these cannot be read either, listeners begin anew
+    with suppress(JournalError):
+        for name, seq in damaged.told.heard(row.id).items():
+            fresh.told.acknowledge(target, name, seq)
 
 
 def _whole_lists(seen: Look) -> Look:

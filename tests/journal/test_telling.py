@@ -10,6 +10,8 @@ import exec_plugin.journal.books as books_module
 from exec_plugin.core.errors import JournalError
 from exec_plugin.journal import open_store
 from exec_plugin.journal.books import RETRY_AFTER
+from exec_plugin.journal.looking import look, verify
+from exec_plugin.journal.repair import repair
 from exec_plugin.journal.store import MIGRATIONS, SCHEMA_VERSION
 
 
@@ -197,3 +199,34 @@ def test_older_version(reopen):
     trade(again)
     assert [number for number, _ in told(again)] == [1, 2, 3]
     assert set(MIGRATIONS) >= set(range(1, SCHEMA_VERSION))
+
+
+def test_repair(reopen, tmp_path):
+    """What is wrong with events is found, and what is whole of them is kept with how far listeners have heard."""
+    kept = reopen()
+    trade(kept, 3)
+    kept.journal.acknowledge("alice", "a", 5)
+    [row] = kept.store.rows()
+    before = told(kept)
+    assert verify(look(kept.store, row)) == []
+    kept.store.backend.run("UPDATE events SET state = replace(state, 'TRADE', 'TRADD') WHERE first = 1")
+    [problem] = verify(look(kept.store, row))
+    assert problem.startswith("events 1 to 3: a record is damaged")
+    kept.store.backend.run("DELETE FROM events WHERE first = 4")
+    assert verify(look(kept.store, row))[1] == "events 4 to 6 are missing"
+    kept.store.backend.run("UPDATE events SET last = 10 WHERE first = 7")
+    assert verify(look(kept.store, row))[2:] == [
+        "events 7 to 10 are 3",
+        "event 9 should be the last that was told, it is 10",
+    ]
+    kept.store.backend.run("UPDATE events SET last = 9 WHERE first = 7")
+    fresh = f"sqlite:///{tmp_path}/fresh.sqlite"
+    store = open_store(fresh)
+    assert len(list(repair(kept.store, store))) == 2
+    store.close()
+    again = Kept(fresh)
+    assert told(again) == before[6:]
+    assert again.journal.heard("alice") == {"a": 5}
+    trade(again)
+    assert told(again)[-1][0] == 12
+    again.crash()
