@@ -30,20 +30,22 @@ def repair(damaged: Store, fresh: Store) -> Iterator[str]:
         kept = _whole_lists(seen)
         yield from (f"{row.name}: {told}" for told in _unlock(kept))
         target = fresh.enrol(row.venue, row.name, row.created)
+        told = _told(damaged, row, kept.numbers)
         fresh.fold(Fold(Entry(target.id, 0, 0, ""), kept.numbers, _step(kept)))
-        _tell(damaged, fresh, row, target.id, kept.numbers.get("events"))
+        fresh.append((), [each._replace(account=target.id) for each in told])
+        # where these cannot be read either, listeners begin anew
+        with suppress(JournalError):
+            for name, seq in damaged.told.heard(row.id).items():
+                fresh.told.acknowledge(target.id, name, seq)
 
 
-def _tell(damaged: Store, fresh: Store, row: Row, target: int, last: int | None) -> None:
-    """Keep what the account was told, and how far its listeners have heard."""
-    if last is None:
-        return
-    told = [each for each in whole_events(damaged, row, last) if isinstance(each, Told)]
-    fresh.append((), [each._replace(account=target) for each in told])
-    # where these cannot be read either, listeners begin anew
-    with suppress(JournalError):
-        for name, seq in damaged.told.heard(row.id).items():
-            fresh.told.acknowledge(target, name, seq)
+def _told(damaged: Store, row: Row, numbers: dict[str, Any]) -> list[Told]:
+    """What the account was told; no number of it is given again, whatever has become of the step."""
+    if "events" not in numbers:
+        return []
+    told = [each for each in whole_events(damaged, row, numbers["events"]) if isinstance(each, Told)]
+    numbers["events"] = max(numbers["events"], *[each.last for each in told], 0)
+    return told
 
 
 def _whole_lists(seen: Look) -> Look:
