@@ -71,6 +71,7 @@ class Follower:
         self._tell = tell
         self._paced = paced
         self._is_telling = False
+        self._problem = ""
         #: whether nothing is told any more
         self.is_over = False
 
@@ -86,7 +87,10 @@ class Follower:
         except NotHeard:
             return
         except JournalError as error:
-            _log.warning("events of account %r cannot be read at the moment: %s", self.account, error)
+            # this is tried many times a second, and need not be told as often
+            if str(error) != self._problem:
+                self._problem = str(error)
+                _log.warning("events of account %r cannot be read at the moment: %s", self.account, error)
         finally:
             self._is_telling = False
 

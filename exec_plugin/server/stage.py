@@ -119,7 +119,8 @@ class Stage:
         self._is_due = False
         exchange = self.exchange
         if not isinstance(exchange, PaperExchange):
-            exchange.gateway.user_data.go_on()
+            with exchange.lock:
+                exchange.gateway.user_data.go_on()
             return True
         with exchange.lock:
             if not exchange.is_dirty:

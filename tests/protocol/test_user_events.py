@@ -12,6 +12,7 @@ from exec_plugin.core.errors import JournalError
 from exec_plugin.protocol import sign
 from exec_plugin.protocol.departures import Departures
 from exec_plugin.protocol.faults import Faults
+from exec_plugin.protocol.user_events import NotHeard
 from exec_plugin.protocol.ws_api import ApiSession
 
 SUBSCRIBE = "userDataStream.subscribe.signature"
@@ -227,11 +228,33 @@ def test_unreadable(traded, caplog, monkeypatch):
         patch.setattr(hub.chronicle, "after", _raise)
         patch.setattr(hub.chronicle, "oldest", _raise)
         hub.join(follower)
-        assert "cannot be read at the moment" in caplog.text
+        hub.go_on()
+        assert [record.message for record in caplog.records] == [
+            "events of account 'default' cannot be read at the moment: gone"
+        ]
         assert Stream(traded).ask("paper.events", after=0)["error"]["code"] == -1001
         assert Stream(traded).ask(SUBSCRIBE, after=0)["error"]["code"] == -1001
     hub.go_on()
     assert seen == list(range(1, 10))
+
+
+def test_overtaken(traded, caplog):
+    """Who is so slow that events go before he has heard them goes on with what there is, and the log says so."""
+    hub, seen = traded.gateway.user_data, []
+
+    def hear(seq, event):
+        if not seen and len(traded.account.desks["BTCUSDT"].orders) < 4:
+            raise NotHeard
+        seen.append(seq)
+
+    hub.join(hub.follow("default", 2, hear))
+    for _ in range(4):
+        hub.chronicle._logs["default"].events.popleft()
+    trade(traded)
+    assert seen == list(range(5, 13))
+    assert [record.message for record in caplog.records] == [
+        "events 3 to 4 of account 'default' are gone before everybody has heard them"
+    ]
 
 
 def _raise(*_):
