@@ -1,5 +1,5 @@
-"""Orders that are written down with what their account is told of them: what a commit costs by durability and by how many orders share it, and how long it takes
-to open an account with a long past.
+"""Orders that are written down, with what their account is told of them: what a commit costs by durability and by how many
+orders share it, and how long it takes to open an account with a long past.
 """
 
 from __future__ import annotations
