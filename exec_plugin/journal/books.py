@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 import os
-import socket
 import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 from exec_plugin.core.errors import ConfigError, JournalError
 from exec_plugin.core.venue.state import STATE_VERSION, look_again, meet_missed, place, resume, withdraw
+from exec_plugin.journal.doors import this_machine
 from exec_plugin.journal.entries import Entry, Step, chain, merge, read_step, unseal
 from exec_plugin.journal.recorder import Changes, Recorder
 from exec_plugin.journal.revival import Revival
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from exec_plugin.core.ledger import Account
     from exec_plugin.core.venue import Venue
+    from exec_plugin.journal.doors import Door
     from exec_plugin.journal.revival import Standing
     from exec_plugin.journal.store import Row, Store
 
@@ -106,6 +107,8 @@ class Journal:
         self._noted_at = venue.now
         self._failed_at = 0.0
         self._process = os.getpid()
+        self._holder = ""
+        self._served: list[str] = []
         #: why the accounts cannot be used at the moment; empty while they can
         self.failure = ""
 
@@ -116,6 +119,11 @@ class Journal:
 
     def __contains__(self, name: object) -> bool:
         return name in self._books
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The accounts that are open."""
+        return tuple(self._books)
 
     # ------------------------------------------------------------------ opening
 
@@ -168,7 +176,8 @@ class Journal:
             raise ConfigError(msg)
         row = self.store.enrol(self._venue_name, name, self._venue.now)
         since = datetime.now(tz=UTC).isoformat(timespec="seconds")
-        self.store.claim(row, f"process {os.getpid()} on {socket.gethostname()} since {since}")
+        self._holder = f"process {os.getpid()} on {this_machine()} since {since}"
+        self.store.claim(row, self._holder)
         # it may have gone on until just now
         return self.store.find(self._venue_name, name) or row
 
@@ -216,6 +225,17 @@ class Journal:
             self._recorder.watched[order.desk.account.name].places[order.id] = place(order)
         meet_missed(self._venue, met)
         look_again(self._venue)
+
+    def serve(self, doors: Mapping[str, Door]) -> None:
+        """
+        Leave beside accounts that are open here what lets other processes trade for them, until they are closed.
+
+        Raises:
+            JournalError: when that cannot be written down.
+        """
+        for name, door in doors.items():
+            self.store.open_door(self._books[name].row.id, f"{self._holder}, served at {door.url}", door)
+            self._served.append(name)
 
     # ------------------------------------------------------------------ writing
 
@@ -324,6 +344,8 @@ class Journal:
                 self._recorder.sweep()
                 self._commit()
                 self._note(self._clock())
+                for name in self._served:
+                    self.store.close_door(self._books[name].row.id)
             except JournalError as error:
                 _log.error("what moved last could not be written down: %s", error)
         self._recorder.close()

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 
 from aiohttp import WSCloseCode, web
 
+from exec_plugin.account import PaperExchange
 from exec_plugin.core.errors import ConfigError
 from exec_plugin.server import control
 from exec_plugin.server.access import log_request
+from exec_plugin.server.attaching import open_doors
 from exec_plugin.server.control import Asked, Control, Refused
 from exec_plugin.server.doors import Doors
 from exec_plugin.server.lane import Full, Lane, Plain, peer_of
@@ -26,7 +28,7 @@ from exec_plugin.server.wire import TooLarge, cut, form_response, json_response,
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from exec_plugin.account import PaperExchange, Reply
+    from exec_plugin.account import Reply
     from exec_plugin.protocol.control import ScriptedExchange
     from exec_plugin.server.settings import ServerSettings
 
@@ -85,6 +87,10 @@ class PaperServer:
             raise ConfigError(_cannot_listen(settings, error)) from error
         chores = (self._tick(), self._sweep(), self.doors.sockets.pulse())
         self._tasks = [loop.create_task(chore) for chore in chores]
+        exchange = self.stage.exchange
+        if isinstance(exchange, PaperExchange):
+            with exchange.lock:
+                open_doors(exchange, self.url, settings)
         _log.info("serving at %s", self.url)
 
     async def stop(self) -> None:
