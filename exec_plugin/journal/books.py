@@ -38,9 +38,15 @@ _LONGEST_NAME = 200
 
 
 class Numbering(Protocol):
-    """Who else numbers something that must not repeat."""
+    """Who else numbers something that must not repeat, and counts the orders of accounts."""
 
     client_ids: int
+
+    def order_use(self, account: str) -> dict[str, list[int]]:
+        """What has to be remembered of an account's order counts."""
+
+    def resume_order_use(self, account: str, told: Mapping[str, Sequence[int]]) -> None:
+        """Let an account's order counts go on."""
 
 
 class Book:
@@ -151,11 +157,17 @@ class Journal:
         # the market as it was, before anybody's orders are in it again
         if self._advance is not None:
             self._advance(max((self._books[name].numbers["now"] for name in accounts), default=0))
+        self._count_on(accounts)
         # those of an account that trades already have met what was printed
         is_first = not any(
             book.changes.account.open_orders for name, book in self._books.items() if name not in accounts
         )
         self._resume(standing, self._met(accounts) if self._catches_up and is_first else {})
+
+    def _count_on(self, names: Iterable[str]) -> None:
+        """Let order counts go on: an exchange does not forget them either."""
+        for name in names:
+            self._numbering.resume_order_use(name, self._books[name].numbers.get("counts", {}))
 
     def _met(self, names: Iterable[str]) -> dict[str, int]:
         """
@@ -283,6 +295,8 @@ class Journal:
     def _step(self, book: Book) -> Step:
         step = book.changes.take(self._venue)
         step.numbers["clients"] = self._numbering.client_ids
+        if counts := self._numbering.order_use(book.row.name):
+            step.numbers["counts"] = counts
         return step
 
     def _fold(self, book: Book) -> None:
@@ -328,6 +342,7 @@ class Journal:
             self._recorder.forget()
             return
         self.failure = ""
+        self._count_on(self._books)
         # the market has gone on meanwhile, and nobody was in it
         self._resume(standing, {})
         _log.warning("paper accounts can be written down again")
