@@ -225,7 +225,7 @@ COLUMNS = (
     ("client on it", "alone", "bare"),
     ("ccxt", "ccxt", ""),
     ("client", "client", "ccxt"),
-    ("python-binance", "peer", "bare"),
+    ("python-binance", "peer", "alone"),
 )
 
 

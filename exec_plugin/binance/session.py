@@ -20,12 +20,13 @@ from exec_plugin.binance.errors import (
     BinanceNetworkError,
     BinanceTimestampError,
 )
+from exec_plugin.binance.shortcut import Shortcut
 from exec_plugin.binance.wire import Wire
 from exec_plugin.core.errors import ConfigError
 from exec_plugin.rate_limit import install_throttle, uninstall_throttle
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Coroutine, Mapping
 
     from exec_plugin.core.symbols import Symbol
     from exec_plugin.rate_limit import RateLimiter
@@ -57,6 +58,9 @@ class Session:
             msg = f"exchange is ccxt.{name}, which blocks: pass an instance of ccxt.async_support.{name}"
             raise ConfigError(msg)
         self.exchange = connect(self.config) if exchange is None else exchange
+        self._shortcut = Shortcut(self.exchange) if Shortcut.fits(self.exchange) else None
+        if self._shortcut is not None:
+            self._shortcut.hang()
         if self._owns and rate_limiter is None:
             rate_limiter = limiter_for(self.exchange, self.config)
         self.rate_limiter = rate_limiter
@@ -103,6 +107,8 @@ class Session:
         await self.wire.close()
         if self.rate_limiter is not None:
             uninstall_throttle(self.exchange)
+        if self._shortcut is not None:
+            self._shortcut.unhang()
         if self._owns:
             await self.exchange.close()
 
@@ -241,7 +247,9 @@ class Session:
             await errand.pause(min(errand.backoff(attempt), max(errand.left(), 0.0)))
             attempt += 1
 
-    async def _make_request(self, method: str, endpoint: str, params: Mapping[str, Any] | None = None) -> Any:
+    def _make_request(
+        self, method: str, endpoint: str, params: Mapping[str, Any] | None = None
+    ) -> Coroutine[Any, Any, Any]:
         """
         Send a request the way that is safe for it: reading again is, anything else is sent once.
 
@@ -254,7 +262,7 @@ class Session:
             BinanceError: what went wrong; ``outcome_unknown`` tells whether it may have been executed.
         """
         ask = self._make_request_with_retry if method == "GET" else self._make_request_single
-        return await ask(method, endpoint, params)
+        return ask(method, endpoint, params)
 
 
 def _place_outside() -> str:

@@ -127,7 +127,8 @@ class Wire:
 
     def now(self) -> float:
         """The clock that timestamps are made from, in seconds."""
-        return float(self.exchange.milliseconds()) / 1000
+        moment: float = self.exchange.milliseconds() / 1000
+        return moment
 
     # ------------------------------------------------------------------ doors
 
@@ -207,7 +208,7 @@ class Wire:
         token = _BOX.set(box)
         try:
             api, path, weigh, signed = _route(method, endpoint)
-            weight = weigh if type(weigh) is int else weigh({name: str(value) for name, value in params.items()})
+            weight = weigh if type(weigh) is int else weigh({name: str(params[name]) for name in params})
             # an exchange that was handed in may have another window in its options
             sent = {"recvWindow": self.recv_window, **params} if signed else dict(params)
             asked: Any = [api] if self._lists_api else api

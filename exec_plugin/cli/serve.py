@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import re
 import signal
 from pathlib import Path
@@ -157,6 +158,9 @@ async def _run(server: PaperServer, plan: Plan) -> None:
         with contextlib.suppress(NotImplementedError):
             loop.add_signal_handler(number, stopping.set)
     await server.start()
+    # what is there by now stays: looking through it again and again would keep clients waiting for tens of ms
+    gc.collect()
+    gc.freeze()
     try:
         _announce(server, plan)
         await stopping.wait()
