@@ -155,7 +155,9 @@ class PaperTransport(_Binance):
         except ExecPluginError as error:
             # hosts know ccxt's errors only: one of ours would take the whole bot down
             msg = f"{self.id} {error}"
-            raise ExchangeError(msg) from error
+            # who has taken over from a server may be one itself that does not listen yet: bots try that again
+            was_served = self._opened is not None and self._opened[1].is_remote
+            raise (ExchangeNotAvailable if was_served else ExchangeError)(msg) from error
 
     def _pause(self, milliseconds: float) -> float:
         return self._paper().sleep_plan(milliseconds) if milliseconds > 0 else 0.0

@@ -145,7 +145,7 @@ def test_other_certificate(served, tls, tmp_path):
         with server.stage.lock:
             served.exchange.journal.serve({"alice": forged})
         bot = served.bot()
-        with pytest.raises(ccxt.BaseError, match="api/v3"):
+        with pytest.raises(ccxt.NetworkError):
             bot.fetch_open_orders("BTC/USDT")
         bot.session.close()
         with pytest.raises(ccxt.NetworkError):
@@ -177,3 +177,39 @@ def test_plugins_hear(served):
         ("binancepaper", "/api/v3/openOrders", 200),
         ("binancepaper", "/api/v3/order", 400),
     ]
+
+
+def test_taken_over(served):
+    """While whoever has taken over does not serve yet, a bot is told that the exchange is not available, and whose it is."""
+    with in_thread(served.exchange):
+        bot = served.bot()
+        bot.fetch_open_orders("BTC/USDT")
+    with pytest.raises(ccxt.NetworkError):
+        bot.fetch_open_orders("BTC/USDT")
+    store = served.exchange.journal.store
+    store.close_door(store.rows()[0].id)
+    for _ in range(2):
+        with pytest.raises(ccxt.ExchangeNotAvailable, match=r"'alice' in .* is in use by process"):
+            bot.fetch_open_orders("BTC/USDT")
+    with in_thread(served.exchange):
+        assert bot.fetch_open_orders("BTC/USDT") == []
+    bot.session.close()
+
+
+def test_ill_server(served, monkeypatch):
+    """A server that cannot write its accounts down is asked again: it may have lost them to another one."""
+    with in_thread(served.exchange):
+        bot = served.bot()
+        bot.load_markets()
+
+        def full(entries):
+            raise JournalError("the disk is full")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(served.exchange.journal.store, "append", full)
+            with pytest.raises(ccxt.OperationFailed):
+                bot.create_order(*ORDER)
+            assert bot._opened[1].is_over
+        assert bot._paper() is bot._opened[1]
+        assert not bot._opened[1].is_over
+        bot.session.close()
