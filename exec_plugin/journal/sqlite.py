@@ -20,7 +20,7 @@ APPLICATION_ID = 0x65786570
 #: What SQLite raises; where its message quotes a damaged file that is no text, Python cannot read the message.
 _ERRORS = (sqlite3.DatabaseError, UnicodeDecodeError)
 #: Seconds to wait for a reader, such as ``exec-plugin account``, to let go; and for one who only looks whose a lease is.
-PATIENCE, GLANCE = 5.0, 0.1
+PATIENCE, GLANCE = 5.0, 0.25
 
 
 class SqliteBackend:

@@ -9,6 +9,7 @@ import pickle
 from dataclasses import dataclass
 
 import ccxt
+import ccxt.pro
 import pytest
 
 from exec_plugin.account import HOUSE, PaperExchange, Settings
@@ -213,3 +214,20 @@ def test_ill_server(served, monkeypatch):
         assert bot._paper() is bot._opened[1]
         assert not bot._opened[1].is_over
         bot.session.close()
+
+
+def test_listen_keys(served, monkeypatch):
+    """A ccxt that knows listen keys only is told what a user's events through a server need."""
+    monkeypatch.delattr(ccxt.pro.binance, "ensure_user_data_stream_ws_subscribe_signature")
+
+    async def watch():
+        bot = served.bot(pro.binancepaper)
+        try:
+            with pytest.raises(ccxt.NotSupported, match="upgrade ccxt"):
+                await bot.watch_orders("BTC/USDT")
+            return (await asyncio.wait_for(bot.watch_ticker("BTC/USDT"), 10))["symbol"]
+        finally:
+            await bot.close()
+
+    with in_thread(served.exchange):
+        assert asyncio.run(watch()) == "BTC/USDT"
