@@ -169,33 +169,33 @@ class PaperTransport(_Binance):
         self._next_request = due + self.rateLimit * (1 if cost is None else cost)
         return due - now
 
-    def _roundtrip(self, paper: Near, url: str, method: str, headers: Any, body: Any) -> Any:
+    def _roundtrip(self, account: Near, url: str, method: str, headers: Any, body: Any) -> Any:
         sent = _Request(method, url, self.prepare_request_headers(headers), body)
         self.last_request_headers = sent.headers
         if self.verbose:
             self.log("\nfetch Request:", self.id, method, url, "RequestHeaders:", sent.headers, "RequestBody:", body)
         self.logger.debug("%s %s, Request: %s %s", *sent)
         try:
-            reply = paper.request(*sent)
+            reply = account.request(*sent)
         except ExecPluginError as error:
             msg = f"{self.id} {method} {url} {error}"
             raise ExchangeError(msg) from error
         return self._digest(reply, sent)
 
     @staticmethod
-    def _travel(paper: Near, url: str, method: str) -> tuple[Way, float]:
+    def _travel(account: Near, url: str, method: str) -> tuple[Way, float]:
         """What happens to a request on its way there, and how many seconds that takes."""
-        way = paper.way(method, url)
-        return way, paper.sleep_plan(way.delay) if way.delay else 0.0
+        way = account.way(method, url)
+        return way, account.sleep_plan(way.delay) if way.delay else 0.0
 
-    def _carried(self, paper: Near, way: Way, *asked: Any) -> Any:
+    def _carried(self, account: Near, way: Way, *asked: Any) -> Any:
         """The answer to a request, unless the connection breaks before or after it is carried out."""
         if not way.cut:
-            return self._roundtrip(paper, *asked)
+            return self._roundtrip(account, *asked)
         if way.executed:
             # whatever came of it: the bot is not to know
             with contextlib.suppress(BaseError):
-                self._roundtrip(paper, *asked)
+                self._roundtrip(account, *asked)
         url, method = asked[:2]
         msg = f"{self.id} {method} {url.partition('?')[0]} the connection broke, as a fault of the settings demands"
         raise NetworkError(msg)
@@ -243,25 +243,25 @@ class PaperTransport(_Binance):
     # ------------------------------------------------------------------ through a server that has the account
 
     @contextlib.contextmanager
-    def _minding(self, paper: AttachedAccount) -> Iterator[None]:
+    def _minding(self, account: AttachedAccount) -> Iterator[None]:
         """A server that is ill, gone, or another one by now, is looked for anew by the next request."""
         try:
             yield
         except AuthenticationError as error:
             # it lets in nobody else than whom it has left its key for
-            paper.is_over = True
-            msg = f"{self.id} the server at {paper.url} was started anew, or has this account no more: try again"
+            account.is_over = True
+            msg = f"{self.id} the server at {account.url} was started anew, or has this account no more: try again"
             raise ExchangeNotAvailable(msg) from error
         except OperationFailed:
-            paper.is_over = True
+            account.is_over = True
             raise
 
     def on_rest_response(self, code: int, reason: str, url: str, method: str, *rest: Any) -> Any:
         """ccxt's hook; where a server answers, plugins hear of it from here."""
-        paper = self._opened[1] if self._opened is not None else None
-        if paper is not None and paper.is_remote:
+        account = self._opened[1] if self._opened is not None else None
+        if account is not None and account.is_remote:
             headers, _, _, body = rest
-            paper.tell(code, headers, method, url, body)
+            account.tell(code, headers, method, url, body)
         return super().on_rest_response(code, reason, url, method, *rest)
 
     def check_proxy_url_settings(self, *_: Any, **__: Any) -> None:
@@ -281,27 +281,27 @@ class SyncTransport(PaperTransport):
 
     def fetch(self, url: str, method: str = "GET", headers: Any = None, body: Any = None) -> Any:
         """Answer one signed request from the paper account."""
-        paper = self._paper()
-        if paper.is_remote:
-            return self._ask_server(paper, url, method, headers, body)
-        there, back = paper.legs()
-        way, delay = self._travel(paper, url, method)
+        account = self._paper()
+        if account.is_remote:
+            return self._ask_server(account, url, method, headers, body)
+        there, back = account.legs()
+        way, delay = self._travel(account, url, method)
         if not there and not back and not delay:
-            return self._carried(paper, way, url, method, headers, body)
+            return self._carried(account, way, url, method, headers, body)
         time.sleep(there + delay)
         try:
-            return self._carried(paper, way, url, method, headers, body)
+            return self._carried(account, way, url, method, headers, body)
         finally:
             time.sleep(back)
 
-    def _ask_server(self, paper: AttachedAccount, url: str, method: str, headers: Any, body: Any) -> Any:
+    def _ask_server(self, account: AttachedAccount, url: str, method: str, headers: Any, body: Any) -> Any:
         """The same from the server that has the account, by ccxt's own transport."""
-        if paper.door.certificate:
+        if account.door.certificate:
             from exec_plugin.ccxt_exchange.pinning import pin
 
-            pin(self.session, paper.url, paper.door.certificate)
-        url, headers, body = paper.address(url, headers, body)
-        with self._minding(paper):
+            pin(self.session, account.url, account.door.certificate)
+        url, headers, body = account.address(url, headers, body)
+        with self._minding(account):
             return super().fetch(url, method, headers, body)
 
     def sleep(self, milliseconds: float) -> None:
@@ -331,18 +331,18 @@ class AsyncTransport(PaperTransport):
     async def fetch(self, url: str, method: str = "GET", headers: Any = None, body: Any = None) -> Any:
         """Answer one signed request from the paper account."""
         self.open(lazy=True)
-        paper = self._paper()
-        if paper.is_remote:
+        account = self._paper()
+        if account.is_remote:
             # by ccxt's own transport, which opens the session
-            url, headers, body = paper.address(url, headers, body)
-            with self._minding(paper):
+            url, headers, body = account.address(url, headers, body)
+            with self._minding(account):
                 return await super().fetch(url, method, headers, body)
-        there, back = paper.legs()
-        way, delay = self._travel(paper, url, method)
+        there, back = account.legs()
+        way, delay = self._travel(account, url, method)
         # at least one turn of the loop: a bot that only ever awaits requests must not starve its other tasks
         await asyncio.sleep(there + delay)
         try:
-            return self._carried(paper, way, url, method, headers, body)
+            return self._carried(account, way, url, method, headers, body)
         finally:
             if back:
                 await asyncio.sleep(back)
@@ -370,19 +370,19 @@ class AsyncTransport(PaperTransport):
         with contextlib.suppress(RuntimeError):
             # one instance may live through several loops, one asyncio.run after another
             self.asyncio_loop = asyncio.get_running_loop()
-        paper = self._opened[1] if self._opened is not None else None
-        if paper is not None and paper.is_remote and self.own_session:
-            self._open_session(paper)
+        account = self._opened[1] if self._opened is not None else None
+        if account is not None and account.is_remote and self.own_session:
+            self._open_session(account)
 
-    def _open_session(self, paper: AttachedAccount) -> None:
+    def _open_session(self, account: AttachedAccount) -> None:
         """A session as ccxt has one, which trusts the server that it leads to and no other."""
         from aiohttp import ClientSession, TCPConnector
 
-        place = (paper.url, self.asyncio_loop)
+        place = (account.url, self.asyncio_loop)
         if self.session is not None and self._session_for is not None and self._session_for != place:
             self._end_session(self._session_for[1])
         if self.session is None:
-            connector = TCPConnector(ssl=paper.tls or True, loop=self.asyncio_loop)
+            connector = TCPConnector(ssl=account.tls or True, loop=self.asyncio_loop)
             self.session = ClientSession(loop=self.asyncio_loop, connector=connector)
             self._session_for = place
 
@@ -399,8 +399,8 @@ class AsyncTransport(PaperTransport):
         from exec_plugin.ccxt_exchange.connection import adopt, lead
         from exec_plugin.ccxt_exchange.driver import Driver
 
-        paper = self._paper()
-        if "://" in url and not paper.answers(url):
+        account = self._paper()
+        if "://" in url and not account.answers(url):
             # ccxt would call this a network error, which bots retry for ever
             msg = f"{self.id} has no stream under {url}; a paper account is a spot account"
             raise NotSupported(msg)
@@ -414,8 +414,8 @@ class AsyncTransport(PaperTransport):
         if client is not known:
             # not a limiter that a user put in place of ``throttle``: frames are no requests
             client.throttle = functools.partial(AsyncTransport.throttle, self)
-            if paper.is_remote:
-                lead(client, paper)
+            if account.is_remote:
+                lead(client, account)
             else:
                 adopt(client, self._paper)
         Driver.wake_all(self.asyncio_loop)
