@@ -26,6 +26,8 @@ pytestmark = pytest.mark.slow
 
 SYMBOL = "BTC/USDT"
 LOW = (SYMBOL, "limit", "buy", 0.001, 30_000)
+#: What has nothing to do with the kind of database is tried on one.
+on_file = pytest.mark.parametrize("url", ["sqlite"], indirect=True)
 #: How often a bot tries again before it gives up.
 TRIES = 5
 
@@ -135,6 +137,7 @@ async def test_waiting(stand):
         await watcher.close()
 
 
+@on_file
 def test_loops(stand):
     """One instance lives through several event loops, as it does in process."""
     stand.serve()
@@ -204,6 +207,7 @@ def test_another_server(stand):
     assert bot._paper().url.endswith(f":{stand.server.place.port}")
 
 
+@on_file
 def test_never(stand):
     """Who does not want to attach gets the error that names the holder and where it serves."""
     server = stand.serve()
@@ -263,6 +267,7 @@ def test_secrets(stand):
     assert asked(stand.serve(), bob.key, bob.secret) == -2015
 
 
+@on_file
 def test_not_told(stand, caplog, capfd):
     """Neither key nor secret is in a log, a repr, an error, or what the account command prints."""
     stand.serve()
@@ -292,6 +297,7 @@ def test_not_told(stand, caplog, capfd):
         assert left.key not in text or text is seen[0]
 
 
+@on_file
 def test_scripting(stand):
     """A market that is another process's cannot be scripted from here; the error says where it can."""
     server = stand.serve()
@@ -301,6 +307,7 @@ def test_scripting(stand):
             call()
 
 
+@on_file
 def test_other_settings(stand, caplog):
     """Settings that are the server's to make are said not to count, once."""
     stand.serve()
@@ -312,6 +319,7 @@ def test_other_settings(stand, caplog):
     assert told[1].endswith("count, not fees={'maker': '0.5'}")
 
 
+@on_file
 def test_copies(stand):
     """Instances that are attached are copied and pickled as others are."""
     stand.serve()
