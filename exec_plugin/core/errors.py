@@ -141,3 +141,10 @@ def unlisted(name: str, known: Iterable[str]) -> RequestRejected:
     return RequestRejected(
         -1121, "Invalid symbol.", f"{name!r} is not listed; there are {', '.join(listed[:_LISTED])}{more}"
     )
+
+
+def failed(why: str) -> RequestRejected:
+    """-1001 (errors.md, DISCONNECTED) with HTTP 503: nothing was done, and it may be tried again."""
+    error = RequestRejected(-1001, "Internal error; unable to process your request. Please try again.", why)
+    error.status = 503
+    return error

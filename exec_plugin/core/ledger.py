@@ -8,17 +8,22 @@ desks traded (``Desk.net_base``, ``Desk.net_quote``) is what was deposited.
 from __future__ import annotations
 
 from bisect import bisect_left
+from functools import partial
+from heapq import merge
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from exec_plugin.core.errors import INSUFFICIENT_BALANCE, OrderRejected
 from exec_plugin.core.events import Fill
+from exec_plugin.core.history import NO_PAST, History
 from exec_plugin.core.orders import GENERATED, GENERATED_LIST, PENDING_NEW
-from exec_plugin.core.units import SCALE, short_text
+from exec_plugin.core.units import FAR, SCALE, short_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
-    from exec_plugin.core.events import Amendment, PreventedMatch
+    from exec_plugin.core.events import PreventedMatch
+    from exec_plugin.core.history import Past
     from exec_plugin.core.orders import LiveOrder, OrderList
     from exec_plugin.core.symbols import Symbol
 
@@ -43,12 +48,13 @@ class Desk:
     One account's orders and fills on one symbol, with the two balances they move.
 
     ``orders`` holds all of them, oldest first; ``open`` those that can still trade, by id. ``lists`` are the open
-    order lists by id. ``net_base`` and ``net_quote`` are what trading brought in or cost, before commissions.
+    order lists by id. ``held`` are orders in memory, by id, whose place in ``orders`` is in the past already.
+    ``net_base`` and ``net_quote`` are what trading brought in or cost, before commissions.
     """
 
     __slots__ = (
-        "account", "algo_open", "amendments", "base", "by_client_id", "lists", "net_base", "net_quote", "open", "orders",
-        "prevented_matches", "quote", "records", "symbol",
+        "_vacated", "account", "algo_open", "base", "by_client_id", "held", "lists", "net_base", "net_quote", "open",
+        "orders", "prevented_matches", "quote", "records", "symbol",
     )  # fmt: skip
 
     def __init__(self, account: Account, symbol: Symbol) -> None:
@@ -56,14 +62,21 @@ class Desk:
         self.symbol = symbol
         self.base = account.balance(symbol.base)
         self.quote = account.balance(symbol.quote)
-        self.orders: list[LiveOrder] = []
+        self.begin()
+
+    def begin(self, orders: int = 0, fills: int = 0, prevented: int = 0) -> None:
+        """Start without anything but a past of so many orders, executions and prevented matches."""
+        past = self.account.past
+        self.orders: History[LiveOrder] = History(partial(past.orders, self), orders)
         self.open: dict[int, LiveOrder] = {}
+        self.held: dict[int, LiveOrder] = {}
         self.lists: dict[int, OrderList] = {}
         #: the fields of the fills; plain tuples of numbers are cheap to keep by the million
-        self.records: list[tuple[Any, ...]] = []
+        self.records: History[tuple[Any, ...]] = History(partial(past.fills, self), fills)
+        #: orders in memory by the client ids that they were the last to be given
         self.by_client_id: dict[str, LiveOrder] = {}
-        self.amendments: dict[int, list[Amendment]] = {}
-        self.prevented_matches: list[PreventedMatch] = []
+        self._vacated: set[str] = set()
+        self.prevented_matches: History[PreventedMatch] = History(partial(past.prevented, self), prevented)
         self.algo_open = 0
         self.net_base = 0
         self.net_quote = 0
@@ -81,42 +94,105 @@ class Desk:
         """Keep a new order for good; the latest one of a client id answers to it."""
         self.orders.append(order)
         if order.given_id:
-            self.by_client_id[order.given_id] = order
+            self.name(order)
+
+    def name(self, order: LiveOrder) -> None:
+        """An order is given its client id."""
+        account = self.account
+        account.names = order.named = account.names + 1
+        self.by_client_id[order.given_id] = order
 
     def keep_open(self, order: LiveOrder) -> None:
         """Count an order among those that can still trade."""
         self.open[order.id] = order
 
     def rename(self, order: LiveOrder, client_id: str) -> None:
-        """Let an order go by another client id."""
+        """Let an order go by another client id; who had its former one before answers to that again."""
         if self.by_client_id.get(order.given_id) is order:
             del self.by_client_id[order.given_id]
+            self._vacated.add(order.given_id)
         order.given_id = client_id
-        self.by_client_id[client_id] = order
+        self.name(order)
 
     def find(self, order_id: int = 0, client_id: str = "") -> LiveOrder | None:
         """The order of an id or, without one, of a client id."""
-        if not order_id:
-            if (named := self.by_client_id.get(client_id)) is not None:
-                return named
-            # generated client ids are not kept: they tell the id
-            text = client_id.removeprefix(GENERATED)
-            if text == client_id or not text.isascii() or not text.isdigit():
-                return None
-            order_id = int(text)
-            found = self._by_id(order_id)
-            return found if found is not None and found.client_id == client_id else None
-        return self._by_id(order_id)
+        if order_id:
+            return self._by_id(order_id)
+        if (named := self._named(client_id)) is not None:
+            return named
+        order_id = _told(client_id, GENERATED)
+        found = self._by_id(order_id) if order_id else None
+        return found if found is not None and found.client_id == client_id else None
+
+    def _named(self, client_id: str) -> LiveOrder | None:
+        found = self.by_client_id.get(client_id)
+        if found is not None or not client_id:
+            return found
+        if client_id in self._vacated:
+            bearers = (order for order in self.in_memory() if order.given_id == client_id)
+            found = max(bearers, key=_naming, default=None)
+        past = self.account.past.named(self, client_id) if self.orders.gone else None
+        return found if past is None or (found is not None and found.named > past.named) else past
 
     def _by_id(self, order_id: int) -> LiveOrder | None:
-        position = bisect_left(self.orders, order_id, key=_id)
-        found = self.orders[position] if position < len(self.orders) else None
-        return found if found is not None and found.id == order_id else None
+        here = self.orders.here
+        if here and order_id >= here[0].id:
+            position = bisect_left(here, order_id, key=_id)
+            found = here[position] if position < len(here) else None
+            return found if found is not None and found.id == order_id else None
+        if (held := self.held.get(order_id)) is not None or not self.orders.gone:
+            return held
+        return next(iter(self.account.past.find(self, (order_id,))), None)
+
+    def find_all(self, order_ids: Iterable[int]) -> dict[int, LiveOrder]:
+        """The orders of some ids, by their ids."""
+        here = self.orders.here
+        first = here[0].id if here else FAR
+        wanted = set(order_ids)
+        gone = [number for number in wanted if number < first and number not in self.held] if self.orders.gone else []
+        found = {order.id: order for order in (self.account.past.find(self, gone) if gone else ())}
+        for number in wanted.difference(gone):
+            if (order := self._by_id(number)) is not None:
+                found[number] = order
+        return found
 
     def is_used(self, client_id: str) -> bool:
-        """Whether an open order goes by that client id."""
-        order = self.find(client_id=client_id)
-        return order is not None and order.id in self.open
+        """Whether an open order goes by that client id; those are all in memory, and know their ids' latest bearers."""
+        named = self.by_client_id.get(client_id)
+        if named is not None:
+            return named.id in self.open
+        order = self.open.get(_told(client_id, GENERATED))
+        return order is not None and order.client_id == client_id
+
+    def hold(self, orders: Iterable[LiveOrder]) -> None:
+        """Have orders of the past in memory, because they are open or of an open list."""
+        for order in orders:
+            self.held[order.id] = order
+            if order.is_open:
+                self.open[order.id] = order
+                self.algo_open += order.is_algo
+            if order.given_id and order.is_open:
+                self.by_client_id[order.given_id] = order
+            elif order.given_id:
+                # whether a later one was given it, the past tells
+                self._vacated.add(order.given_id)
+
+    def in_memory(self) -> list[LiveOrder]:
+        """The orders that are in memory."""
+        return [*self.held.values(), *self.orders.here]
+
+    def let_go(self, orders: int, fills: int, prevented: int) -> None:
+        """Keep nothing from before these positions that is over, once all of it can be read from the past."""
+        self.records.let_go(fills)
+        self.prevented_matches.let_go(prevented)
+        held = self.held
+        held.update((order.id, order) for order in self.orders.let_go(orders))
+        for order in [each for each in held.values() if each.is_over]:
+            del held[order.id]
+            if self.by_client_id.get(order.given_id) is order:
+                del self.by_client_id[order.given_id]
+        if self._vacated:
+            self._vacated.intersection_update([each.given_id for each in self.in_memory()])
 
     def require(self, is_buy: bool, amount: int) -> Balance:
         """
@@ -182,17 +258,29 @@ def _id(item: LiveOrder | OrderList) -> int:
     return item.id
 
 
+def _naming(order: LiveOrder) -> int:
+    return order.named
+
+
+def _told(client_id: str, prefix: str) -> int:
+    """The id that a generated client id tells; these are not kept. 0 for one that is not generated."""
+    text = client_id.removeprefix(prefix)
+    return int(text) if text != client_id and text.isascii() and text.isdigit() else 0
+
+
 class Account:
     """
     One paper account.
 
-    ``desks`` hold its orders per symbol, ``lists`` all its order lists, oldest first; ``touched`` collects the balances
-    that changed since the last balance event. ``first_takes`` and ``first_makes`` count the orders whose first fill was
-    as taker or as maker.
+    ``desks`` hold its orders per symbol, ``lists`` its order lists that are in memory, oldest first, ``past`` what is
+    not; ``touched`` collects the balances that changed since the last balance event. ``first_takes`` and
+    ``first_makes`` count the orders whose first fill was as taker or as maker, ``names`` how often an order was given a
+    client id.
     """
 
     __slots__ = (
-        "balances", "desks", "first_makes", "first_takes", "lists", "lists_by_client_id", "name", "touched", "updated",
+        "balances", "desks", "first_makes", "first_takes", "lists", "lists_by_client_id", "name", "names", "past",
+        "touched", "updated",
     )  # fmt: skip
 
     def __init__(self, name: str, balances: Mapping[str, int] | None = None) -> None:
@@ -203,7 +291,8 @@ class Account:
         self.lists_by_client_id: dict[str, OrderList] = {}
         self.touched: dict[str, Balance] = {}
         self.updated = 0
-        self.first_takes = self.first_makes = 0
+        self.first_takes = self.first_makes = self.names = 0
+        self.past: Past = NO_PAST
         for asset, units in (balances or {}).items():
             self.balance(asset).free = units
 
@@ -223,17 +312,41 @@ class Account:
 
     def find_list(self, list_id: int | None = None, client_id: str = "") -> OrderList | None:
         """The order list of an id or, without one, of a client id."""
-        if list_id is None:
-            if (named := self.lists_by_client_id.get(client_id)) is not None:
-                return named
-            text = client_id.removeprefix(GENERATED_LIST)
-            if text == client_id or not text.isascii() or not text.isdigit():
-                return None
-            found = self.find_list(int(text))
-            return found if found is not None and found.client_id == client_id else None
-        position = bisect_left(self.lists, list_id, key=_id)
-        found = self.lists[position] if position < len(self.lists) else None
-        return found if found is not None and found.id == list_id else None
+        if list_id is not None:
+            position = bisect_left(self.lists, list_id, key=_id)
+            found = self.lists[position] if position < len(self.lists) else None
+            if found is not None and found.id == list_id:
+                return found
+            past: OrderList | None = self.past.find_list(self, list_id)
+            return past
+        if (named := self.lists_by_client_id.get(client_id)) is None and client_id:
+            named = self.past.named_list(self, client_id)
+        if named is not None:
+            return named
+        told = _told(client_id, GENERATED_LIST)
+        found = self.find_list(told) if told else None
+        return found if found is not None and found.client_id == client_id else None
+
+    def is_list_used(self, client_id: str) -> bool:
+        """Whether an open order list goes by that client id."""
+        return any(group.client_id == client_id for desk in self.desks.values() for group in desk.lists.values())
+
+    def some_lists(
+        self, limit: int, first: int = 0, start: int = 0, end: int = FAR, *, newest_first: bool = False
+    ) -> list[OrderList]:
+        """At most so many order lists from an id on whose latest change lies in a window of time, by their ids."""
+        here = [group for group in self.lists if group.id >= first and start <= group.time <= end]
+        there = self.past.lists(self, first, (start, end), newest_first=newest_first)
+        if newest_first:
+            here.reverse()
+        return list(islice(merge(there, here, key=_id, reverse=newest_first), limit))
+
+    def let_go_of_lists(self, upto: int) -> None:
+        """Keep no order list up to an id that is over, once all of it can be read from the past."""
+        for group in self.lists:
+            if group.id <= upto and not group.is_open and self.lists_by_client_id.get(group.given_id) is group:
+                del self.lists_by_client_id[group.given_id]
+        self.lists = [group for group in self.lists if group.id > upto or group.is_open]
 
     @property
     def open_lists(self) -> list[OrderList]:

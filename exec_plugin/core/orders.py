@@ -159,12 +159,14 @@ class LiveOrder:
     ``locked`` is what the order still keeps from being spent. ``level`` is set while the order rests on the book,
     ``armed`` while it waits for its stop price. ``ahead`` is its queue position. ``iceberg`` is the most that the book
     shows of it, None where everything shows. ``group`` is its order list. ``prevented`` is the quantity that
-    self-trade prevention took, the last time in the prevented match of the id ``prevented_match``.
+    self-trade prevention took, the last time in the prevented match of the id ``prevented_match``. ``amendments`` are
+    the changes that kept its priority, oldest first. ``named`` counts the client ids that its account has given up to
+    its own, 0 for a generated one.
     """
 
     __slots__ = (
-        "ahead", "armed", "desk", "extra", "filled", "given_id", "group", "iceberg", "id", "is_buy", "kind", "level",
-        "locked", "peg", "prevented", "prevented_match", "price", "qty", "quote_filled", "quote_qty", "reason",
+        "ahead", "amendments", "armed", "desk", "extra", "filled", "given_id", "group", "iceberg", "id", "is_buy",
+        "kind", "level", "locked", "named", "peg", "prevented", "prevented_match", "price", "qty", "quote_filled", "quote_qty", "reason",
         "status", "stop", "stp", "symbol", "tif", "time", "trail", "updated", "working_since",
     )  # fmt: skip
 
@@ -202,6 +204,8 @@ class LiveOrder:
         self.trail: Trail | None = None
         self.peg: Peg | None = None
         self.group: OrderList | None = None
+        self.amendments: tuple[Any, ...] = ()
+        self.named = 0
 
     @property
     def client_id(self) -> str:
@@ -233,6 +237,11 @@ class LiveOrder:
     def is_open(self) -> bool:
         """Whether the order can still trade."""
         return self.status in OPEN
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing can happen to it any more, nor to the others of its list."""
+        return self.status not in OPEN and (self.group is None or not self.group.is_open)
 
     def __repr__(self) -> str:
         side = "BUY" if self.is_buy else "SELL"

@@ -16,9 +16,10 @@ class Tape:
     """
     A bounded list of public trades, oldest first, with the moving average that filters ask for.
 
-    ``records`` holds the fields of the newest ``limit`` to ``2 * limit`` of them: plain tuples of numbers are cheap
-    to keep. ``lowest`` and ``highest`` bound every price there was, and so every average. ``trimmed`` counts those that left; ``on_trim`` is called before some do, so that candles can be complete
-    although the list is not. ``cuts`` are the places between trades that are known to be of different takers.
+    ``records`` holds the fields of the newest ``limit`` to ``most`` of them: plain tuples of numbers are
+    cheap to keep. ``lowest`` and ``highest`` bound every price there was, and so every average. ``trimmed`` counts those
+    that left; ``on_trim`` is called before some do, so that candles can be complete although the list is not. ``cuts``
+    are the places between trades that are known to be of different takers.
     """
 
     __slots__ = (
@@ -31,13 +32,15 @@ class Tape:
         "highest",
         "limit",
         "lowest",
+        "most",
         "on_trim",
         "records",
         "trimmed",
     )
 
-    def __init__(self, limit: int = 50_000) -> None:
+    def __init__(self, limit: int = 50_000, most: int = 56_250) -> None:
         self.limit = limit
+        self.most = most
         self.records: list[tuple[int, int, int, int, int, bool]] = []
         self.lowest = FAR
         self.highest = 0
@@ -57,11 +60,12 @@ class Tape:
         return [PublicTrade(*record) for record in self.records[start:stop]]
 
     def trim(self) -> None:
-        """Let the older half go; called when the list has reached twice its limit."""
+        """Let the oldest go; called when there are as many as there may be."""
         if self.on_trim is not None:
             self.on_trim()
-        del self.records[: self.limit]
-        self.trimmed += self.limit
+        leaving = self.most - self.limit
+        del self.records[:leaving]
+        self.trimmed += leaving
         self.cuts = [cut for cut in self.cuts if cut >= self.trimmed]
         self._restart()
 

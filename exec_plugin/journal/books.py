@@ -5,13 +5,15 @@ from __future__ import annotations
 import logging
 import os
 import time
+from collections import deque
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from exec_plugin.core.errors import ConfigError, JournalError
 from exec_plugin.core.venue.state import STATE_VERSION, look_again, meet_missed, place, resume, withdraw
 from exec_plugin.journal.doors import this_machine
-from exec_plugin.journal.entries import Entry, Step, chain, merge, read_step, unseal
+from exec_plugin.journal.entries import Entry, Fold, Step, chain, merge, read_step, unseal
+from exec_plugin.journal.past import TablePast
 from exec_plugin.journal.recorder import Changes, Recorder
 from exec_plugin.journal.revival import Revival
 from exec_plugin.journal.store import readable
@@ -27,8 +29,11 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-#: How many records entries may hold before they are folded: some ms of work at once, and at most as much to open.
-FOLD_AT = 2_000
+#: How many records entries may hold before they are folded with the next one: some ms of work for those who wait for it,
+#: and at most as much to open.
+FOLD_AT = 256
+#: How many records have to follow what is over and folded before it leaves memory.
+KEPT = 1_000
 #: Seconds between two looks at what moves without an event, and between two notes of where the market is.
 SWEEP_EVERY, NOTE_EVERY = 1.0, 5.0
 #: Seconds before a place that failed is tried again.
@@ -52,7 +57,7 @@ class Numbering(Protocol):
 class Book:
     """One account that is written down here."""
 
-    __slots__ = ("changes", "crc", "numbers", "row", "seq", "step")
+    __slots__ = ("_folded", "_marks", "changes", "crc", "numbers", "row", "seq", "step")
 
     def __init__(self, row: Row, changes: Changes, numbers: dict[str, Any]) -> None:
         self.row = row
@@ -62,6 +67,9 @@ class Book:
         #: all its numbers, and what entries have told since they were folded
         self.numbers = numbers
         self.step = Step()
+        #: how many records were folded, and how far they went at each time
+        self._folded = 0
+        self._marks: deque[Mark] = deque()
 
     @property
     def last(self) -> Entry:
@@ -73,6 +81,43 @@ class Book:
         self.seq, self.crc = entry.seq, entry.crc
         self.step.follow(step)
         merge(self.numbers, step.numbers)
+
+    @property
+    def is_due(self) -> bool:
+        """Whether its entries are to be folded."""
+        return self.seq - self.row.folded >= FOLD_AT or self.step.weight >= FOLD_AT
+
+    @property
+    def fold(self) -> Fold:
+        """What is put into the tables."""
+        return Fold(self.last, self.numbers, self.step)
+
+    def folded(self) -> None:
+        """Its entries were folded: of what had been folded long before, what is over leaves memory."""
+        account = self.changes.account
+        self._folded += self.step.weight
+        self.step, self.row = Step(), self.row._replace(folded=self.seq, crc=self.crc)
+        ends = {
+            symbol: (len(desk.orders), len(desk.records), len(desk.prevented_matches))
+            for symbol, desk in account.desks.items()
+        }
+        self._marks.append(Mark(self._folded, ends, account.lists[-1].id if account.lists else 0))
+        gone = None
+        while self._folded - self._marks[0].folded >= KEPT:
+            gone = self._marks.popleft()
+        if gone is not None:
+            for symbol, lengths in gone.ends.items():
+                account.desks[symbol].let_go(*lengths)
+            account.let_go_of_lists(gone.last_list)
+
+
+class Mark(NamedTuple):
+    """How far an account's records went when so many of them had been folded."""
+
+    folded: int
+    #: by symbol, how many orders, fills and prevented matches there were
+    ends: dict[str, tuple[int, int, int]]
+    last_list: int
 
 
 class Journal:
@@ -112,6 +157,8 @@ class Journal:
         self._swept = self._noted = clock()
         self._noted_at = venue.now
         self._failed_at = 0.0
+        #: why the past could not be read just now
+        self._unread = ""
         self._process = os.getpid()
         self._holder = ""
         self._served: list[str] = []
@@ -200,12 +247,13 @@ class Journal:
 
     def _begin(self, row: Row, balances: Mapping[str, int]) -> list[Standing]:
         account = self._venue.open_account(row.name, balances)
+        account.past = self._past(row)
         held = {asset: [units, 0, 0] for asset, units in balances.items()}
         numbers = {"version": STATE_VERSION, "deposit": dict(balances), "balances": held, "desks": {}}
         book = self._watch(row, account, numbers)
         step = self._step(book)
         merge(book.numbers, step.numbers)
-        self.store.fold(book.last, book.numbers, step)
+        self.store.fold(Fold(book.last, book.numbers, step))
         return []
 
     def _load(self, row: Row) -> list[Standing]:
@@ -217,13 +265,20 @@ class Journal:
             for entry in entries:
                 step.follow(read_step(entry.body))
             merge(numbers, step.numbers)
-            self.store.fold(entries[-1], numbers, step)
+            self.store.fold(Fold(entries[-1], numbers, step))
             row = row._replace(folded=entries[-1].seq, crc=entries[-1].crc)
         account = self._venue.open_account(row.name)
-        standing = Revival(account, self._venue).fill(self.store, row.id, numbers)
+        account.past = self._past(row)
+        standing = Revival(account, self._venue, self.store, row.id).fill(numbers)
         self._numbering.client_ids = max(self._numbering.client_ids, numbers["clients"])
         self._watch(row, account, numbers)
         return standing
+
+    def _past(self, row: Row) -> TablePast:
+        def note(why: str) -> None:
+            self._unread = why
+
+        return TablePast(self.store, row.id, self._venue, note)
 
     def _watch(self, row: Row, account: Account, numbers: dict[str, Any]) -> Book:
         changes = Changes(account)
@@ -264,6 +319,9 @@ class Journal:
             # a connection to a database does not survive a fork
             self._give_up("they belong to another process: open the paper exchange after the fork")
             return False
+        if self._unread:
+            self._give_up(self._unread)
+            return False
         now = self._clock()
         if now - self._swept >= SWEEP_EVERY:
             self._swept = now
@@ -286,11 +344,12 @@ class Journal:
         for book, step in steps:
             body = step.body()
             entries.append(Entry(book.row.id, book.seq + 1, chain(book.crc, body), body))
-        self.store.append(entries)
         for (book, step), entry in zip(steps, entries, strict=True):
             book.follow(entry, step)
-            if book.seq - book.row.folded >= FOLD_AT or book.step.weight >= FOLD_AT:
-                self._fold(book)
+        due = [book for book, _ in steps if book.is_due]
+        self.store.append(entries, [book.fold for book in due])
+        for book in due:
+            book.folded()
 
     def _step(self, book: Book) -> Step:
         step = book.changes.take(self._venue)
@@ -298,15 +357,6 @@ class Journal:
         if counts := self._numbering.order_use(book.row.name):
             step.numbers["counts"] = counts
         return step
-
-    def _fold(self, book: Book) -> None:
-        """What is folded is written down already: where this fails, so will the next entry, and tell."""
-        try:
-            self.store.fold(book.last, book.numbers, book.step)
-        except JournalError as error:
-            _log.warning("entries could not be folded: %s", error)
-            return
-        book.step, book.row = Step(), book.row._replace(folded=book.seq, crc=book.crc)
 
     def _note(self, now: float) -> None:
         self._noted = now
@@ -320,7 +370,7 @@ class Journal:
     def _give_up(self, why: str) -> None:
         """Take the accounts out of the market: nothing may happen to them that cannot be written down."""
         _log.error("paper accounts cannot be written down and are refused until they can: %s", why)
-        self.failure, self._failed_at = why, self._clock()
+        self.failure, self._failed_at, self._unread = why, self._clock(), ""
         for book in self._books.values():
             withdraw(self._venue, book.changes.account.open_orders)
         self._recorder.forget()

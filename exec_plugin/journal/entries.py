@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from exec_plugin.core.errors import JournalError
 from exec_plugin.core.orders import ALL_DONE, OPEN
-from exec_plugin.core.venue.state import GIVEN_ID, LIST_ID, ORDER_ID, STATUS, SYMBOL
+from exec_plugin.core.venue.state import GIVEN_ID, LIST_ID, LIST_LEGS, ORDER_ID, STATUS, SYMBOL, naming
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -82,12 +82,12 @@ _SEAL, _SHOWN = 8, 60
 def order_line(state: Sequence[Any]) -> Line:
     """The line of an order."""
     is_open = int(state[STATUS] in OPEN)
-    return (state[ORDER_ID], state[SYMBOL], state[GIVEN_ID], state[LIST_ID], is_open, dump(state))
+    return (state[ORDER_ID], state[SYMBOL], state[GIVEN_ID], naming(state), state[LIST_ID], is_open, dump(state))
 
 
 def list_line(state: Sequence[Any]) -> Line:
     """The line of an order list; it names the first order."""
-    return (state[0], state[1], state[3][0], int(state[6] != ALL_DONE), dump(state))
+    return (state[0], state[1], state[LIST_LEGS][0], int(state[6] != ALL_DONE), state[7], dump(state))
 
 
 class Step:
@@ -134,6 +134,14 @@ class Step:
     def weight(self) -> int:
         """How many lines it has."""
         return sum(map(len, self.lines.values()))
+
+
+class Fold(NamedTuple):
+    """What entries up to one have told of an account: its numbers as a whole, and the records that they changed."""
+
+    upto: Entry
+    numbers: Mapping[str, Any]
+    step: Step
 
 
 def read_step(body: str) -> Step:

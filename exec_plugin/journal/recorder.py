@@ -107,6 +107,7 @@ class Changes:
             "desks": {symbol: [desk.net_base, desk.net_quote] for symbol, desk in desks.items()},
             "ids": [venue.order_id, venue.lists.last_id, venue.outbox.seq],
             "account": [account.updated, account.first_takes, account.first_makes],
+            "names": account.names,
             "trades": {symbol: [market.trade_id, market.match_id] for symbol, market in markets.items()},
         }
 

@@ -36,7 +36,12 @@ class SqliteBackend:
         JournalError: when the file is not ours, of a newer version, damaged, or cannot be opened. It is left as it is.
     """
 
-    words: Mapping[str, str] = {"serial": "INTEGER PRIMARY KEY", "clustered": " WITHOUT ROWID"}
+    words: Mapping[str, str] = {
+        "serial": "INTEGER PRIMARY KEY",
+        "clustered": " WITHOUT ROWID",
+        # behind the seal stands a list
+        "list_time": "CAST(json_extract(substr(state, 9), '$[7]') AS INTEGER)",
+    }
 
     def __init__(self, path: Path, synchronous: str = "FULL", *, read_only: bool = False) -> None:
         self.where = str(path)

@@ -20,12 +20,35 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
-    from exec_plugin.journal.entries import Line, Step
+    from exec_plugin.journal.entries import Fold, Line
 
 #: The version of the tables; what an older one lacks is added by ``MIGRATIONS[version]``.
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
+#: How to get in where a server has an account.
 _DOORS = "CREATE TABLE doors (account BIGINT PRIMARY KEY, state TEXT NOT NULL)"
-MIGRATIONS: Mapping[int, Sequence[str]] = {1: (_DOORS,)}
+#: By what the past is looked for: orders by their place on their symbol and by client id, what is open by that alone.
+_INDEXES = (
+    "CREATE UNIQUE INDEX orders_by_place ON orders (account, symbol, n)",
+    "CREATE INDEX orders_by_name ON orders (account, symbol, client_id, named) WHERE client_id <> ''",
+    "CREATE INDEX orders_open ON orders (account, id) WHERE is_open = 1",
+    "CREATE INDEX lists_by_name ON lists (account, client_id, id) WHERE client_id <> ''",
+    "CREATE INDEX lists_by_time ON lists (account, time)",
+    "CREATE INDEX lists_open ON lists (account, id) WHERE is_open = 1",
+)
+MIGRATIONS: Mapping[int, Sequence[str]] = {
+    1: (
+        "ALTER TABLE orders ADD COLUMN n BIGINT NOT NULL DEFAULT -1",
+        "ALTER TABLE orders ADD COLUMN named BIGINT NOT NULL DEFAULT 0",
+        "ALTER TABLE lists ADD COLUMN time BIGINT NOT NULL DEFAULT 0",
+        # names were given in the order of the orders, as far as is known
+        """UPDATE orders SET n = placed.n, named = placed.id FROM (
+        SELECT account, id, row_number() OVER (PARTITION BY account, symbol ORDER BY id) - 1 AS n FROM orders
+        ) AS placed WHERE orders.account = placed.account AND orders.id = placed.id""",
+        "UPDATE lists SET time = {list_time}",
+        *_INDEXES,
+    ),
+    2: (_DOORS,),
+}
 TABLES = (
     """CREATE TABLE accounts (
         id {serial}, venue TEXT NOT NULL, name TEXT NOT NULL, created BIGINT NOT NULL, holder TEXT NOT NULL DEFAULT '',
@@ -36,10 +59,11 @@ TABLES = (
         PRIMARY KEY (account, seq)){clustered}""",
     """CREATE TABLE orders (
         account BIGINT NOT NULL, id BIGINT NOT NULL, symbol TEXT NOT NULL, client_id TEXT NOT NULL, list BIGINT,
-        is_open INTEGER NOT NULL, state TEXT NOT NULL, PRIMARY KEY (account, id)){clustered}""",
+        is_open INTEGER NOT NULL, state TEXT NOT NULL, n BIGINT NOT NULL, named BIGINT NOT NULL,
+        PRIMARY KEY (account, id)){clustered}""",
     """CREATE TABLE lists (
         account BIGINT NOT NULL, id BIGINT NOT NULL, client_id TEXT NOT NULL, first BIGINT NOT NULL,
-        is_open INTEGER NOT NULL, state TEXT NOT NULL, PRIMARY KEY (account, id)){clustered}""",
+        is_open INTEGER NOT NULL, state TEXT NOT NULL, time BIGINT NOT NULL, PRIMARY KEY (account, id)){clustered}""",
     """CREATE TABLE fills (
         account BIGINT NOT NULL, symbol TEXT NOT NULL, n BIGINT NOT NULL, state TEXT NOT NULL,
         PRIMARY KEY (account, symbol, n)){clustered}""",
@@ -48,18 +72,25 @@ TABLES = (
         PRIMARY KEY (account, symbol, n)){clustered}""",
     "CREATE TABLE markets (venue TEXT PRIMARY KEY, state TEXT NOT NULL)",
     _DOORS,
+    *_INDEXES,
 )
 #: The tables that hold what belongs to an account.
 OWNED = ("entries", *RECORDS, "doors")
 _WRITE = {
-    "orders": "INSERT INTO orders (account, id, symbol, client_id, list, is_open, state) VALUES (?, ?, ?, ?, ?, ?, ?) "
-    "ON CONFLICT (account, id) DO UPDATE SET client_id = excluded.client_id, is_open = excluded.is_open, "
-    "state = excluded.state",
-    "lists": "INSERT INTO lists (account, id, client_id, first, is_open, state) VALUES (?, ?, ?, ?, ?, ?) "
-    "ON CONFLICT (account, id) DO UPDATE SET is_open = excluded.is_open, state = excluded.state",
+    "lists": "INSERT INTO lists (account, id, client_id, first, is_open, time, state) VALUES (?, ?, ?, ?, ?, ?, ?) "
+    "ON CONFLICT (account, id) DO UPDATE SET is_open = excluded.is_open, time = excluded.time, state = excluded.state",
     "fills": "INSERT INTO fills (account, symbol, n, state) VALUES (?, ?, ?, ?)",
     "prevented": "INSERT INTO prevented (account, symbol, n, state) VALUES (?, ?, ?, ?)",
 }
+_NEW_ORDER = (
+    "INSERT INTO orders (account, id, symbol, client_id, named, list, is_open, state, n) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+_OLD_ORDER = "UPDATE orders SET client_id = ?, named = ?, is_open = ?, state = ? WHERE account = ? AND id = ?"
+#: How many lines are looked for by their ids, and how many order lists of the past are read, at once.
+PAGE = 500
+#: The largest number that the tables hold.
+LARGEST = 2**63 - 1
 
 
 class Row(NamedTuple):
@@ -212,28 +243,61 @@ class Store:
 
     # ------------------------------------------------------------------ writing
 
-    def append(self, entries: Sequence[Entry]) -> None:
-        """Write entries down, all or none; when this returns they are as durable as the level says."""
+    def append(self, entries: Sequence[Entry], folds: Sequence[Fold] = ()) -> None:
+        """
+        Write entries down and fold some accounts, all or none of it.
+
+        When this returns they are as durable as the level says.
+        """
         sql = "INSERT INTO entries (account, seq, crc, body) VALUES (?, ?, ?, ?)"
-        if len(entries) == 1:
+        if len(entries) == 1 and not folds:
             self.backend.run(sql, entries[0])
             return
         with self.backend.transaction():
             for entry in entries:
                 self.backend.run(sql, entry)
+            for fold in folds:
+                self._fold(fold)
 
-    def fold(self, upto: Entry, numbers: Mapping[str, Any], step: Step) -> None:
-        """Put what entries up to one changed into the tables, with all numbers of the account, and remove them."""
-        account = upto.account
+    def fold(self, fold: Fold) -> None:
+        """Put what entries told of an account into the tables, and remove them."""
         with self.backend.transaction():
-            for table, sql in _WRITE.items():
-                if lines := step.lines[table]:
-                    self.backend.run_many(sql, [(account, *line[:-1], seal(line[-1])) for line in lines.values()])
-            self.backend.run(
-                "UPDATE accounts SET folded = ?, crc = ?, state = ? WHERE id = ?",
-                (upto.seq, upto.crc, seal(dump(numbers)), account),
-            )
-            self.backend.run("DELETE FROM entries WHERE account = ? AND seq <= ?", (account, upto.seq))
+            self._fold(fold)
+
+    def _fold(self, fold: Fold) -> None:
+        upto, numbers, step = fold
+        account = upto.account
+        self._write_orders(account, step.lines["orders"].values())
+        for table, sql in _WRITE.items():
+            if lines := step.lines[table]:
+                self.backend.run_many(sql, [(account, *line[:-1], seal(line[-1])) for line in lines.values()])
+        self.backend.run(
+            "UPDATE accounts SET folded = ?, crc = ?, state = ? WHERE id = ?",
+            (upto.seq, upto.crc, seal(dump(numbers)), account),
+        )
+        self.backend.run("DELETE FROM entries WHERE account = ? AND seq <= ?", (account, upto.seq))
+
+    def _write_orders(self, account: int, lines: Iterable[Line]) -> None:
+        """Write orders down; new ones, which come after all others of their symbol, are given their places."""
+        ends: dict[str, list[int]] = {}
+        new, old = [], []
+        for line in sorted(lines):
+            number, symbol, client_id, named, group, is_open, text = line
+            state = seal(text)
+            end = ends.get(symbol) or ends.setdefault(symbol, self._end(account, symbol))
+            if number > end[1]:
+                new.append((account, number, symbol, client_id, named, group, is_open, state, end[0]))
+                end[:] = (end[0] + 1, number)
+            else:
+                old.append((client_id, named, is_open, state, account, number))
+        for sql, rows in ((_NEW_ORDER, new), (_OLD_ORDER, old)):
+            if rows:
+                self.backend.run_many(sql, rows)
+
+    def _end(self, account: int, symbol: str) -> list[int]:
+        """How many orders there are on a symbol, and the id of the last one."""
+        sql = "SELECT n + 1, id FROM orders WHERE account = ? AND symbol = ? ORDER BY n DESC LIMIT 1"
+        return [int(value) for row in self.backend.run(sql, (account, symbol)) for value in row] or [0, 0]
 
     def note_market(self, venue: str, state: Mapping[str, Any]) -> None:
         """Remember where a market was seen last."""
@@ -300,6 +364,28 @@ class Store:
         }[table]
         sql = f"SELECT {columns} FROM {table} WHERE account = ? ORDER BY {order}"  # noqa: S608
         return self.backend.stream(sql, (account,))
+
+    def length(self, table: str, account: int, symbol: str) -> int:
+        """How many lines of ``orders``, ``fills`` or ``prevented`` an account has on a symbol."""
+        sql = f"SELECT max(n) + 1 FROM {table} WHERE account = ? AND symbol = ?"  # noqa: S608
+        return self.backend.run(sql, (account, symbol))[0][0] or 0
+
+    def open_lines(self, table: str, account: int) -> list[tuple[int, str]]:
+        """The ids and records of an account's ``orders`` or ``lists`` that are open, in the order of their ids."""
+        sql = f"SELECT id, state FROM {table} WHERE account = ? AND is_open = 1 ORDER BY id"  # noqa: S608
+        return [(number, text) for number, text in self.backend.run(sql, (account,))]
+
+    def lines_of(self, table: str, account: int, ids: Iterable[int], symbol: str = "") -> list[tuple[int, str]]:
+        """The ids and records of those ``orders`` or ``lists`` that have one of some ids, of one symbol or of any."""
+        wanted = sorted({number for number in ids if 0 < number <= LARGEST})
+        also, params = (" AND symbol = ?", (symbol,)) if symbol else ("", ())
+        found: list[tuple[int, str]] = []
+        for first in range(0, len(wanted), PAGE):
+            some = wanted[first : first + PAGE]
+            which = ", ".join("?" * len(some))
+            sql = f"SELECT id, state FROM {table} WHERE account = ? AND id IN ({which}){also} ORDER BY id"  # noqa: S608
+            found += [(number, text) for number, text in self.backend.run(sql, (account, *some, *params))]
+        return found
 
     def close(self) -> None:
         """Let go of the database."""

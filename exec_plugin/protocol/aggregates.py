@@ -72,9 +72,10 @@ class Aggregates:
         return self._tape.end in self._tape.cuts
 
     def trim(self) -> None:
-        """Let those go of which the older half of the tape, about to be trimmed, holds the beginning."""
+        """Let those go whose beginning is about to leave the tape."""
         self._refresh()
-        leaving = bisect_left(self._begins, self._tape.trimmed + self._tape.limit)
+        tape = self._tape
+        leaving = bisect_left(self._begins, tape.trimmed + tape.most - tape.limit)
         del self._begins[:leaving]
         self._dropped += leaving
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
 from exec_plugin.core.clock import SECOND
-from exec_plugin.core.errors import RequestRejected, VenueError
+from exec_plugin.core.errors import RequestRejected, VenueError, failed
 from exec_plugin.core.orders import EXPIRED
 from exec_plugin.endpoints import DOCUMENTED, ENDPOINTS, KEYED, PUBLIC, RATE_LIMITS, SIGNED
 from exec_plugin.protocol import accounts, market_data, order_lists, orders, prevented, replacing, sor, wallet
@@ -365,13 +365,6 @@ def read_time_unit(text: str) -> bool:
 
 #: Why a request is refused that would have to be written down.
 NOT_WRITTEN = "accounts cannot be written down at the moment: see the log"
-
-
-def failed(why: str) -> RequestRejected:
-    """-1001 (errors.md, DISCONNECTED): nothing was done, and it may be tried again."""
-    error = RequestRejected(-1001, "Internal error; unable to process your request. Please try again.", why)
-    error.status = HTTPStatus.SERVICE_UNAVAILABLE.value
-    return error
 
 
 def in_micros(endpoint: Endpoint, value: Any) -> Any:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from exec_plugin.core.errors import CancelRejected, OrderRejected, RequestRejected, UnknownOrder
 from exec_plugin.core.orders import LIMIT, LIMIT_MAKER
+from exec_plugin.core.units import FAR
 from exec_plugin.protocol import render
 from exec_plugin.protocol.orders import check_window, one_of_two, order_options, row_limit
 from exec_plugin.protocol.params import missing
@@ -268,14 +269,11 @@ def all_lists(context: Context, params: dict[str, Any]) -> list[dict[str, Any]]:
     if first is not None and (start is not None or end is not None):
         raise RequestRejected(-1128, "Combination of optional parameters invalid.", "fromId goes without a window")
     check_window(params)
-    groups = context.account.lists
-    limit = row_limit(params)
-    if first is not None:
-        chosen = [group for group in groups if group.id >= first][:limit]
-    else:
-        chosen = [group for group in groups if (start or 0) <= group.time and (end is None or group.time <= end)]
-        # the most recent come first (CHANGELOG.md, 2023-12-04: only from a start on is it ascending)
-        chosen = chosen[:limit] if start is not None else chosen[: -limit - 1 : -1]
+    limit, account = row_limit(params), context.account
+    # the most recent come first (CHANGELOG.md, 2023-12-04: only from a start on is it ascending)
+    chosen = account.some_lists(
+        limit, first or 0, start or 0, FAR if end is None else end, newest_first=first is None and start is None
+    )
     return [render.list_status(group) for group in chosen]
 
 

@@ -311,9 +311,8 @@ def amend(context: Context, params: dict[str, Any]) -> dict[str, Any]:
 def amendments(context: Context, params: dict[str, Any]) -> list[dict[str, Any]]:
     """What was changed of an order, oldest first."""
     order = _find(context.desk(params["symbol"]), params, UnknownOrder())
-    found = order.desk.amendments.get(order.id, [])
     start = params.get("fromExecutionId", 0)
-    chosen = [item for item in found if item.execution_id >= start][: row_limit(params)]
+    chosen = [item for item in order.amendments if item.execution_id >= start][: row_limit(params)]
     return [render.amendment(order, item) for item in chosen]
 
 
@@ -330,8 +329,10 @@ def all_orders(context: Context, params: dict[str, Any]) -> list[dict[str, Any]]
     orders = context.desk(params["symbol"]).orders
     rows = _window(orders, params, attrgetter("time"))
     if "orderId" in params:
-        rows = range(max(rows.start, bisect_left(orders, params["orderId"], key=attrgetter("id"))), rows.stop)
-    return [render.order_status(orders[row]) for row in _page(rows, params, "orderId")]
+        low = max(rows.start, bisect_left(orders, params["orderId"], key=attrgetter("id")))
+        rows = range(low, max(low, rows.stop))
+    chosen = _page(rows, params, "orderId")
+    return [render.order_status(order) for order in orders[chosen.start : chosen.stop]]
 
 
 def _window(items: Sequence[Any], params: Mapping[str, Any], time: Callable[[Any], int]) -> range:
@@ -341,7 +342,7 @@ def _window(items: Sequence[Any], params: Mapping[str, Any], time: Callable[[Any
     return range(low, len(items) if end is None else bisect_right(items, end, key=time))
 
 
-def _page(rows: Sequence[int], params: Mapping[str, Any], first: str) -> Sequence[int]:
+def _page(rows: range, params: Mapping[str, Any], first: str) -> range:
     """The first rows where the client says from where on, else the most recent ones."""
     limit = row_limit(params)
     return rows[:limit] if first in params or "startTime" in params else rows[-limit:]
@@ -354,11 +355,29 @@ def my_trades(context: Context, params: dict[str, Any]) -> list[dict[str, Any]]:
         raise RequestRejected(-1128, "Combination of optional parameters invalid.")
     check_window(params)
     desk = context.desk(params["symbol"])
-    rows: Sequence[int] = _trade_rows(desk, params)
+    rows = _trade_rows(desk, params)
     if "orderId" in params:
-        rows = [row for row in rows if desk.records[row][1] == params["orderId"]]
-    fills = [Fill(*desk.records[row]) for row in _page(rows, params, "fromId")]
-    return [render.my_trade(fill, desk.find(fill.order_id)) for fill in fills]
+        found = _fills_of(desk, params["orderId"], rows)
+        chosen = _page(range(len(found)), params, "fromId")
+    else:
+        found, chosen = desk.records, _page(rows, params, "fromId")
+    records = found[chosen.start : chosen.stop]
+    orders = desk.find_all(record[1] for record in records)
+    return [render.my_trade(Fill(*record), orders.get(record[1])) for record in records]
+
+
+def _fills_of(desk: Desk, order_id: int, rows: range) -> Sequence[tuple[Any, ...]]:
+    """The executions of an order among some rows: the newest come last in its life, so they are looked for from there."""
+    order = desk.find(order_id or -1)
+    left = order.filled if order is not None else 0
+    found: list[tuple[Any, ...]] = []
+    for record in desk.records.walk_back(rows.start, rows.stop) if left else ():
+        if record[1] == order_id:
+            found.append(record)
+            left -= record[5]
+            if not left:
+                break
+    return found[::-1]
 
 
 def _trade_rows(desk: Desk, params: Mapping[str, Any]) -> range:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from importlib import import_module
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
@@ -91,6 +92,7 @@ class Exporter:
         yield self._gauge("subscriptions", "Streams that clients listen to.", ("kind",), _by_name(watched))
         yield self._counter("dropped_readers", "Clients cut off because they did not read.", (), [((), tally.dropped)])
         yield self._counter("refused_connections", "Connections that were not let in.", (), [((), tally.turned_away)])
+        yield self._gauge("tasks", "Tasks of the event loop.", (), [((), _tasks())])
         yield self._gauge("ready", "1 while it can trade.", (), [((), not ailments(self._stage))])
 
     def _traded(self) -> Iterator[Any]:
@@ -138,3 +140,11 @@ def _by_name(counts: dict[str, int]) -> list[tuple[tuple[str, ...], float]]:
 def _buckets(times: Times) -> list[tuple[str, float]]:
     bounds = [*map(str, BOUNDS), "+Inf"]
     return list(zip(bounds, accumulate(map(float, times.counts)), strict=True))
+
+
+def _tasks() -> int:
+    """How many tasks the event loop has; none where there is no loop."""
+    try:
+        return len(asyncio.all_tasks())
+    except RuntimeError:
+        return 0

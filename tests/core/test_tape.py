@@ -10,7 +10,7 @@ from exec_plugin.core.tape import Tape
 def _add(tape, time, price=100, qty=1):
     number = tape.trimmed + len(tape.records) + 1
     tape.records.append((number, time, price, qty, price * qty, False))
-    if len(tape.records) >= 2 * tape.limit:
+    if len(tape.records) >= tape.most:
         tape.trim()
 
 
@@ -59,20 +59,21 @@ def test_slices():
 
 
 def test_trim():
-    """A full tape tells who asked before it lets its older half go."""
-    tape, heard = Tape(limit=3), []
+    """A full tape tells who asked before it lets the oldest go, a few at a time."""
+    tape, heard = Tape(limit=24, most=27), []
     tape.on_trim = lambda: heard.extend(tape.trades(0, 3))
-    for time in range(14):
+    for time in range(35):
         _add(tape, time)
+        assert len(tape.records) < 27
     assert tape.trimmed == 9
     assert [trade.id for trade in heard] == list(range(1, 10))
-    assert [trade.id for trade in tape.trades()] == [10, 11, 12, 13, 14]
+    assert [trade.id for trade in tape.trades()] == list(range(10, 36))
 
 
 @given(st.lists(st.tuples(st.integers(0, 50_000), st.integers(1, 9), st.integers(1, 9), st.booleans()), max_size=60))
 def test_brute_force(moves):
     """The moving average is that of all kept trades in the window, however often it is asked."""
-    tape, now = Tape(limit=8), 0
+    tape, now = Tape(limit=8, most=16), 0
     for step, price, qty, asked in moves:
         now += step
         _add(tape, now, price, qty)

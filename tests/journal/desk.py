@@ -105,7 +105,7 @@ def _account(account):
             if held.free or held.locked or held.fees
         },
         "numbers": (account.updated, account.first_takes, account.first_makes),
-        "lists": [_plain(list_state(group)) for group in account.lists],
+        "lists": [_plain(list_state(group)) for group in account.some_lists(1_000_000)],
         "open lists": [group.id for group in account.open_lists],
         "desks": {symbol: _desk(desk) for symbol, desk in sorted(account.desks.items()) if desk.orders},
     }

@@ -113,7 +113,7 @@ def test_older(url, tmp_path):
     store = open_store(url)
     store.backend.run("DROP TABLE doors")
     is_file = url.startswith("sqlite")
-    store.backend.run("PRAGMA user_version = 1" if is_file else "UPDATE version SET version = 1")
+    store.backend.run("PRAGMA user_version = 2" if is_file else "UPDATE version SET version = 2")
     store.close()
     again = Kept(url)
     again.journal.serve({"alice": door()})

@@ -33,9 +33,10 @@ def test_no_json():
 
 
 def test_lines():
-    """Orders and lists tell their columns."""
-    assert order_line(ORDER) == (7, "BTCUSDT", "mine", None, 1, dump(ORDER))
-    assert list_line(GROUP) == (3, "", 7, 0, dump(GROUP))
+    """Orders and lists tell their columns; an order of an older version was named when it was placed."""
+    assert order_line(ORDER) == (7, "BTCUSDT", "mine", 7, None, 1, dump(ORDER))
+    assert order_line([*ORDER, 4]) == (7, "BTCUSDT", "mine", 4, None, 1, dump([*ORDER, 4]))
+    assert list_line(GROUP) == (3, "", 7, 0, 5, dump(GROUP))
 
 
 def test_body():

@@ -114,7 +114,7 @@ class Client:
             "lists": [_values(group) for account in self.venue.accounts.values() for group in account.lists],
             "prevented": [list(desk.prevented_matches) for desk in self._desks()],
             "fills": [list(desk.records) for desk in self._desks()],
-            "amendments": [change for desk in self._desks() for found in desk.amendments.values() for change in found],
+            "amendments": [change for desk in self._desks() for order in desk.orders for change in order.amendments],
             "markets": [self._market(market) for market in self.venue.markets.values()],
             "counts": self.gateway.limits.order_counts(self.account.name, self.venue.now),
             "events": self.exchange.events(),

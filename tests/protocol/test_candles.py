@@ -28,14 +28,14 @@ ZONES = st.sampled_from((0, 8 * HOUR, -HOUR, 5 * HOUR + 45 * MINUTE, -12 * HOUR,
 
 def filled(trades, limit=1000, keep=66_000, *, poll=None):
     """A tape and its store after trades of (step, price, quantity, taker sells); ``poll`` sees every state."""
-    tape = Tape(limit)
+    tape = Tape(limit, 2 * limit)
     store = CandleStore(tape, keep)
     moment = START
     for number, (step, price, qty, taker_is_seller) in enumerate(trades, 1):
         moment += step
         quote = price * qty * SCALE
         tape.records.append((number, moment, price * SCALE, qty * SCALE, quote, taker_is_seller))
-        if len(tape.records) >= 2 * tape.limit:
+        if len(tape.records) >= tape.most:
             tape.trim()
         if poll is not None:
             poll(store, moment)

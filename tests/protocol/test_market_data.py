@@ -38,7 +38,7 @@ class Desk:
         self.venue = Venue([default_symbol("BTCUSDT"), default_symbol("ETHUSDT"), halted], now=NOW)
         self.stores = {}
         for name, market in self.venue.markets.items():
-            market.tape.limit = tape_limit
+            market.tape.limit, market.tape.most = tape_limit, 2 * tape_limit
             self.stores[name] = CandleStore(market.tape)
 
     @property

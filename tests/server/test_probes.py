@@ -135,6 +135,7 @@ async def test_metrics(http, exchange, server):
     assert seen[f'{name}requests_total{{method="WS",route="other",status="400"}}'] == 1
     assert seen[f'{name}request_seconds_count{{transport="rest"}}'] == 4
     assert seen[f'{name}request_seconds_bucket{{le="+Inf",transport="ws"}}'] == 2
+    assert seen[f"{name}tasks"] > 1
     assert seen[f"{name}orders_placed_total"] == 2
     assert seen[f"{name}orders_open"] == 1
     assert seen[f"{name}fills_total"] == 1

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 _MOST_WAITING = 4096
 #: How many updates are sorted in one by one; for more of them all is sorted anew.
 _MOST_UNSORTED = 64
+#: How many levels a side always has room for.
+_LEAST_ROOM = 256
 
 
 class DepthSide:
@@ -31,7 +33,7 @@ class DepthSide:
     The touch is found by a heap that exists only once it is asked for: a feed that quotes it never does.
     """
 
-    __slots__ = ("_heap", "_levels", "_sorted", "_unsorted", "_waiting", "changed", "edge", "is_bid", "taken")
+    __slots__ = ("_heap", "_levels", "_room", "_sorted", "_unsorted", "_waiting", "changed", "edge", "is_bid", "taken")
 
     def __init__(self, is_bid: bool) -> None:
         self.is_bid = is_bid
@@ -44,6 +46,8 @@ class DepthSide:
         self._unsorted: list[Mapping[int, int]] = []
         self.changed: list[Mapping[int, int]] | None = None
         self._heap: list[int] | None = None
+        #: how many levels there may be, removed ones included, before these are forgotten
+        self._room = _LEAST_ROOM
 
     def replace(self, levels: Mapping[int, int]) -> None:
         """The whole side anew; nothing of it has been taken yet."""
@@ -70,12 +74,22 @@ class DepthSide:
             self._unsorted += self._waiting
             if len(self._unsorted) > _MOST_UNSORTED:
                 self._sorted = None
+        known = self._levels
         for levels in map(plain_levels, self._waiting):
             if heap is not None:
-                for price in levels.keys() - self._levels.keys():
-                    heappush(heap, sign * price)
-            self._levels.update(levels)
+                for price in levels:
+                    if price not in known:
+                        heappush(heap, sign * price)
+            known.update(levels)
         self._waiting.clear()
+        if len(known) > self._room:
+            self._sweep()
+
+    def _sweep(self) -> None:
+        """Forget removed levels that nobody has come across for long."""
+        self._levels = {price: qty for price, qty in self._levels.items() if qty}
+        self._room = max(_LEAST_ROOM, 2 * len(self._levels))
+        self._heap = None
 
     @property
     def is_known(self) -> bool:

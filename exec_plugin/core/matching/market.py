@@ -175,7 +175,7 @@ class Market:
             tape.lowest = price
         if price > tape.highest:
             tape.highest = price
-        if len(records) >= 2 * tape.limit:
+        if len(records) >= tape.most:
             tape.trim()
         if price >= self._rise or price <= self._fall:
             self._reach_stops(price)

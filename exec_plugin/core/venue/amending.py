@@ -28,7 +28,7 @@ def amend(venue: Venue, order: LiveOrder, qty: int, client_id: str) -> Amendment
     other = group.sibling(order) if group is not None else None
     changed = [order] if other is None or not other.is_open else [order, other]
     _check(venue, order, qty, changed)
-    earlier = desk.amendments.setdefault(order.id, [])
+    earlier = order.amendments
     if len(earlier) >= order.symbol.max_amends:
         raise AmendRejected("Filter failure: MAX_NUM_ORDER_AMENDS", f"{len(earlier)} amendments is the most")
     old_id, old_qty = order.client_id, order.qty
@@ -45,7 +45,7 @@ def amend(venue: Venue, order: LiveOrder, qty: int, client_id: str) -> Amendment
     if client_id != old_id:
         desk.rename(order, client_id)
     amendment = Amendment(outbox.seq, venue.now, old_id, client_id, old_qty, qty)
-    earlier.append(amendment)
+    order.amendments = (*earlier, amendment)
     for each in changed[1:]:
         outbox.report(venue.now, "REPLACED", each)
     if group is not None and client_id != old_id:

@@ -140,8 +140,7 @@ class Lists:
         pays: bool = False,
     ) -> None:
         """Check all that does not depend on prices that are not reached yet."""
-        known = desk.account.find_list(client_id=client_id) if client_id else None
-        if known is not None and known.is_open:
+        if client_id and desk.account.is_list_used(client_id):
             raise OrderRejected("Duplicate order sent.", f"an open order list has the client id {client_id!r}")
         names = [leg.given_id for leg in legs if leg.given_id]
         if len(set(names)) < len(names) or any(desk.is_used(name) for name in names):

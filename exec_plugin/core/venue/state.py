@@ -23,12 +23,14 @@ STATE_VERSION = 1
 ORDER_FIELDS = (
     "id", "given_id", "symbol", "is_buy", "kind", "tif", "qty", "price", "time", "updated", "working_since", "filled",
     "quote_filled", "prevented", "prevented_match", "quote_qty", "stop", "stp", "locked", "status", "reason", "iceberg",
-    "extra", "trail", "peg", "list", "ahead", "armed", "turn", "amendments",
+    "extra", "trail", "peg", "list", "ahead", "armed", "turn", "amendments", "named",
 )  # fmt: skip
 LIST_FIELDS = ("id", "given_id", "symbol", "orders", "working", "pays", "status", "time", "winner")
-ORDER_ID, GIVEN_ID, SYMBOL, STATUS, LIST_ID, GAP, IS_ARMED, TURN = (
-    ORDER_FIELDS.index(name) for name in ("id", "given_id", "symbol", "status", "list", "ahead", "armed", "turn")
+ORDER_ID, GIVEN_ID, SYMBOL, STATUS, LIST_ID, GAP, IS_ARMED, TURN, NAMED = (
+    ORDER_FIELDS.index(name)
+    for name in ("id", "given_id", "symbol", "status", "list", "ahead", "armed", "turn", "named")
 )
+LIST_SYMBOL, LIST_LEGS = (LIST_FIELDS.index(name) for name in ("symbol", "orders"))
 
 
 def order_state(order: LiveOrder, turn: Sequence[int] | None = None) -> list[Any]:
@@ -39,7 +41,6 @@ def order_state(order: LiveOrder, turn: Sequence[int] | None = None) -> list[Any
     place among those at its price where that is not the order of their ids.
     """
     trail, peg, group = order.trail, order.peg, order.group
-    changes = order.desk.amendments.get(order.id)
     return [
         order.id, order.given_id, order.symbol.name, order.is_buy, order.kind, order.tif, order.qty, order.price,
         order.time, order.updated, order.working_since, order.filled, order.quote_filled, order.prevented,
@@ -48,12 +49,12 @@ def order_state(order: LiveOrder, turn: Sequence[int] | None = None) -> list[Any
         None if trail is None else [trail.delta, trail.since, trail.extreme, trail.bound],
         None if peg is None else [peg.kind, peg.offset, peg.given, peg.price],
         None if group is None else group.id,
-        _gap(order), order.armed, turn, changes,
+        _gap(order), order.armed, turn, order.amendments or None, order.named,
     ]  # fmt: skip
 
 
 def revive_order(state: Sequence[Any], desk: Desk) -> LiveOrder:
-    """The order of a state, with its desk's amendments; it is not in the market, and in no list."""
+    """The order of a state; it is not in the market, and in no list."""
     order = LiveOrder(
         state[0], state[1], desk, desk.symbol, state[3], state[4], state[5], state[6], state[7], state[8]
     )  # fmt: skip
@@ -68,8 +69,15 @@ def revive_order(state: Sequence[Any], desk: Desk) -> LiveOrder:
         order.peg = peg = Peg(*state[24][:2])
         peg.given, peg.price = state[24][2:]
     if state[29]:
-        desk.amendments[order.id] = [Amendment(*change) for change in state[29]]
+        order.amendments = tuple(Amendment(*change) for change in state[29])
+    order.named = naming(state)
     return order
+
+
+def naming(state: Sequence[Any]) -> int:
+    """When an order was given its client id: an older state does not tell, and orders were numbered as they came."""
+    named: int = state[NAMED] if len(state) > NAMED else state[ORDER_ID]
+    return named
 
 
 def list_state(group: OrderList) -> list[Any]:

@@ -6,9 +6,9 @@ from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from exec_plugin.core.errors import RequestRejected, VenueError
+from exec_plugin.core.errors import RequestRejected, VenueError, failed
 from exec_plugin.endpoints import ENDPOINTS
-from exec_plugin.protocol.gateway import NOT_WRITTEN, Call, error_body, failed, http_status, in_micros
+from exec_plugin.protocol.gateway import NOT_WRITTEN, Call, error_body, http_status, in_micros
 from exec_plugin.protocol.limits import TooMany
 from exec_plugin.protocol.params import Spec, illegal
 from exec_plugin.protocol.public_keys import ED25519

@@ -112,3 +112,14 @@ def test_waiting():
     for number in range(10_000):
         bids.update({90 + number % 7: number})
     assert [bids.shown(price) for price in range(90, 97)] == [9996, 9997, 9998, 9999, 9993, 9994, 9995]
+
+
+def test_forgets_what_left():
+    """Levels that were removed are forgotten, also where nobody ever looks behind the touch."""
+    bids = DepthSide(is_bid=True)
+    bids.replace({100: 1})
+    for price in range(101, 20_000):
+        bids.update({price - 1: 0, price: 1})
+        assert bids.touch() == (price, 1)
+    assert len(bids._levels) == len(bids._heap) < 300
+    assert bids.best_first() == [19_999]

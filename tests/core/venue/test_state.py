@@ -56,7 +56,7 @@ def test_fields(book):
     assert len(plain(order)) == len(ORDER_FIELDS)
     unnamed = set(order.__slots__) - set(ORDER_FIELDS)
     assert unnamed == {"desk", "level", "group"}
-    assert set(ORDER_FIELDS) - set(order.__slots__) == {"list", "turn", "amendments"}
+    assert set(ORDER_FIELDS) - set(order.__slots__) == {"list", "turn"}
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_amended(book):
     order = book.place("BUY", "LIMIT", "2", "99")
     book.venue.amend(order, units("1"), "new")
     again = moved(order)
-    assert again.desk.amendments[again.id] == book.alice.desks[book.name].amendments[order.id]
+    assert again.amendments == order.amendments
 
 
 @pytest.mark.parametrize(("model", "gap"), [("queue", "3"), ("touch", "0"), ("through", None)])

@@ -159,8 +159,9 @@ def test_told_is_whole(place):
 
 
 def test_trimmed(place):
-    """A tape that lets go of its older half takes nothing from those who listen."""
-    place.venue.markets["BTCUSDT"].tape.limit = 4
+    """A tape that lets go of its oldest trades takes nothing from those who listen."""
+    tape = place.venue.markets["BTCUSDT"].tape
+    tape.limit, tape.most = 4, 8
     ear = place.listen("trade", "aggTrade")
     for number in range(1, 30):
         place.trade(str(number))
