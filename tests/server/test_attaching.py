@@ -203,7 +203,7 @@ def test_ill_server(served, monkeypatch):
         bot = served.bot()
         bot.load_markets()
 
-        def full(entries):
+        def full(entries, folds=()):
             raise JournalError("the disk is full")
 
         with monkeypatch.context() as patch:

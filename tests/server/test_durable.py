@@ -72,7 +72,7 @@ async def test_written_first(exchange, raw, monkeypatch):
     log = []
     store, form_bytes = exchange.journal.store, lane_module.form_bytes
     append = store.append
-    monkeypatch.setattr(store, "append", lambda found: (append(found), log.append("written")))
+    monkeypatch.setattr(store, "append", lambda *found: (append(*found), log.append("written")))
     monkeypatch.setattr(lane_module, "form_bytes", lambda reply: (log.append("told"), form_bytes(reply))[1])
     reader, writer = await raw()
     writer.write(request(**ORDER))
@@ -161,7 +161,7 @@ async def test_socket(exchange, api, monkeypatch):
     """Over the WebSocket API events and reply come after the order is written down."""
     log = []
     append = exchange.journal.store.append
-    monkeypatch.setattr(exchange.journal.store, "append", lambda found: (append(found), log.append("written")))
+    monkeypatch.setattr(exchange.journal.store, "append", lambda *found: (append(*found), log.append("written")))
     await say(api, "order.place", **ORDER)
     told = [await api.receive_json(timeout=5) for _ in range(3)]
     assert [item.get("event", {}).get("e", item.get("status")) for item in told] == [
@@ -215,8 +215,8 @@ def slow_disk(exchange, monkeypatch):
         monkeypatch.setattr(module, "clock", lambda: now[0])
     append = exchange.journal.store.append
 
-    def written(found):
-        append(found)
+    def written(entries, folds=()):
+        append(entries, folds)
         now[0] += 3.0
 
     monkeypatch.setattr(exchange.journal.store, "append", written)
