@@ -23,7 +23,11 @@ from exec_plugin.protocol.faults import Faults
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_OF_JOURNAL = ("db_url", "durability")
+_OF_JOURNAL = ("db_url", "durability", "attach")
+#: What an account notices of its market, apart from which one it is.
+_NOTICED = (
+    "symbols", "speed", "fill_model", "queue", "fees", "slippage", "latency", "limits", "free_orders", "faults",
+)  # fmt: skip
 _UNITS = {"m": MINUTE, "h": HOUR, "d": DAY}
 _LONGEST = 30 * DAY
 _SLOWEST, _FASTEST = Decimal("0.001"), Decimal(1_000_000)
@@ -251,6 +255,8 @@ class Settings:
             ``postgresql://user@host/database`` a server.
         durability: what a kept account outlives: a power cut with ``full``, a killed process with ``normal`` and
             ``off``, the last of which may cost the file in a power cut.
+        attach: where a server has the kept account: ``auto`` trades through that server, ``never`` is an error that
+            names it (docs/journal.md).
     """
 
     account: str = field(default="", converter=str)
@@ -273,6 +279,7 @@ class Settings:
     on_bad: str = field(default="raise", validator=_one_of("raise", "skip"))
     db_url: str = field(default=MEMORY, converter=check_url, repr=masked)
     durability: str = field(default="full", validator=_one_of(*LEVELS))
+    attach: str = field(default="auto", validator=_one_of("auto", "never"))
 
     @classmethod
     def read(cls, options: Mapping[str, Any]) -> Settings:
@@ -329,6 +336,15 @@ class Settings:
         if self.feed == "recording":
             return f"recording {Path(self.recording).resolve()}"
         return f"live {self.live_url}".strip() if self.feed == "live" else self.feed
+
+    @property
+    def is_real_time(self) -> bool:
+        """Whether the market's clock is everybody's."""
+        return self.speed == "1" and self.feed != "recording"
+
+    def noticed(self) -> dict[str, str]:
+        """What an account notices of its market, such as fees and delays, as texts."""
+        return {name: str(getattr(self, name)) for name in _NOTICED}
 
     def rate_limits(self) -> tuple[Mapping[str, object], ...]:
         """The limits to enforce: Binance's or none."""

@@ -189,7 +189,7 @@ def test_lost(start, monkeypatch):
     """A request whose effects cannot be written down is answered with -1001."""
     account = start()
 
-    def full(_):
+    def full(*_):
         raise JournalError("full")
 
     monkeypatch.setattr(account.exchange.journal.store, "append", full)

@@ -377,6 +377,7 @@ def aged(url):
     for number, text in backend.run("SELECT id, state FROM accounts"):
         numbers = {name: value for name, value in unseal(text).items() if name != "names"}
         backend.run("UPDATE accounts SET state = ? WHERE id = ?", (seal(dump(numbers)), number))
+    backend.run("DROP TABLE doors")
     backend.run("PRAGMA user_version = 1" if url.startswith("sqlite") else "UPDATE version SET version = 1")
     store.close()
 
