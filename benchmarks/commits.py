@@ -18,7 +18,9 @@ from _table import Case, Sample, measure, show
 
 from exec_plugin.core.venue import Venue
 from exec_plugin.core.venue.chronicle import Chronicle
+from exec_plugin.endpoints import RATE_LIMITS
 from exec_plugin.journal import LEVELS, Journal, open_store
+from exec_plugin.protocol.limits import Limits
 
 if TYPE_CHECKING:
     from exec_plugin.core.ledger import Account
@@ -31,9 +33,14 @@ CORE = "core, nothing written"
 
 
 class Numbering:
-    """Nobody else numbers anything."""
+    """Nobody else numbers anything; orders are counted as an exchange does."""
 
     client_ids = 0
+
+    def __init__(self) -> None:
+        limits = Limits(RATE_LIMITS)
+        self.order_use = limits.told
+        self.resume_order_use = partial(limits.go_on, now=market.START)
 
 
 def kept(url: str, durability: str) -> tuple[Venue, Account, Journal | None]:

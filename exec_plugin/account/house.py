@@ -7,12 +7,12 @@ import threading
 from contextlib import suppress
 from functools import partial
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from exec_plugin.account import parts
-from exec_plugin.account.links import Link, is_known
+from exec_plugin.account.attached import AttachedAccount, find_door
 from exec_plugin.account.listeners import Listening
-from exec_plugin.account.listening import tell
+from exec_plugin.account.paper import PaperAccount
 from exec_plugin.account.pump import Pump, wall_clock
 from exec_plugin.account.script import ScriptedAccount, Scripts
 from exec_plugin.account.settings import Settings
@@ -23,26 +23,21 @@ from exec_plugin.core.venue import Venue
 from exec_plugin.core.venue.chronicle import MOST_IN_MEMORY, Chronicle
 from exec_plugin.feeds import PushFeed, SyntheticFeed
 from exec_plugin.journal import Journal, open_store
+from exec_plugin.journal.doors import this_machine
 from exec_plugin.plugins import current, make_model, market_source
 from exec_plugin.plugins.venues import attach
-from exec_plugin.protocol import Gateway, Key, Reply
-from exec_plugin.protocol.faults import CLEAR, Faults
-from exec_plugin.protocol.ws_api import ApiSession
+from exec_plugin.protocol import Gateway
+from exec_plugin.protocol.faults import Faults
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from exec_plugin.account.listeners import Listener, UserEvent
     from exec_plugin.core.ledger import Account
     from exec_plugin.feeds import Feed
     from exec_plugin.journal import Store
+    from exec_plugin.journal.doors import Door
     from exec_plugin.plugins import Plugins
-    from exec_plugin.protocol.faults import Way
 
-_T = TypeVar("_T")
-
-#: In a replay at full speed a request takes this long, so that a bot that only polls makes progress.
-REQUEST_MS = 1
 #: How much of a recording may pass before it is open, looked at in steps of so many ms.
 LONGEST_OPENING, OPENING_STEP = 60_000, 10
 #: Rows that may wait for somebody to look at the market: some tens of seconds of a few busy symbols.
@@ -113,8 +108,7 @@ class PaperExchange:
         settings = self.settings
         store.told.kept = settings.keep_events
         # real time is the wall clock's, also where that was put back
-        is_real_time = settings.speed == "1" and settings.feed != "recording"
-        advance = None if is_real_time else self.pump.jump_to
+        advance = None if settings.is_real_time else self.pump.jump_to
         journal = self.journal = Journal(
             store,
             settings.venue_name,
@@ -272,127 +266,6 @@ class PaperExchange:
             self.settle()
 
 
-class PaperAccount:
-    """
-    What a face talks to: one account of a paper exchange, with the key that acts for it.
-
-    All of it is safe to use from several threads; nothing of it ever touches a network.
-    """
-
-    def __init__(self, exchange: PaperExchange, account: Account, secret: str | None) -> None:
-        self.exchange = exchange
-        self.account = account
-        # at full speed another task's sleep may move the market while a signed request is on its way
-        self._key = Key(account, secret, timed=exchange.pump.is_paced)
-        self._heard = exchange.plugins.observer("exec_request") or None
-
-    @property
-    def name(self) -> str:
-        """Its name."""
-        return self.account.name
-
-    @property
-    def is_over(self) -> bool:
-        """Whether a scripted market has taken the place of this one."""
-        scripts = HOUSE.scripts
-        return bool(scripts) and scripts.find(self.exchange.settings) is not None
-
-    def request(self, method: str, url: str, headers: Mapping[str, str], body: str | bytes | None) -> Reply:
-        """Answer one signed request as Binance would."""
-        exchange = self.exchange
-        text = body.decode(errors="replace") if isinstance(body, bytes) else body or ""
-        lowered = {name.lower(): str(value) for name, value in headers.items()}
-        reply = self.converse(
-            lambda: exchange.gateway.handle(method, url, lowered, text, caller=self.account.name, key=self._key),
-            exchange.gateway.lost,
-        )
-        if self._heard is not None:
-            tell(self._heard, reply, method, url, text)
-        return reply
-
-    def converse(self, ask: Callable[[], _T], lost: Callable[[], _T] | None = None) -> _T:
-        """
-        Ask the exchange something, with the time on the way that a replay at full speed gives it.
-
-        ``lost`` makes the answer where what was done could not be written down.
-        """
-        exchange = self.exchange
-        with exchange.lock:
-            exchange.catch_up()
-            if exchange.is_replay:
-                exchange.move_to(exchange.venue.now + exchange.leg())
-            answer = ask()
-            if not exchange.settle() and lost is not None:
-                answer = lost()
-            if exchange.is_replay:
-                exchange.move_to(exchange.venue.now + max(exchange.leg(), REQUEST_MS))
-        return answer
-
-    def open_api(self, push: Callable[[str], None], *, micros: bool = False) -> ApiSession:
-        """A session of the WebSocket API; used under the exchange's lock."""
-        gateway = self.exchange.gateway
-        return ApiSession(gateway, push, caller=self.account.name, key=self._key, micros=micros)
-
-    def listen(self, name: str, hear: Callable[[UserEvent], object], after: int | None = None) -> Listener:
-        """
-        Have ``hear`` told each of the account's events once it is written down, one after the other.
-
-        It goes on after the last event that a listener of this name has acknowledged, by returning from ``hear``; a new
-        one begins now. ``after`` says otherwise: the number of the last event that is known already.
-
-        Raises:
-            ConfigError: for a name that is none, or listens already.
-            RequestRejected: -1130 when events after the number are gone, or are yet to come.
-        """
-        return self.exchange.listening.listen(self.name, name, hear, after)
-
-    @staticmethod
-    def answers(url: str) -> bool:
-        """Whether ``connect`` finds anything under a URL."""
-        return is_known(url)
-
-    def connect(self, url: str, push: Callable[[str], None]) -> Link:
-        """A stream connection: ``/ws/...``, ``/stream`` or ``/ws-api/v3`` by the URL's path."""
-        return Link(self, url, push)
-
-    def legs(self) -> tuple[float, float]:
-        """
-        Seconds that a request and its answer take on their way, for the face to wait.
-
-        A replay at full speed answers zeros: there ``request`` itself moves the market by these times.
-        """
-        exchange = self.exchange
-        return (exchange.leg() / 1000, exchange.leg() / 1000) if exchange.pump.is_paced else (0.0, 0.0)
-
-    def way(self, method: str, url: str) -> Way:
-        """What happens to a request on its way, where faults are rehearsed."""
-        exchange = self.exchange
-        faults = exchange.gateway.faults
-        if faults is None:
-            return CLEAR
-        with exchange.lock:
-            return faults.way_of_request(method, url)
-
-    def milliseconds(self) -> int:
-        """The venue's time."""
-        return self.exchange.pump.now()
-
-    def sleep_plan(self, milliseconds: float) -> float:
-        """
-        Seconds really to wait until so much of the venue's time has passed.
-
-        A replay at full speed moves its market at once and answers 0.
-        """
-        pump = self.exchange.pump
-        if pump.is_paced:
-            return milliseconds / 1000 / pump.factor
-        self.exchange.move_to(self.exchange.venue.now + max(round(milliseconds), 0))
-        return 0.0
-
-    def __repr__(self) -> str:
-        return f"<PaperAccount {self.account.name!r} on {self.exchange.settings.feed}>"
-
-
 def open_feed(
     settings: Settings,
     clock: Callable[[], int] = wall_clock,
@@ -420,13 +293,13 @@ class House:
         self._lock = threading.Lock()
         self._exchanges: dict[str, PaperExchange] = {}
         self._doors: dict[str, threading.Lock] = {}
+        self._attached: dict[tuple[str, str], AttachedAccount] = {}
         self.scripts = Scripts()
 
     def exchange(self, settings: Settings) -> PaperExchange:
         """The exchange with these market settings, opened on first use."""
         plugins = current()
-        # a market stays with the plugins that were active when it opened
-        key = settings.market_key() if plugins.is_plain else f"{id(plugins)} {settings.market_key()}"
+        key = _key(settings, plugins)
         with self._lock:
             door = self._doors.setdefault(key, threading.Lock())
         # a live market takes its time to open, and nobody waits for it but those who want it
@@ -442,15 +315,36 @@ class House:
                     self._exchanges[key] = found
             return found
 
+    def holds(self, settings: Settings, name: str) -> bool:
+        """Whether an account is kept by this process already."""
+        found = self._exchanges.get(_key(settings, current()))
+        return found is not None and found.journal is not None and name in found.journal
+
+    def attach(self, name: str, settings: Settings, door: Door) -> AttachedAccount:
+        """The account behind a door: the same one as before where the door is."""
+        place = (settings.market_key(), name)
+        with self._lock:
+            found = self._attached.get(place)
+            if found is None or found.door != door:
+                found = self._attached[place] = AttachedAccount(name, settings, door)
+            found.is_over = False
+            return found
+
     def clear(self) -> None:
         """Forget all exchanges; accounts opened before live on by themselves, but those on a live market end with it."""
         with self._lock:
             exchanges = tuple(self._exchanges.values())
             self._exchanges.clear()
+            self._attached.clear()
             self.scripts.clear()
         for exchange in exchanges:
             atexit.unregister(exchange.close)
             exchange.close()
+
+
+def _key(settings: Settings, plugins: Plugins) -> str:
+    # a market stays with the plugins that were active when it opened
+    return settings.market_key() if plugins.is_plain else f"{id(plugins)} {settings.market_key()}"
 
 
 HOUSE = House()
@@ -468,20 +362,34 @@ def read_settings(options: Mapping[str, Any], api_key: str | None = None) -> Set
 
 def open_account(
     options: Mapping[str, Any], api_key: str | None = None, secret: str | None = None
-) -> PaperAccount | ScriptedAccount:
+) -> PaperAccount | ScriptedAccount | AttachedAccount:
     """
     The paper account that the options name: ``account``, else the API key, else ``default``.
 
-    Instances that name the same account on the same market share its state, across threads and event loops.
+    Instances that name the same account on the same market share its state, across threads and event loops; a kept one
+    that a server has is traded through that server.
 
     Raises:
         ConfigError: for an unknown setting or a wrong value.
         FeedError: when a recording cannot be read.
+        JournalError: when the account is in use by another process that lets nobody in.
     """
     settings = read_settings(options, api_key)
     script = HOUSE.scripts.find(settings)
     if script is not None:
         return ScriptedAccount(script, secret)
+    name = settings.account or api_key or "default"
+    door = None if HOUSE.holds(settings, name) else find_door(settings, name)
+    if door is not None:
+        return HOUSE.attach(name, settings, door)
     exchange = HOUSE.exchange(settings)
-    account = exchange.open_account(settings.account or api_key or "default", settings.balances)
-    return PaperAccount(exchange, account, secret)
+    account = exchange.open_account(name, settings.balances)
+    return PaperAccount(exchange, account, secret, HOUSE.scripts)
+
+
+def served_at(options: Mapping[str, Any], api_key: str | None = None) -> str:
+    """Where a server has the account that the options name; empty where none does."""
+    settings = read_settings(options, api_key)
+    name = settings.account or api_key or "default"
+    door = None if HOUSE.holds(settings, name) else find_door(settings, name)
+    return "" if door is None else door.base(this_machine())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
 from exec_plugin.account.links import Link, is_known
 from exec_plugin.account.listeners import Listening
@@ -27,6 +27,9 @@ T = TypeVar("T")
 
 class ScriptedAccount:
     """What a face talks to once its market was reset: the one account of a scripted exchange."""
+
+    #: no other process answers for it
+    is_remote: Literal[False] = False
 
     def __init__(self, exchange: ScriptedExchange, secret: str | None) -> None:
         self.exchange = exchange
@@ -158,15 +161,29 @@ class PaperControl:
         scripts: of this process.
         settings: tells whose market it is.
         account: finds whose account it is.
+        served: tells where a server has the account; empty where none does.
     """
 
-    def __init__(self, scripts: Scripts, settings: Callable[[], Settings], account: Callable[[], _Account]) -> None:
+    def __init__(
+        self,
+        scripts: Scripts,
+        settings: Callable[[], Settings],
+        account: Callable[[], _Account],
+        served: Callable[[], str] = lambda: "",
+    ) -> None:
         self._scripts = scripts
         self._account = account
         self._settings = settings
+        self._served = served
 
     def reset(self, **setup: Any) -> None:
-        """Put a fresh scripted exchange in place of the market, for all in this process who trade on it."""
+        """
+        Put a fresh scripted exchange in place of the market, for all in this process who trade on it.
+
+        Raises:
+            ConfigError: when the setup cannot be used, or the market is another process's.
+        """
+        self._refuse_served()
         self._scripts.reset(self._settings(), setup)
 
     def market(self, events: Iterable[Mapping[str, Any]]) -> None:
@@ -195,7 +212,15 @@ class PaperControl:
     def _script(self) -> ScriptedExchange:
         script = self._scripts.find(self._settings())
         if script is None:
+            self._refuse_served()
             raise ConfigError(
                 "this market moves by itself: paper.reset(symbols=[...]) puts a scripted one in its place"
             )
         return script
+
+    def _refuse_served(self) -> None:
+        if url := self._served():
+            msg = (
+                f"the account is served at {url}: its market is that server's, whose control routes are {url}/paper/..."
+            )
+            raise ConfigError(msg)

@@ -23,7 +23,11 @@ from exec_plugin.protocol.faults import Faults
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_OF_JOURNAL = ("db_url", "durability", "keep_events")
+_OF_JOURNAL = ("db_url", "durability", "attach", "keep_events")
+#: What an account notices of its market, apart from which one it is.
+_NOTICED = (
+    "symbols", "speed", "fill_model", "queue", "fees", "slippage", "latency", "limits", "free_orders", "faults",
+)  # fmt: skip
 #: How many of an account's events may be kept, some 35 GB of them.
 _MOST_EVENTS = 100_000_000
 _UNITS = {"m": MINUTE, "h": HOUR, "d": DAY}
@@ -263,6 +267,8 @@ class Settings:
             ``off``, the last of which may cost the file in a power cut.
         keep_events: how many of an account's last user-data events can be told again to streams and listeners that
             resume (docs/resuming.md); in memory at most 10,000.
+        attach: where a server has the kept account: ``auto`` trades through that server, ``never`` is an error that
+            names it (docs/journal.md).
     """
 
     account: str = field(default="", converter=str)
@@ -286,6 +292,7 @@ class Settings:
     db_url: str = field(default=MEMORY, converter=check_url, repr=masked)
     durability: str = field(default="full", validator=_one_of(*LEVELS))
     keep_events: int = field(default=KEPT_EVENTS, converter=_events)
+    attach: str = field(default="auto", validator=_one_of("auto", "never"))
 
     @classmethod
     def read(cls, options: Mapping[str, Any]) -> Settings:
@@ -342,6 +349,15 @@ class Settings:
         if self.feed == "recording":
             return f"recording {Path(self.recording).resolve()}"
         return f"live {self.live_url}".strip() if self.feed == "live" else self.feed
+
+    @property
+    def is_real_time(self) -> bool:
+        """Whether the market's clock is everybody's."""
+        return self.speed == "1" and self.feed != "recording"
+
+    def noticed(self) -> dict[str, str]:
+        """What an account notices of its market, such as fees and delays, as texts."""
+        return {name: str(getattr(self, name)) for name in _NOTICED}
 
     def rate_limits(self) -> tuple[Mapping[str, object], ...]:
         """The limits to enforce: Binance's or none."""

@@ -57,12 +57,12 @@ class BinanceClient(Session):
 
     async def get_server_time(self) -> dict[str, Any]:
         """``{"serverTime": ms}``."""
-        reply: dict[str, Any] = await self._make_request("GET", _TIME)
+        reply: dict[str, Any] = await self._make_request_with_retry("GET", _TIME)
         return reply
 
     async def get_exchange_info(self, symbol: str | None = None) -> ExchangeInfo:
         """Trading rules of one symbol or of all."""
-        info = exchange_info_of(await self._make_request("GET", _EXCHANGE_INFO, _given(symbol=symbol)))
+        info = exchange_info_of(await self._make_request_with_retry("GET", _EXCHANGE_INFO, _given(symbol=symbol)))
         for name, entry in info.symbols.items():
             self._symbols[name] = Symbol.from_exchange_info(entry.info)
         return info
@@ -77,12 +77,12 @@ class BinanceClient(Session):
     ) -> Rows[KlineData]:
         """Candles, oldest first; times in ms, at most 1000 of them."""
         params = _given(symbol=symbol, interval=interval, limit=limit, startTime=start_time, endTime=end_time)
-        rows = await self._make_request("GET", "/api/v3/klines", params)
+        rows = await self._make_request_with_retry("GET", "/api/v3/klines", params)
         return Rows(kline_of(row, symbol, interval) for row in rows)
 
     async def get_ticker(self, symbol: str) -> dict[str, Any]:
         """Statistics of the last 24 hours."""
-        reply: dict[str, Any] = await self._make_request("GET", "/api/v3/ticker/24hr", {"symbol": symbol})
+        reply: dict[str, Any] = await self._make_request_with_retry("GET", "/api/v3/ticker/24hr", {"symbol": symbol})
         return reply
 
     async def get_24hr_ticker(self, symbol: str) -> dict[str, Any]:
@@ -92,14 +92,14 @@ class BinanceClient(Session):
     async def get_order_book(self, symbol: str, limit: int = 100) -> dict[str, Any]:
         """``{"lastUpdateId": n, "bids": [[price, quantity], ...], "asks": [...]}``, best first, amounts as texts."""
         params = {"symbol": symbol, "limit": limit}
-        reply: dict[str, Any] = await self._make_request("GET", "/api/v3/depth", params)
+        reply: dict[str, Any] = await self._make_request_with_retry("GET", "/api/v3/depth", params)
         return reply
 
     # ------------------------------------------------------------------ account
 
     async def get_account_info(self) -> dict[str, Any]:
         """The account: ``{"balances": [{"asset": ..., "free": ..., "locked": ...}, ...], ...}``, amounts as texts."""
-        reply: dict[str, Any] = await self._make_request("GET", "/api/v3/account")
+        reply: dict[str, Any] = await self._make_request_with_retry("GET", "/api/v3/account")
         return reply
 
     async def get_order(
@@ -112,11 +112,13 @@ class BinanceClient(Session):
             BinanceRequestError: when neither is given.
             BinanceOrderNotFoundError: when there is none such.
         """
-        return order_of(await self._make_request("GET", placing.ORDER, _which(symbol, order_id, client_order_id)))
+        return order_of(
+            await self._make_request_with_retry("GET", placing.ORDER, _which(symbol, order_id, client_order_id))
+        )
 
     async def get_open_orders(self, symbol: str | None = None) -> Rows[Order]:
         """All open orders, of one symbol or of all."""
-        rows = await self._make_request("GET", "/api/v3/openOrders", _given(symbol=symbol))
+        rows = await self._make_request_with_retry("GET", "/api/v3/openOrders", _given(symbol=symbol))
         return Rows(order_of(row) for row in rows)
 
     async def get_order_history(
@@ -130,11 +132,11 @@ class BinanceClient(Session):
     ) -> Rows[Order]:
         """Orders in every state, oldest first: the most recent ones, from an id on, or in a window of at most a day."""
         params = _given(symbol=symbol, limit=limit, orderId=from_id, startTime=start_time, endTime=end_time)
-        return Rows(order_of(row) for row in await self._make_request("GET", "/api/v3/allOrders", params))
+        return Rows(order_of(row) for row in await self._make_request_with_retry("GET", "/api/v3/allOrders", params))
 
     async def get_trades(self, symbol: str, limit: int = 500) -> Rows[Trade]:
         """The latest trades of the market, oldest first."""
-        rows = await self._make_request("GET", "/api/v3/trades", {"symbol": symbol, "limit": limit})
+        rows = await self._make_request_with_retry("GET", "/api/v3/trades", {"symbol": symbol, "limit": limit})
         return Rows(trade_of(row, symbol) for row in rows)
 
     async def get_my_trades(
@@ -151,7 +153,7 @@ class BinanceClient(Session):
         params = _given(
             symbol=symbol, limit=limit, orderId=order_id, fromId=from_id, startTime=start_time, endTime=end_time
         )
-        return Rows(fill_of(row) for row in await self._make_request("GET", "/api/v3/myTrades", params))
+        return Rows(fill_of(row) for row in await self._make_request_with_retry("GET", "/api/v3/myTrades", params))
 
     # ------------------------------------------------------------------ histories
 
@@ -186,7 +188,9 @@ class BinanceClient(Session):
         end_time: int | None = None,
     ) -> list[Trade]:
         params = _given(symbol=symbol, limit=limit, fromId=from_id, startTime=start_time, endTime=end_time)
-        return [trade_of(row, symbol) for row in await self._make_request("GET", "/api/v3/aggTrades", params)]
+        return [
+            trade_of(row, symbol) for row in await self._make_request_with_retry("GET", "/api/v3/aggTrades", params)
+        ]
 
     def iter_my_trades(
         self, symbol: str, start: int | None = None, *, from_id: int | None = None, **span: Any

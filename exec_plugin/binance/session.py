@@ -26,7 +26,7 @@ from exec_plugin.core.errors import ConfigError
 from exec_plugin.rate_limit import install_throttle, uninstall_throttle
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine, Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
     from exec_plugin.core.symbols import Symbol
     from exec_plugin.rate_limit import RateLimiter
@@ -247,9 +247,7 @@ class Session:
             await errand.pause(min(errand.backoff(attempt), max(errand.left(), 0.0)))
             attempt += 1
 
-    def _make_request(
-        self, method: str, endpoint: str, params: Mapping[str, Any] | None = None
-    ) -> Coroutine[Any, Any, Any]:
+    async def _make_request(self, method: str, endpoint: str, params: Mapping[str, Any] | None = None) -> Any:
         """
         Send a request the way that is safe for it: reading again is, anything else is sent once.
 
@@ -262,7 +260,7 @@ class Session:
             BinanceError: what went wrong; ``outcome_unknown`` tells whether it may have been executed.
         """
         ask = self._make_request_with_retry if method == "GET" else self._make_request_single
-        return ask(method, endpoint, params)
+        return await ask(method, endpoint, params)
 
 
 def _place_outside() -> str:

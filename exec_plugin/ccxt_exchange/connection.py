@@ -16,7 +16,7 @@ from aiohttp import WSMessage, WSMsgType
 from exec_plugin.ccxt_exchange.driver import Driver
 
 if TYPE_CHECKING:
-    from exec_plugin.account import PaperAccount
+    from exec_plugin.account import AttachedAccount, PaperAccount
 
 #: Messages that may wait for a loop that does not come round to reading; Binance drops slow readers as well.
 MOST_WAITING = 100_000
@@ -117,7 +117,7 @@ class PaperConnection:
         return f"<PaperConnection {self.client.url}{', closed' if self.closed else ''}>"
 
 
-def adopt(client: Any, account: Any, throttle: Any) -> None:
+def adopt(client: Any, account: Any) -> None:
     """Give one of ccxt's clients a paper account for a far end; all else stays ccxt's."""
 
     async def connect(_session: Any) -> PaperConnection:
@@ -127,7 +127,6 @@ def adopt(client: Any, account: Any, throttle: Any) -> None:
     client.paper = None
 
     client.create_connection = connect
-    client.throttle = throttle
     # pings would prove that the process talks to itself
     client.keepAlive = 0
     with contextlib.suppress(ImportError):
@@ -136,3 +135,34 @@ def adopt(client: Any, account: Any, throttle: Any) -> None:
 
         if isinstance(client, FastClient):
             client.receive_loop = super(FastClient, client).receive_loop
+
+
+def lead(client: Any, account: AttachedAccount) -> None:
+    """Have one of ccxt's clients connect to the server that has an account, and sign for it; all else stays ccxt's."""
+    asked = client.url
+    connect, send = client.create_connection, client.send
+    client.paper = account
+
+    def create_connection(session: Any) -> Any:
+        # ccxt knows its clients by the URLs that it asked for
+        client.url = account.lead(asked)
+        try:
+            return connect(session)
+        finally:
+            client.url = asked
+
+    async def send_signed(message: Any) -> None:
+        await send(account.frame(asked, message))
+
+    def doubting(tell: Any) -> Any:
+        def told(*args: Any) -> Any:
+            # whoever asks next looks for the server anew
+            account.is_over = True
+            return tell(*args)
+
+        return told
+
+    client.create_connection = create_connection
+    client.send = send_signed
+    client.on_error_callback = doubting(client.on_error_callback)
+    client.on_close_callback = doubting(client.on_close_callback)

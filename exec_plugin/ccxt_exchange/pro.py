@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ccxt.base.errors import NotSupported
 from ccxt.pro import binance
 
 from exec_plugin.ccxt_exchange import aio, registry
@@ -24,6 +25,9 @@ class binancepaper(binance, aio.binancepaper):  # noqa: N801  ccxt finds a class
             await super().authenticate(params or {})
             return
         # ccxt 4.4 would ask for a listen key, which Binance gives no more
+        if self._paper().is_remote:
+            msg = f"{self.id} a server tells a user's events to those who subscribe by signature, as ccxt 4.5 does: upgrade ccxt"
+            raise NotSupported(msg)
         from exec_plugin.account.links import LISTEN_KEY
 
         given = {"listenKey": LISTEN_KEY, "lastAuthenticatedTime": self.milliseconds()}

@@ -13,21 +13,32 @@ import functools
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ccxt.base.errors import BaseError, ExchangeClosedByUser, ExchangeError, NetworkError, NotSupported
+from ccxt.base.errors import (
+    AuthenticationError,
+    BaseError,
+    ExchangeClosedByUser,
+    ExchangeError,
+    ExchangeNotAvailable,
+    NetworkError,
+    NotSupported,
+    OperationFailed,
+)
 
 from exec_plugin.ccxt_exchange.description import NO_CREDENTIAL, paper_description
 from exec_plugin.core.errors import ExecPluginError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from ccxt import binance as _Binance  # noqa: N812  a class in spite of its name
 
-    from exec_plugin.account import PaperAccount, Reply
+    from exec_plugin.account import AttachedAccount, PaperAccount, Reply
     from exec_plugin.account.script import ScriptedAccount
     from exec_plugin.protocol.faults import Way
 
-    Account = PaperAccount | ScriptedAccount
+    Account = PaperAccount | ScriptedAccount | AttachedAccount
+    # with a market in this process
+    Near = PaperAccount | ScriptedAccount
 else:
     # laid over one of ccxt's Binance classes by the module that names the flavour
     _Binance = object
@@ -36,7 +47,7 @@ _NOT_FOUND = 404
 _FIRST_ERROR = 400
 
 # What belongs to a running process: never pickled, never copied, found again on the next request.
-_TRANSIENT = ("_opened", "asyncio_loop", "asyncioLoop", "clients", "markets_loading", "marketsLoading")
+_TRANSIENT = ("_opened", "_ending", "asyncio_loop", "asyncioLoop", "clients", "markets_loading", "marketsLoading")
 
 
 def _open(options: Mapping[str, Any], api_key: str | None, secret: str | None) -> Account:
@@ -65,12 +76,13 @@ class _Control:
     def __get__(self, exchange: PaperTransport | None, owner: type | None = None) -> Any:
         if exchange is None:
             return self
-        from exec_plugin.account import HOUSE, PaperControl, read_settings
+        from exec_plugin.account import HOUSE, PaperControl, read_settings, served_at
+
+        def wanted() -> tuple[Mapping[str, Any], str | None]:
+            return exchange.options.get("paper") or {}, exchange._own_key()
 
         return PaperControl(
-            HOUSE.scripts,
-            lambda: read_settings(exchange.options.get("paper") or {}, exchange._own_key()),
-            exchange._paper,
+            HOUSE.scripts, lambda: read_settings(*wanted()), exchange._paper, lambda: served_at(*wanted())
         )
 
 
@@ -145,7 +157,9 @@ class PaperTransport(_Binance):
         except ExecPluginError as error:
             # hosts know ccxt's errors only: one of ours would take the whole bot down
             msg = f"{self.id} {error}"
-            raise ExchangeError(msg) from error
+            # who has taken over from a server may be one itself that does not listen yet: bots try that again
+            was_served = self._opened is not None and self._opened[1].is_remote
+            raise (ExchangeNotAvailable if was_served else ExchangeError)(msg) from error
 
     def _pause(self, milliseconds: float) -> float:
         return self._paper().sleep_plan(milliseconds) if milliseconds > 0 else 0.0
@@ -157,33 +171,34 @@ class PaperTransport(_Binance):
         self._next_request = due + self.rateLimit * (1 if cost is None else cost)
         return due - now
 
-    def _roundtrip(self, url: str, method: str, headers: Any, body: Any) -> Any:
+    def _roundtrip(self, account: Near, url: str, method: str, headers: Any, body: Any) -> Any:
         sent = _Request(method, url, self.prepare_request_headers(headers), body)
         self.last_request_headers = sent.headers
         if self.verbose:
             self.log("\nfetch Request:", self.id, method, url, "RequestHeaders:", sent.headers, "RequestBody:", body)
         self.logger.debug("%s %s, Request: %s %s", *sent)
         try:
-            reply = self._paper().request(*sent)
+            reply = account.request(*sent)
         except ExecPluginError as error:
             msg = f"{self.id} {method} {url} {error}"
             raise ExchangeError(msg) from error
         return self._digest(reply, sent)
 
-    def _travel(self, url: str, method: str) -> tuple[Way, float]:
+    @staticmethod
+    def _travel(account: Near, url: str, method: str) -> tuple[Way, float]:
         """What happens to a request on its way there, and how many seconds that takes."""
-        paper = self._paper()
-        way = paper.way(method, url)
-        return way, paper.sleep_plan(way.delay) if way.delay else 0.0
+        way = account.way(method, url)
+        return way, account.sleep_plan(way.delay) if way.delay else 0.0
 
-    def _carried(self, way: Way, url: str, method: str, headers: Any, body: Any) -> Any:
+    def _carried(self, account: Near, way: Way, *asked: Any) -> Any:
         """The answer to a request, unless the connection breaks before or after it is carried out."""
         if not way.cut:
-            return self._roundtrip(url, method, headers, body)
+            return self._roundtrip(account, *asked)
         if way.executed:
             # whatever came of it: the bot is not to know
             with contextlib.suppress(BaseError):
-                self._roundtrip(url, method, headers, body)
+                self._roundtrip(account, *asked)
+        url, method = asked[:2]
         msg = f"{self.id} {method} {url.partition('?')[0]} the connection broke, as a fault of the settings demands"
         raise NetworkError(msg)
 
@@ -214,15 +229,53 @@ class PaperTransport(_Binance):
     def _check(self, reply: Reply, parsed: Any, sent: _Request) -> None:
         status, reason, headers, text = reply
         method, url = sent[:2]
-        if status == _NOT_FOUND:
-            # ccxt would call this a network error, which bots retry for ever
-            msg = f"{self.id} {method} {url.partition('?')[0]} is not part of a spot paper account: {text}"
-            raise NotSupported(msg)
         self.handle_errors(status, reason, url, method, headers, text, parsed, sent.headers, sent.body)
         self.handle_http_status_code(status, reason, url, method, text)
         if status >= _FIRST_ERROR:
             msg = f"{self.id} {method} {url} {status} {reason} {text}"
             raise ExchangeError(msg)
+
+    def handle_errors(self, httpCode: int, reason: str, url: str, method: str, *rest: Any) -> Any:  # noqa: N803
+        """ccxt's own, but what is not there is said not to be: ccxt takes it for a network error and bots retry it."""
+        if httpCode == _NOT_FOUND:
+            msg = f"{self.id} {method} {url.partition('?')[0]} is not part of a spot paper account: {rest[1]}"
+            raise NotSupported(msg)
+        return super().handle_errors(httpCode, reason, url, method, *rest)
+
+    # ------------------------------------------------------------------ through a server that has the account
+
+    @contextlib.contextmanager
+    def _minding(self, account: AttachedAccount) -> Iterator[None]:
+        """A server that is ill, gone, or another one by now, is looked for anew by the next request."""
+        try:
+            yield
+        except AuthenticationError as error:
+            # it lets in nobody else than whom it has left its key for
+            account.is_over = True
+            msg = f"{self.id} the server at {account.url} was started anew, or has this account no more: try again"
+            raise ExchangeNotAvailable(msg) from error
+        except OperationFailed:
+            account.is_over = True
+            raise
+
+    def on_rest_response(self, code: int, reason: str, url: str, method: str, *rest: Any) -> Any:
+        """ccxt's hook; where a server answers, plugins hear of it from here."""
+        account = self._opened[1] if self._opened is not None else None
+        if account is not None and account.is_remote:
+            headers, _, _, body = rest
+            account.tell(code, headers, method, url, body)
+        return super().on_rest_response(code, reason, url, method, *rest)
+
+    def check_proxy_url_settings(self, *_: Any, **__: Any) -> None:
+        """No proxy stands between a bot and its paper account."""
+
+    def check_proxy_settings(self, *_: Any, **__: Any) -> list[None]:
+        """As above, for requests."""
+        return [None, None, None]
+
+    def check_ws_proxy_settings(self) -> list[None]:
+        """As above, for streams."""
+        return [None, None, None]
 
 
 class SyncTransport(PaperTransport):
@@ -230,15 +283,28 @@ class SyncTransport(PaperTransport):
 
     def fetch(self, url: str, method: str = "GET", headers: Any = None, body: Any = None) -> Any:
         """Answer one signed request from the paper account."""
-        there, back = self._paper().legs()
-        way, delay = self._travel(url, method)
+        account = self._paper()
+        if account.is_remote:
+            return self._ask_server(account, url, method, headers, body)
+        there, back = account.legs()
+        way, delay = self._travel(account, url, method)
         if not there and not back and not delay:
-            return self._carried(way, url, method, headers, body)
+            return self._carried(account, way, url, method, headers, body)
         time.sleep(there + delay)
         try:
-            return self._carried(way, url, method, headers, body)
+            return self._carried(account, way, url, method, headers, body)
         finally:
             time.sleep(back)
+
+    def _ask_server(self, account: AttachedAccount, url: str, method: str, headers: Any, body: Any) -> Any:
+        """The same from the server that has the account, by ccxt's own transport."""
+        if account.door.certificate:
+            from exec_plugin.ccxt_exchange.pinning import pin
+
+            pin(self.session, account.url, account.door.certificate)
+        url, headers, body = account.address(url, headers, body)
+        with self._minding(account):
+            return super().fetch(url, method, headers, body)
 
     def sleep(self, milliseconds: float) -> None:
         """Let time pass at the venue; a replayed market moves at once."""
@@ -252,19 +318,33 @@ class SyncTransport(PaperTransport):
 class AsyncTransport(PaperTransport):
     """The methods that await."""
 
+    asyncio_loop: Any
+    session: Any
     # nothing is connected that could need time to close
     timeout_on_exit = 0
     closed_by_user = False
+    _session_for: tuple[str, asyncio.AbstractEventLoop] | None = None
+    _ending: asyncio.Future[None] | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        # a session belongs to its loop
+        return {**super().__getstate__(), "session": None, "_session_for": None}
 
     async def fetch(self, url: str, method: str = "GET", headers: Any = None, body: Any = None) -> Any:
         """Answer one signed request from the paper account."""
         self.open(lazy=True)
-        there, back = self._paper().legs()
-        way, delay = self._travel(url, method)
+        account = self._paper()
+        if account.is_remote:
+            # by ccxt's own transport, which opens the session
+            url, headers, body = account.address(url, headers, body)
+            with self._minding(account):
+                return await super().fetch(url, method, headers, body)
+        there, back = account.legs()
+        way, delay = self._travel(account, url, method)
         # at least one turn of the loop: a bot that only ever awaits requests must not starve its other tasks
         await asyncio.sleep(there + delay)
         try:
-            return self._carried(way, url, method, headers, body)
+            return self._carried(account, way, url, method, headers, body)
         finally:
             if back:
                 await asyncio.sleep(back)
@@ -279,12 +359,12 @@ class AsyncTransport(PaperTransport):
 
     async def fetch2(self, *args: Any, **named: Any) -> Any:
         """Where every request begins; a live market opens here without holding up the loop: it waits for the network."""
-        if self._opened is None and self._is_far():
+        if (self._opened is None or self._opened[1].is_over) and self._is_far():
             await asyncio.to_thread(self._paper)
         return await super().fetch2(*args, **named)
 
     def open(self, lazy: bool = False) -> None:  # noqa: FBT001, FBT002  ccxt's own signature
-        """Note the running event loop; there is no session to open."""
+        """Note the running event loop; there is a session to open only where a server has the account."""
         if lazy and self.closed_by_user:
             msg = f"{self.id} instance was closed by the user"
             raise ExchangeClosedByUser(msg)
@@ -292,13 +372,37 @@ class AsyncTransport(PaperTransport):
         with contextlib.suppress(RuntimeError):
             # one instance may live through several loops, one asyncio.run after another
             self.asyncio_loop = asyncio.get_running_loop()
+        account = self._opened[1] if self._opened is not None else None
+        if account is not None and account.is_remote and self.own_session:
+            self._open_session(account)
+
+    def _open_session(self, account: AttachedAccount) -> None:
+        """A session as ccxt has one, which trusts the server that it leads to and no other."""
+        from aiohttp import ClientSession, TCPConnector
+
+        place = (account.url, self.asyncio_loop)
+        if self.session is not None and self._session_for is not None and self._session_for != place:
+            self._end_session(self._session_for[1])
+        if self.session is None:
+            connector = TCPConnector(ssl=account.tls or True, loop=self.asyncio_loop)
+            self.session = ClientSession(loop=self.asyncio_loop, connector=connector)
+            self._session_for = place
+
+    def _end_session(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Let go of a session for another server, or of another loop, which has to close it unless it is closed itself."""
+        ending, self.session = self.session.close(), None
+        if loop is self.asyncio_loop or loop.is_closed():
+            self._ending = asyncio.ensure_future(ending)
+        else:
+            asyncio.run_coroutine_threadsafe(ending, loop)
 
     def client(self, url: str) -> Any:
         """ccxt's WebSocket client for a URL, with the paper account for its far end."""
-        from exec_plugin.ccxt_exchange.connection import adopt
+        from exec_plugin.ccxt_exchange.connection import adopt, lead
         from exec_plugin.ccxt_exchange.driver import Driver
 
-        if "://" in url and not self._paper().answers(url):
+        account = self._paper()
+        if "://" in url and not account.answers(url):
             # ccxt would call this a network error, which bots retry for ever
             msg = f"{self.id} has no stream under {url}; a paper account is a spot account"
             raise NotSupported(msg)
@@ -311,7 +415,11 @@ class AsyncTransport(PaperTransport):
         client = super().client(url)
         if client is not known:
             # not a limiter that a user put in place of ``throttle``: frames are no requests
-            adopt(client, self._paper, functools.partial(AsyncTransport.throttle, self))
+            client.throttle = functools.partial(AsyncTransport.throttle, self)
+            if account.is_remote:
+                lead(client, account)
+            else:
+                adopt(client, self._paper)
         Driver.wake_all(self.asyncio_loop)
         return client
 

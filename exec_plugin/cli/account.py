@@ -68,6 +68,7 @@ def show(name: str, db_url: str | None, market: str | None) -> None:
         seen = look(store, row)
         _complain(seen.problems)
         told = exported(seen)
+        click.echo(_user(store, row), err=True)
     for asset, held in told["balances"].items():
         click.echo(f"{asset:<8} {_amount(held['free']):>24} free {_amount(held['locked']):>24} locked")
     for order in told["orders"]:

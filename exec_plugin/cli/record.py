@@ -149,7 +149,8 @@ async def _scene(play: Play, config: BinanceConfig | None) -> AsyncIterator[Scen
     from exec_plugin.binance import BinanceConfig
     from exec_plugin.cassettes.plays import SYMBOL
     from exec_plugin.server import PaperServer
-    from exec_plugin.server.config import FUNDS, AccountPlan, Plan, new_secret
+    from exec_plugin.server.attaching import new_secret
+    from exec_plugin.server.config import FUNDS, AccountPlan, Plan
     from exec_plugin.server.settings import ServerSettings
 
     key, secret = new_secret(), new_secret()

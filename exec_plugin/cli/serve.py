@@ -135,7 +135,7 @@ def _default_url() -> str:
 
 
 def _account(make: Callable[..., Any], key: str | None, secret: str | None, balances: dict[str, str]) -> Any:
-    from exec_plugin.server.config import new_secret
+    from exec_plugin.server.attaching import new_secret
 
     return make("default", balances, key or new_secret(), secret or new_secret(), is_told=bool(key))
 

@@ -68,7 +68,9 @@ class Stage:
         if not self.options.get("balances"):
             self.options["balances"] = _start_balances(self.exchange, self.symbol)
         self.venue = self.exchange.venue
-        self.account = open_account(self.options).account
+        opened = open_account(self.options)
+        assert not opened.is_remote  # noqa: S101 - its market is in this process
+        self.account = opened.account
         _check_funds(self.account, self.symbol)
         self.recorder = Recorder(self.venue, self.account, self.symbol.name)
         self.duration = duration

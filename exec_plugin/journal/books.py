@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import socket
 import time
 from collections import deque
 from datetime import UTC, datetime
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from exec_plugin.core.errors import ConfigError, JournalError
 from exec_plugin.core.venue.chronicle import Chronicle, packed
 from exec_plugin.core.venue.state import STATE_VERSION, look_again, meet_missed, place, resume, withdraw
+from exec_plugin.journal.doors import this_machine
 from exec_plugin.journal.entries import Entry, Fold, Step, chain, dump, merge, read_step, unseal
 from exec_plugin.journal.past import TablePast
 from exec_plugin.journal.recorder import Changes, Recorder
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from exec_plugin.core.ledger import Account
     from exec_plugin.core.venue import Venue
+    from exec_plugin.journal.doors import Door
     from exec_plugin.journal.revival import Standing
     from exec_plugin.journal.store import Row, Store
 
@@ -44,9 +45,15 @@ _LONGEST_NAME = 200
 
 
 class Numbering(Protocol):
-    """Who else numbers something that must not repeat."""
+    """Who else numbers something that must not repeat, and counts the orders of accounts."""
 
     client_ids: int
+
+    def order_use(self, account: str) -> dict[str, list[int]]:
+        """What has to be remembered of an account's order counts."""
+
+    def resume_order_use(self, account: str, told: Mapping[str, Sequence[int]]) -> None:
+        """Let an account's order counts go on."""
 
 
 class Book:
@@ -158,6 +165,8 @@ class Journal:
         #: why the past could not be read just now
         self._unread = ""
         self._process = os.getpid()
+        self._holder = ""
+        self._served: list[str] = []
         #: why the accounts cannot be used at the moment; empty while they can
         self.failure = ""
 
@@ -168,6 +177,11 @@ class Journal:
 
     def __contains__(self, name: object) -> bool:
         return name in self._books
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The accounts that are open."""
+        return tuple(self._books)
 
     # ------------------------------------------------------------------ opening
 
@@ -195,11 +209,17 @@ class Journal:
         # the market as it was, before anybody's orders are in it again
         if self._advance is not None:
             self._advance(max((self._books[name].numbers["now"] for name in accounts), default=0))
+        self._count_on(accounts)
         # those of an account that trades already have met what was printed
         is_first = not any(
             book.changes.account.open_orders for name, book in self._books.items() if name not in accounts
         )
         self._resume(standing, self._met(accounts) if self._catches_up and is_first else {})
+
+    def _count_on(self, names: Iterable[str]) -> None:
+        """Let order counts go on: an exchange does not forget them either."""
+        for name in names:
+            self._numbering.resume_order_use(name, self._books[name].numbers.get("counts", {}))
 
     def _met(self, names: Iterable[str]) -> dict[str, int]:
         """
@@ -220,7 +240,8 @@ class Journal:
             raise ConfigError(msg)
         row = self.store.enrol(self._venue_name, name, self._venue.now)
         since = datetime.now(tz=UTC).isoformat(timespec="seconds")
-        self.store.claim(row, f"process {os.getpid()} on {socket.gethostname()} since {since}")
+        self._holder = f"process {os.getpid()} on {this_machine()} since {since}"
+        self.store.claim(row, self._holder)
         # it may have gone on until just now
         return self.store.find(self._venue_name, name) or row
 
@@ -279,6 +300,17 @@ class Journal:
         meet_missed(self._venue, met)
         look_again(self._venue)
 
+    def serve(self, doors: Mapping[str, Door]) -> None:
+        """
+        Leave beside accounts that are open here what lets other processes trade for them, until they are closed.
+
+        Raises:
+            JournalError: when that cannot be written down.
+        """
+        for name, door in doors.items():
+            self.store.open_door(self._books[name].row.id, f"{self._holder}, served at {door.url}", door)
+            self._served.append(name)
+
     # ------------------------------------------------------------------ writing
 
     def settle(self) -> bool:
@@ -333,6 +365,8 @@ class Journal:
     def _step(self, book: Book) -> Step:
         step = book.changes.take(self._venue)
         step.numbers["clients"] = self._numbering.client_ids
+        if counts := self._numbering.order_use(book.row.name):
+            step.numbers["counts"] = counts
         name = book.row.name
         step.numbers["events"] = self._chronicle.last(name) + len(self._chronicle.fresh(name))
         return step
@@ -390,6 +424,7 @@ class Journal:
             self._chronicle.drop()
             return
         self.failure = ""
+        self._count_on(self._books)
         # the market has gone on meanwhile, and nobody was in it
         self._resume(standing, {})
         _log.warning("paper accounts can be written down again")
@@ -406,6 +441,8 @@ class Journal:
                 self._recorder.sweep()
                 self._commit()
                 self._note(self._clock())
+                for name in self._served:
+                    self.store.close_door(self._books[name].row.id)
             except JournalError as error:
                 _log.error("what moved last could not be written down: %s", error)
         self._recorder.close()

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 APPLICATION_ID = 0x65786570
 #: What SQLite raises; where its message quotes a damaged file that is no text, Python cannot read the message.
 _ERRORS = (sqlite3.DatabaseError, UnicodeDecodeError)
-#: Seconds to wait for a reader, such as ``exec-plugin account``, to let go.
-PATIENCE = 5.0
+#: Seconds to wait for a reader, such as ``exec-plugin account``, to let go; and for one who only looks whose a lease is.
+PATIENCE, GLANCE = 5.0, 0.25
 
 
 class SqliteBackend:
@@ -148,7 +148,7 @@ class SqliteBackend:
                 self._db.rollback()
             raise
 
-    def claim(self, account: int) -> bool:
+    def claim(self, account: int, patience: float = GLANCE) -> bool:
         """Become the only writer, by an exclusive transaction on a file beside; the system ends it with the process."""
         path = self._lease(account)
         try:
@@ -156,7 +156,7 @@ class SqliteBackend:
         except OSError as error:
             raise JournalError(f"{path} cannot be opened: {error.strerror or error}") from error
         with self._told():
-            lease = _connect(f"{path.resolve().as_uri()}?mode=rw", patience=0.0)
+            lease = _connect(f"{path.resolve().as_uri()}?mode=rw", patience=patience)
         try:
             lease.execute("PRAGMA journal_mode = OFF")
             lease.execute("BEGIN EXCLUSIVE")
@@ -174,7 +174,7 @@ class SqliteBackend:
     def is_claimed(self, account: int) -> bool:
         """Whether another process has the account."""
         # its lease is not made by looking
-        if not self._lease(account).exists() or not self.claim(account):
+        if not self._lease(account).exists() or not self.claim(account, 0.0):
             return self._lease(account).exists()
         self.release(account)
         return False

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from exec_plugin.core.errors import ExecPluginError, JournalError
+from exec_plugin.journal.doors import Door
 from exec_plugin.journal.entries import RECORDS, Entry, chain, dump, seal
 from exec_plugin.journal.telling import Telling
 
@@ -24,7 +25,9 @@ if TYPE_CHECKING:
     from exec_plugin.journal.telling import Told
 
 #: The version of the tables; what an older one lacks is added by ``MIGRATIONS[version]``.
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
+#: How to get in where a server has an account.
+_DOORS = "CREATE TABLE doors (account BIGINT PRIMARY KEY, state TEXT NOT NULL)"
 #: By what the past is looked for: orders by their place on their symbol and by client id, what is open by that alone.
 _INDEXES = (
     "CREATE UNIQUE INDEX orders_by_place ON orders (account, symbol, n)",
@@ -55,7 +58,8 @@ MIGRATIONS: Mapping[int, Sequence[str]] = {
         "UPDATE lists SET time = {list_time}",
         *_INDEXES,
     ),
-    2: _TELLING,
+    2: (_DOORS,),
+    3: _TELLING,
 }
 TABLES = (
     """CREATE TABLE accounts (
@@ -79,11 +83,12 @@ TABLES = (
         account BIGINT NOT NULL, symbol TEXT NOT NULL, n BIGINT NOT NULL, state TEXT NOT NULL,
         PRIMARY KEY (account, symbol, n)){clustered}""",
     "CREATE TABLE markets (venue TEXT PRIMARY KEY, state TEXT NOT NULL)",
+    _DOORS,
     *_TELLING,
     *_INDEXES,
 )
 #: The tables that hold what belongs to an account.
-OWNED = ("entries", *RECORDS, "events", "listeners")
+OWNED = ("entries", *RECORDS, "doors", "events", "listeners")
 _WRITE = {
     "lists": "INSERT INTO lists (account, id, client_id, first, is_open, time, state) VALUES (?, ?, ?, ?, ?, ?, ?) "
     "ON CONFLICT (account, id) DO UPDATE SET is_open = excluded.is_open, time = excluded.time, state = excluded.state",
@@ -216,16 +221,42 @@ class Store:
             JournalError: when another process is; it is named.
         """
         if not self.backend.claim(row.id):
-            found = self.find(row.venue, row.name)
-            raise JournalError(
-                f"account {row.name!r} in {self.where} is in use by {found.holder if found else 'another process'}: "
-                "stop that one, trade through its server, or name another account or db_url"
-            )
+            raise self.in_use(row)
         try:
-            self.backend.run("UPDATE accounts SET holder = ? WHERE id = ?", (holder, row.id))
+            with self.backend.transaction():
+                self.backend.run("UPDATE accounts SET holder = ? WHERE id = ?", (holder, row.id))
+                # what a server that was killed has left leads nowhere
+                self.backend.run("DELETE FROM doors WHERE account = ?", (row.id,))
         except JournalError:
             self.backend.release(row.id)
             raise
+
+    def in_use(self, row: Row, why: str = "") -> JournalError:
+        """The error of an account that another process has; ``why`` says what else stands in the way."""
+        found = self.find(row.venue, row.name)
+        return JournalError(
+            f"account {row.name!r} in {self.where} is in use by {(found and found.holder) or 'another process'}: "
+            f"{why}stop that one, trade through its server, or name another account or db_url"
+        )
+
+    def open_door(self, account: int, holder: str, door: Door) -> None:
+        """Leave beside an account that was claimed what lets others trade for it through its holder."""
+        with self.backend.transaction():
+            self.backend.run("UPDATE accounts SET holder = ? WHERE id = ?", (holder, account))
+            sql = "INSERT INTO doors (account, state) VALUES (?, ?) ON CONFLICT (account) DO UPDATE SET state = excluded.state"
+            self.backend.run(sql, (account, door.dump()))
+
+    def close_door(self, account: int) -> None:
+        """Take away what lets others trade for an account."""
+        self.backend.run("DELETE FROM doors WHERE account = ?", (account,))
+
+    def door(self, row: Row) -> Door | None:
+        """The door to an account whose holder serves it; None where nobody does."""
+        rows = self.backend.run("SELECT state FROM doors WHERE account = ?", (row.id,))
+        if not rows or not self.backend.is_claimed(row.id):
+            return None
+        with readable(self.where):
+            return Door.load(rows[0][0])
 
     # ------------------------------------------------------------------ writing
 

@@ -163,6 +163,14 @@ class Gateway:
         self.client_ids += 1
         return f"paper_request_{self.client_ids}"
 
+    def order_use(self, account: str) -> dict[str, list[int]]:
+        """What has to be remembered of an account's order counts."""
+        return self.limits.told(account)
+
+    def resume_order_use(self, account: str, told: Mapping[str, Sequence[int]]) -> None:
+        """Let an account's order counts go on."""
+        self.limits.go_on(account, told, self.venue.now)
+
     def handle(
         self,
         method: str,

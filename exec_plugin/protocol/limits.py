@@ -75,6 +75,16 @@ class Window:
         self._counts[owner] = total
         return total
 
+    def told(self, owner: str) -> list[int]:
+        """The number of the window that was counted in last, and what an owner has used in it."""
+        return [self._index, self._counts.get(owner, 0)]
+
+    def go_on(self, owner: str, told: Sequence[int], now: int) -> None:
+        """Count on from what was told, where that was told in the window of ``now``."""
+        self.used(owner, now)
+        if told[0] == self._index:
+            self._counts[owner] = told[1]
+
     def most(self, now: int) -> int:
         """What the owner that has used most has used."""
         self.used("", now)
@@ -204,6 +214,20 @@ class Limits:
         credit = (begun[0] - seen[0]) * TAKER_CREDIT + (begun[1] - seen[1]) * MAKER_CREDIT
         for window in self.orders:
             window.add(account.name, -credit, now)
+
+    def told(self, account: str) -> dict[str, list[int]]:
+        """What has to be remembered of an account for its order counts to go on; empty where nothing is counted."""
+        found = {window.suffix: window.told(account) for window in self.orders}
+        if found:
+            found["begun"] = list(self._seen.get(account, (0, 0)))
+        return found
+
+    def go_on(self, account: str, told: Mapping[str, Sequence[int]], now: int) -> None:
+        """Count on from what was told of an account."""
+        takes, makes = told.get("begun", (0, 0))
+        self._seen[account] = (takes, makes)
+        for window in self.orders:
+            window.go_on(account, told.get(window.suffix, (-1, 0)), now)
 
     def order_counts(self, account: str, now: int) -> list[dict[str, Any]]:
         """The order limits with their counts."""

@@ -100,10 +100,11 @@ def check_signature(key: Key, sent: Mapping[str, str], query: str, body: str) ->
     signature = sent.get("signature")
     if not signature:
         raise missing("signature")
-    key.check(_unsigned(query) + _unsigned(body), signature)
+    key.check(unsigned(query) + unsigned(body), signature)
 
 
-def _unsigned(text: str) -> str:
+def unsigned(text: str) -> str:
+    """A query string or body without its signature: what is signed."""
     if "signature=" not in text:
         return text
     before, _, after = text.rpartition("&signature=")

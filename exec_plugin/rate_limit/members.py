@@ -92,9 +92,10 @@ class Member:
     def _clear(self, cells: Cells, row: int) -> None:
         cells[FLIGHT] -= cells[row + OWN_FLIGHT]
         cells[REQUESTS] -= cells[row + OWN_REQUESTS]
-        account = int(cells[row + OWN_ACCOUNT])
-        if account:
-            cells[account + ORDERS] -= cells[row + OWN_ORDERS]
+        account = cells[row + OWN_ACCOUNT]
+        # a damaged file may say anything
+        if account in _ACCOUNTS:
+            cells[int(account) + ORDERS] -= cells[row + OWN_ORDERS]
         for cell in range(row, row + MEMBER_SIZE):
             cells[cell] = 0.0
 

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 
 from aiohttp import WSCloseCode, web
 
+from exec_plugin.account import PaperExchange
 from exec_plugin.core.errors import ConfigError
 from exec_plugin.server import control
 from exec_plugin.server.access import log_request
+from exec_plugin.server.attaching import open_doors
 from exec_plugin.server.control import Asked, Control, Refused
 from exec_plugin.server.doors import Doors
 from exec_plugin.server.lane import Full, Lane, Plain, peer_of
@@ -26,7 +28,7 @@ from exec_plugin.server.wire import TooLarge, cut, form_response, json_response,
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from exec_plugin.account import PaperExchange, Reply
+    from exec_plugin.account import Reply
     from exec_plugin.protocol.control import ScriptedExchange
     from exec_plugin.server.settings import ServerSettings
 
@@ -85,6 +87,10 @@ class PaperServer:
             raise ConfigError(_cannot_listen(settings, error)) from error
         chores = (self._tick(), self._sweep(), self.doors.sockets.pulse())
         self._tasks = [loop.create_task(chore) for chore in chores]
+        exchange = self.stage.exchange
+        if isinstance(exchange, PaperExchange):
+            with exchange.lock:
+                open_doors(exchange, self.url, settings)
         _log.info("serving at %s", self.url)
 
     async def stop(self) -> None:
@@ -134,6 +140,7 @@ class PaperServer:
         """What a new connection talks to."""
         assert self._listener is not None  # noqa: S101
         if len(self._lanes) + len(self._listener.connections) >= self.settings.max_connections:
+            self.doors.tally.turn_away()
             return Full()
         lane = Lane(self.settings, self, self._listener, self._lanes)
         lane.is_crowded = self._is_crowded
@@ -146,25 +153,29 @@ class PaperServer:
             return False
         peers = [lane.peer for lane in self._lanes]
         peers += [peer_of(handler.transport) for handler in listener.connections]
-        return peers.count(peer) >= most
+        if peers.count(peer) < most:
+            return False
+        self.doors.tally.turn_away()
+        return True
 
     def answer(self, plain: Plain, body: str, peer: str) -> Reply | None:
         """A REST request that takes no time on its way; None for others."""
         stage = self.stage
         if not stage.is_near:
             return None
-        began = clock()
         with stage.lock:
             stage.catch_up()
-            reply = stage.gateway.handle(plain.method, plain.target, plain.headers, body, caller=peer)
-        self._note(plain, reply, began, peer)
-        return reply
+            return stage.gateway.handle(plain.method, plain.target, plain.headers, body, caller=peer)
 
-    def _note(self, plain: Plain, reply: Reply, began: float, peer: str) -> None:
-        """Count a request that was answered, and log it where that much is logged."""
+    def note(self, plain: Plain, began: float, peer: str, status: int) -> None:
+        """Count a request whose answer leaves now, and log it where that much is logged."""
         seconds = clock() - began
-        self.doors.tally.note(plain.method, plain.target, reply.status, seconds)
-        log_request(peer, plain, reply.status, seconds)
+        self.doors.tally.note(plain.method, plain.target, status, seconds)
+        log_request(peer, plain, status, seconds)
+
+    def drop(self) -> None:
+        """Count a client that was cut off because it does not read."""
+        self.doors.tally.drop()
 
     def leave(self, write: Callable[[Reply | None], None]) -> None:
         """Have a reply written when it may leave."""
@@ -187,22 +198,24 @@ class PaperServer:
 
     async def _answer(self, request: web.BaseRequest, target: str) -> web.StreamResponse:
         """A REST request."""
+        stage, headers, peer = self.stage, request.headers, request.remote or ""
+        known = {name.lower(): headers[name] for name in ("X-MBX-APIKEY", "X-MBX-TIME-UNIT") if name in headers}
+        plain = Plain(request.method, target, known, 0, 0)
         try:
             body = await read_body(request, self.settings.max_body)
         except TooLarge as error:
+            self.note(plain, clock(), peer, HTTPStatus.REQUEST_ENTITY_TOO_LARGE.value)
             return json_response(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, control.failure(str(error)))
-        stage, headers = self.stage, request.headers
-        known = {name.lower(): headers[name] for name in ("X-MBX-APIKEY", "X-MBX-TIME-UNIT") if name in headers}
         way = await stage.travel(lambda faults: faults.way_of_request(request.method, target))
         if way.cut and not way.executed:
             return cut(request)
-        began, peer = clock(), request.remote or ""
+        began = clock()
         with stage.lock:
             stage.catch_up()
             reply = stage.gateway.handle(request.method, target, known, body, caller=peer)
             if not stage.settle():
                 reply = stage.gateway.lost()
-        self._note(Plain(request.method, target, known, 0, 0), reply, began, peer)
+        self.note(plain, began, peer, reply.status)
         if way.cut:
             return cut(request)
         await stage.travel_back()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
-import string
 import tomllib
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +18,7 @@ from exec_plugin.journal import MEMORY
 from exec_plugin.protocol.control import ScriptedExchange
 from exec_plugin.protocol.faults import Faults
 from exec_plugin.protocol.security import Key
+from exec_plugin.server.attaching import new_secret
 from exec_plugin.server.settings import ServerSettings
 
 if TYPE_CHECKING:
@@ -28,16 +27,8 @@ if TYPE_CHECKING:
 
 #: What an account starts with when nobody says.
 FUNDS = {"USDT": "100000", "BTC": "1", "ETH": "10", "BNB": "10"}
-_ALPHABET = string.ascii_letters + string.digits
-#: As long as Binance's own keys.
-_KEY_LENGTH = 64
 _TABLES = ("server", "paper", "accounts", "faults", "db_url", "durability")
 _PATHS = ("tls_cert", "tls_key")
-
-
-def new_secret() -> str:
-    """A random key or secret that looks like Binance's."""
-    return "".join(secrets.choice(_ALPHABET) for _ in range(_KEY_LENGTH))
 
 
 @frozen
@@ -110,7 +101,7 @@ class Plan:
             raise ConfigError("speed='max' is for a bot in the same process; a server's market needs a factor")
         exchange = _scripted(settings) if settings.feed == "push" else PaperExchange(settings)
         # a client signs by its own clock, which is the market's only where that is real time
-        timed = settings.feed != "recording" and settings.speed == Settings().speed
+        timed = settings.is_real_time
         if isinstance(exchange, PaperExchange):
             try:
                 exchange.open_accounts({account.name: account.balances for account in self.accounts})

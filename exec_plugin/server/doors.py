@@ -74,6 +74,7 @@ class Doors:
     async def open(self, request: web.BaseRequest) -> web.StreamResponse:
         """Shake hands and serve the connection until it ends."""
         if not self._attempts.note(request.remote or ""):
+            self.tally.turn_away()
             return json_response(HTTPStatus.TOO_MANY_REQUESTS, failure("too many connections in five minutes"))
         if not _is_handshake(request):
             return json_response(HTTPStatus.BAD_REQUEST, failure("this is no WebSocket handshake"))
@@ -148,11 +149,9 @@ class Doors:
                     stage.catch_up()
                     began = clock()
                     session.receive(text)
+                    if isinstance(session, ApiSession):
+                        self._note_reply(exchange, socket.peer, session.last, began)
                     stage.settle_soon()
-                if isinstance(session, ApiSession):
-                    seconds = clock() - began
-                    self.tally.note_frame(*session.last, seconds)
-                    log_frame(socket.peer, *session.last, seconds)
 
         self.sockets.add(socket)
         socket.on_slow = self.tally.drop
@@ -164,6 +163,20 @@ class Doors:
             with exchange.lock:
                 session.close()
         return response
+
+    def _note_reply(
+        self, exchange: PaperExchange | ScriptedExchange, peer: str, last: tuple[str, int], began: float
+    ) -> None:
+        """Count a request of the WebSocket API right behind its answer, which may have to wait."""
+        name, status = last
+
+        def note(status: int) -> None:
+            seconds = clock() - began
+            self.tally.note_frame(name, status, seconds)
+            log_frame(peer, name, status, seconds)
+
+        lost = HTTPStatus.SERVICE_UNAVAILABLE.value
+        exchange.gateway.departures.leave(lambda: note(status), lambda: note(lost))
 
     @staticmethod
     def _breaks(exchange: PaperExchange | ScriptedExchange, path: str) -> Callable[[], bool] | None:

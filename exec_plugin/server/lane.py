@@ -12,6 +12,7 @@ import asyncio
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
 
+from exec_plugin.server.tally import clock
 from exec_plugin.server.wire import form_bytes
 
 if TYPE_CHECKING:
@@ -85,6 +86,12 @@ class Desk(Protocol):
 
     def leave(self, write: Callable[[Reply | None], None]) -> None:
         """Have a reply written when it may leave: None for the one that was made, else what is sent instead of it."""
+
+    def note(self, plain: Plain, began: float, peer: str, status: int) -> None:
+        """Count a request whose answer leaves now."""
+
+    def drop(self) -> None:
+        """Count a client that was cut off because it does not read."""
 
     def settle(self) -> None:
         """Let all replies leave now."""
@@ -169,25 +176,32 @@ class Lane(asyncio.Protocol):
                 return
             self.used = self._loop.time()
             body = data[plain.start : plain.end].decode(errors="replace")
+            began = clock()
             reply = self._desk.answer(plain, body, self.peer)
             if reply is None:
                 self._leave()
                 return
             self._unwritten += 1
-            self._desk.leave(partial(self._write, transport, reply))
+            note = partial(self._desk.note, plain, began, self.peer)
+            self._desk.leave(partial(self._write, transport, note, reply))
             if transport.is_closing():
                 return
             self._read = data = data[plain.end :]
 
-    def _write(self, transport: asyncio.Transport, reply: Reply, other: Reply | None) -> None:
+    def _write(
+        self, transport: asyncio.Transport, note: Callable[[int], None], reply: Reply, other: Reply | None
+    ) -> None:
         """Write a reply, or another one instead of it."""
         self._unwritten -= 1
+        sent = other or reply
+        note(sent.status)
         if transport.is_closing():
             # it has gone while its answer waited
             return
-        transport.write(form_bytes(other or reply))
+        transport.write(form_bytes(sent))
         if transport.get_write_buffer_size() > self._settings.max_unsent:
             # it asks and does not listen
+            self._desk.drop()
             transport.abort()
 
     def close(self) -> None:

@@ -75,7 +75,7 @@ class Exporter:
         )  # fmt: skip
         times = self._core.HistogramMetricFamily(
             f"{PREFIX}request_seconds",
-            "How long it took to answer them, faults and latency aside.",
+            "How long it took to answer them, with what was written down before; faults and latency aside.",
             labels=("transport",),
         )
         for transport, found in (("rest", tally.rest), ("ws", tally.ws)):
@@ -91,6 +91,7 @@ class Exporter:
         watched = {"market": hubs.streams.subscriptions, "user": hubs.user_data.subscriptions}
         yield self._gauge("subscriptions", "Streams that clients listen to.", ("kind",), _by_name(watched))
         yield self._counter("dropped_readers", "Clients cut off because they did not read.", (), [((), tally.dropped)])
+        yield self._counter("refused_connections", "Connections that were not let in.", (), [((), tally.turned_away)])
         yield self._gauge("tasks", "Tasks of the event loop.", (), [((), _tasks())])
         yield self._gauge("ready", "1 while it can trade.", (), [((), not ailments(self._stage))])
 

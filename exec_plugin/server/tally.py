@@ -32,12 +32,12 @@ class Times:
 
 
 class Tally:
-    """Requests by method, route and status, how long they took, and readers that were cut off."""
+    """Requests by method, route and status, how long they took, and clients that were cut off or not let in."""
 
     def __init__(self) -> None:
         self.requests: dict[tuple[str, str, int], int] = {}
         self.rest, self.ws = Times(), Times()
-        self.dropped = 0
+        self.dropped = self.turned_away = 0
 
     def note(self, method: str, target: str, status: int, seconds: float) -> None:
         """A REST request was answered; a route that is none of the exchange's is not kept by its name."""
@@ -55,3 +55,7 @@ class Tally:
     def drop(self) -> None:
         """A client that does not read was cut off."""
         self.dropped += 1
+
+    def turn_away(self) -> None:
+        """A client was not let in, because there was no room or it had tried too often."""
+        self.turned_away += 1

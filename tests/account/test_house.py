@@ -15,7 +15,7 @@ import pytest
 import exec_plugin
 from exec_plugin.account import HOUSE, House, PaperAccount, PaperExchange, Settings, open_account
 from exec_plugin.account import house as house_module
-from exec_plugin.account.house import REQUEST_MS
+from exec_plugin.account.paper import REQUEST_MS
 from exec_plugin.account.parts import EPOCH
 from exec_plugin.core.errors import ConfigError, FeedError
 from exec_plugin.core.events import QUOTE, TRADE

@@ -6,8 +6,7 @@ import json
 
 import pytest
 
-from exec_plugin.account import PaperExchange, Settings
-from exec_plugin.account.house import PaperAccount
+from exec_plugin.account import PaperAccount, PaperExchange, Settings
 from exec_plugin.account.links import LISTEN_KEY, is_known
 from exec_plugin.core.units import FAR
 

@@ -49,8 +49,8 @@ def test_recording():
         ("balance", "did you mean 'balances'?"),
         ("Seed", "did you mean 'seed'?"),
         ("fill-model", "did you mean 'fill_model'?"),
-        ("xyz", "known are account, balances, db_url, durability, faults, feed"),
-        (5, "known are account, balances, db_url, durability, faults, feed"),
+        ("xyz", "known are account, attach, balances, db_url, durability, faults, feed"),
+        (5, "known are account, attach, balances, db_url, durability, faults, feed"),
     ],
 )
 def test_unknown(name, hint):

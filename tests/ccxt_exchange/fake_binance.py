@@ -206,6 +206,8 @@ UNKNOWN = Reply(404, "Not Found", {"Content-Type": "application/json"}, '{"code"
 class FakeAccount:
     """Speaks the contract of a paper account: request, milliseconds, sleep_plan."""
 
+    is_remote = False
+
     def __init__(self, *, real_time: bool = False) -> None:
         self.asked: list[Asked] = []
         self.answers = dict(ANSWERS)

@@ -234,6 +234,7 @@ def grow(keeper, laps):
 def keeper(tmp_path, monkeypatch):
     """An account that is written down, with a window of twenty records."""
     monkeypatch.setattr(books_module, "FOLD_AT", 20)
+    monkeypatch.setattr(books_module, "KEPT", 20)
     made = Keeper(f"sqlite:///{tmp_path}/accounts.sqlite")
     yield made
     made.journal.close()
@@ -376,6 +377,8 @@ def aged(url):
     for number, text in backend.run("SELECT id, state FROM accounts"):
         numbers = {name: value for name, value in unseal(text).items() if name != "names"}
         backend.run("UPDATE accounts SET state = ? WHERE id = ?", (seal(dump(numbers)), number))
+    for table in ("doors", "events", "listeners"):
+        backend.run(f"DROP TABLE {table}")
     backend.run("PRAGMA user_version = 1" if url.startswith("sqlite") else "UPDATE version SET version = 1")
     store.close()
 
@@ -383,6 +386,7 @@ def aged(url):
 def test_older_tables(url, monkeypatch):
     """A database of version 1 is brought up to date, and answers as it would have."""
     monkeypatch.setattr(books_module, "FOLD_AT", 7)
+    monkeypatch.setattr(books_module, "KEPT", 7)
     memory, keeper = Trader(), Keeper(url)
     trade((memory, keeper), 5, 60)
     for symbol, trader in product(SYMBOLS, (memory, keeper)):

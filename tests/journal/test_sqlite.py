@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sqlite3
 import stat
+import threading
 
 import pytest
 from hypothesis import given
@@ -294,3 +295,27 @@ def test_other_market(path):
         with pytest.raises(JournalError, match="is damaged"):
             store.market("test")
     store.close()
+
+
+def test_glance(path):
+    """Who only looks whose an account is holds up nobody who wants it."""
+    kept_at(path).journal.close()
+    looker, writer = SqliteBackend(path), SqliteBackend(path)
+    held, go = threading.Event(), threading.Event()
+
+    def look():
+        # the instant for which a look has the lease
+        assert looker.claim(1, 0.0)
+        held.set()
+        go.wait()
+        looker.release(1)
+
+    looking = threading.Thread(target=look)
+    looking.start()
+    held.wait()
+    assert writer.is_claimed(1)
+    go.set()
+    assert writer.claim(1)
+    looking.join()
+    looker.close()
+    writer.close()

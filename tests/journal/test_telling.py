@@ -189,7 +189,7 @@ def test_older_version(reopen):
     backend = kept.store.backend
     for table in ("events", "listeners"):
         backend.run(f"DROP TABLE {table}")
-    for step in MIGRATIONS[2]:
+    for step in MIGRATIONS[3]:
         backend.run(step.format(**backend.words))
     kept.journal._books["alice"].numbers.pop("events")
     book = kept.journal._books["alice"]

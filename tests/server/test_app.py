@@ -102,6 +102,7 @@ async def test_too_large(exchange, chunked):
     data = pieces() if chunked else b"x" * 101
     async with aiohttp.ClientSession(server.url) as session, session.post("/api/v3/order", data=data) as reply:
         assert reply.status == 413
+    assert server.doors.tally.requests == {("POST", "/api/v3/order", 413): 1}
     await server.stop()
 
 
@@ -115,6 +116,7 @@ async def test_many_connections(exchange):
     reader, second = await asyncio.open_connection("127.0.0.1", port)
     with contextlib.suppress(ConnectionResetError):
         assert await reader.read() == b""
+    assert server.doors.tally.turned_away == 1
     first.close()
     second.close()
     await server.stop()

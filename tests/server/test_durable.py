@@ -10,6 +10,8 @@ import pytest
 from journal.desk import Clock
 from protocol.signing_client import form
 
+import exec_plugin.server.app as app_module
+import exec_plugin.server.doors as doors_module
 import exec_plugin.server.lane as lane_module
 from exec_plugin.account import PaperExchange, Settings
 from exec_plugin.core.errors import JournalError
@@ -235,3 +237,61 @@ async def test_resumed(exchange, http, monkeypatch):
         await order()
         assert await seqs(socket, 8) == [3, 4, 5, 6, 7, 8, 9, 10]
     assert exchange.gateway.user_data.chronicle.last("alice") == 10
+
+
+@pytest.fixture
+def slow_disk(exchange, monkeypatch):
+    """Makes each commit take three seconds of the time that the server measures by."""
+    now = [0.0]
+    for module in (lane_module, app_module, doors_module):
+        monkeypatch.setattr(module, "clock", lambda: now[0])
+    append = exchange.journal.store.append
+
+    def written(*found):
+        append(*found)
+        now[0] += 3.0
+
+    monkeypatch.setattr(exchange.journal.store, "append", written)
+
+
+async def test_waiting_counts(server, slow_disk, raw):
+    """How long a request took includes the wait for what it changed to be written down, for all that share it."""
+    reader, writer = await raw()
+    writer.write(request(**ORDER) * 2 + request("GET", "/api/v3/openOrders"))
+    assert await answers(reader, 3) == [b"200"] * 3
+    assert server.doors.tally.rest.seconds == 9.0
+
+
+async def test_waiting_counts_beside(server, slow_disk, raw):
+    """So it does for a request that aiohttp reads."""
+    reader, writer = await raw()
+    head, _, rest = request(**ORDER).partition(b"\r\n")
+    writer.write(head + b"\r\nConnection: close\r\n" + rest)
+    assert await answers(reader, 1) == [b"200"]
+    assert server.doors.tally.rest.seconds == 3.0
+
+
+async def test_waiting_counts_on_a_socket(server, slow_disk, api):
+    """And over the WebSocket API."""
+    assert server.doors.tally.ws.seconds == 0.0
+    await say(api, "order.place", **ORDER)
+    for _ in range(3):
+        await api.receive_json(timeout=5)
+    assert server.doors.tally.ws.seconds == 3.0
+
+
+async def test_lost_is_counted(server, http, fill_disk):
+    """An answer that is replaced because nothing could be written down is counted as what was sent."""
+    fill_disk(True)
+    await ask(http, **ORDER)
+    assert server.doors.tally.requests["POST", "/api/v3/order", 503] == 1
+    assert ("POST", "/api/v3/order", 200) not in server.doors.tally.requests
+
+
+async def test_lost_is_counted_on_a_socket(server, api, fill_disk):
+    """The same over the WebSocket API."""
+    fill_disk(True)
+    await say(api, "order.place", **ORDER)
+    assert (await api.receive_json(timeout=5))["status"] == 503
+    assert server.doors.tally.requests["WS", "order.place", 503] == 1
+    assert ("WS", "order.place", 200) not in server.doors.tally.requests

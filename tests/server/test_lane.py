@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from exec_plugin.server import PaperServer, ServerSettings
 from exec_plugin.server.lane import read_head
 
 PING = b"GET /api/v3/ping HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -131,3 +132,46 @@ async def test_trickle(server):
     # it began, the order was whole, the next began
     assert list(dict.fromkeys(seen)) == [1, len(ORDER), len(ORDER) + 1]
     server._lanes.discard(lane)
+
+
+class Wire:
+    """A transport whose client does not read."""
+
+    unread = 0
+    is_aborted = False
+
+    def get_extra_info(self, name):
+        """The client's address."""
+        return ("127.0.0.1", 1) if name == "peername" else None
+
+    def write(self, data):
+        """Keep it."""
+        self.unread += len(data)
+
+    def get_write_buffer_size(self):
+        """All that was written."""
+        return self.unread
+
+    def is_closing(self):
+        """Whether it was hung up on."""
+        return self.is_aborted
+
+    def abort(self):
+        """Hang up."""
+        self.is_aborted = True
+
+
+async def test_no_reader(exchange):
+    """Who asks and does not read is cut off, and counted, as are the requests that were answered."""
+    server = PaperServer(exchange, ServerSettings(port=0, max_unsent=1000))
+    await server.start()
+    wire = Wire()
+    lane = server._accept()
+    lane.connection_made(wire)
+    lane.data_received(PING * 50)
+    assert wire.is_aborted
+    lane.connection_lost(None)
+    tally = server.doors.tally
+    assert tally.dropped == 1
+    assert 1 < tally.requests["GET", "/api/v3/ping", 200] < 50
+    await server.stop()

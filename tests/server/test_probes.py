@@ -122,6 +122,7 @@ async def test_metrics(http, exchange, server):
         await api.send_str("no JSON")
         await api.receive_json()
         server.doors.tally.drop()
+        server.doors.tally.turn_away()
         status, text = await get(http, "/metrics")
         seen = samples(text)
     assert status == 200
@@ -143,6 +144,7 @@ async def test_metrics(http, exchange, server):
     assert seen[f'{name}connections{{kind="http"}}'] >= 1
     assert seen[f'{name}subscriptions{{kind="market"}}'] == 1
     assert seen[f"{name}dropped_readers_total"] == 1
+    assert seen[f"{name}refused_connections_total"] == 1
     assert seen[f"{name}ready"] == 1
     assert seen[f'{name}weight_limit{{window="1M"}}'] == 6000
     assert seen[f'{name}used_weight{{window="1M"}}'] > 0
@@ -238,5 +240,6 @@ async def test_crowd(exchange):
     for pipe in pipes:
         server._accept().connection_made(pipe)
     assert [pipe.aborted for pipe in pipes] == [False, False, True, False, False, False, False]
+    assert server.doors.tally.turned_away == 1
     server._lanes.clear()
     await server.stop()

@@ -112,10 +112,10 @@ def _params(frame: Mapping[str, Any]) -> dict[str, str]:
         return {}
     if not isinstance(params, dict):
         raise RequestRejected(-1135, "JSON sent for parameter 'params' is not valid", "params is an object")
-    return {name: value if type(value) is str else _text(value) for name, value in params.items()}
+    return {name: value if type(value) is str else signed_text(value) for name, value in params.items()}
 
 
-def _text(value: Any) -> str:
+def signed_text(value: Any) -> str:
     """A JSON value as the text that REST would have got, and that was signed."""
     if value is None:
         return ""

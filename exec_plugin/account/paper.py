@@ -1,0 +1,152 @@
+"""What a face talks to: one account of a paper exchange of this process."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, TypeVar
+
+from exec_plugin.account.links import Link, is_known
+from exec_plugin.account.listening import tell
+from exec_plugin.protocol import Key, Reply
+from exec_plugin.protocol.faults import CLEAR
+from exec_plugin.protocol.ws_api import ApiSession
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from exec_plugin.account.house import PaperExchange
+    from exec_plugin.account.listeners import Listener, UserEvent
+    from exec_plugin.account.script import Scripts
+    from exec_plugin.core.ledger import Account
+    from exec_plugin.protocol.faults import Way
+
+_T = TypeVar("_T")
+
+#: In a replay at full speed a request takes this long, so that a bot that only polls makes progress.
+REQUEST_MS = 1
+
+
+class PaperAccount:
+    """
+    What a face talks to: one account of a paper exchange, with the key that acts for it.
+
+    All of it is safe to use from several threads; nothing of it ever touches a network.
+    """
+
+    #: no other process answers for it
+    is_remote: Literal[False] = False
+
+    def __init__(
+        self, exchange: PaperExchange, account: Account, secret: str | None, scripts: Scripts | None = None
+    ) -> None:
+        self.exchange = exchange
+        self.account = account
+        self._scripts = scripts
+        # at full speed another task's sleep may move the market while a signed request is on its way
+        self._key = Key(account, secret, timed=exchange.pump.is_paced)
+        self._heard = exchange.plugins.observer("exec_request") or None
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        return self.account.name
+
+    @property
+    def is_over(self) -> bool:
+        """Whether a scripted market has taken the place of this one."""
+        scripts = self._scripts
+        return scripts is not None and bool(scripts) and scripts.find(self.exchange.settings) is not None
+
+    def request(self, method: str, url: str, headers: Mapping[str, str], body: str | bytes | None) -> Reply:
+        """Answer one signed request as Binance would."""
+        exchange = self.exchange
+        text = body.decode(errors="replace") if isinstance(body, bytes) else body or ""
+        lowered = {name.lower(): str(value) for name, value in headers.items()}
+        reply = self.converse(
+            lambda: exchange.gateway.handle(method, url, lowered, text, caller=self.account.name, key=self._key),
+            exchange.gateway.lost,
+        )
+        if self._heard is not None:
+            tell(self._heard, reply, method, url, text)
+        return reply
+
+    def converse(self, ask: Callable[[], _T], lost: Callable[[], _T] | None = None) -> _T:
+        """
+        Ask the exchange something, with the time on the way that a replay at full speed gives it.
+
+        ``lost`` makes the answer where what was done could not be written down.
+        """
+        exchange = self.exchange
+        with exchange.lock:
+            exchange.catch_up()
+            if exchange.is_replay:
+                exchange.move_to(exchange.venue.now + exchange.leg())
+            answer = ask()
+            if not exchange.settle() and lost is not None:
+                answer = lost()
+            if exchange.is_replay:
+                exchange.move_to(exchange.venue.now + max(exchange.leg(), REQUEST_MS))
+        return answer
+
+    def open_api(self, push: Callable[[str], None], *, micros: bool = False) -> ApiSession:
+        """A session of the WebSocket API; used under the exchange's lock."""
+        gateway = self.exchange.gateway
+        return ApiSession(gateway, push, caller=self.account.name, key=self._key, micros=micros)
+
+    def listen(self, name: str, hear: Callable[[UserEvent], object], after: int | None = None) -> Listener:
+        """
+        Have ``hear`` told each of the account's events once it is written down, one after the other.
+
+        It goes on after the last event that a listener of this name has acknowledged, by returning from ``hear``; a new
+        one begins now. ``after`` says otherwise: the number of the last event that is known already.
+
+        Raises:
+            ConfigError: for a name that is none, or listens already.
+            RequestRejected: -1130 when events after the number are gone, or are yet to come.
+        """
+        return self.exchange.listening.listen(self.name, name, hear, after)
+
+    @staticmethod
+    def answers(url: str) -> bool:
+        """Whether ``connect`` finds anything under a URL."""
+        return is_known(url)
+
+    def connect(self, url: str, push: Callable[[str], None]) -> Link:
+        """A stream connection: ``/ws/...``, ``/stream`` or ``/ws-api/v3`` by the URL's path."""
+        return Link(self, url, push)
+
+    def legs(self) -> tuple[float, float]:
+        """
+        Seconds that a request and its answer take on their way, for the face to wait.
+
+        A replay at full speed answers zeros: there ``request`` itself moves the market by these times.
+        """
+        exchange = self.exchange
+        return (exchange.leg() / 1000, exchange.leg() / 1000) if exchange.pump.is_paced else (0.0, 0.0)
+
+    def way(self, method: str, url: str) -> Way:
+        """What happens to a request on its way, where faults are rehearsed."""
+        exchange = self.exchange
+        faults = exchange.gateway.faults
+        if faults is None:
+            return CLEAR
+        with exchange.lock:
+            return faults.way_of_request(method, url)
+
+    def milliseconds(self) -> int:
+        """The venue's time."""
+        return self.exchange.pump.now()
+
+    def sleep_plan(self, milliseconds: float) -> float:
+        """
+        Seconds really to wait until so much of the venue's time has passed.
+
+        A replay at full speed moves its market at once and answers 0.
+        """
+        pump = self.exchange.pump
+        if pump.is_paced:
+            return milliseconds / 1000 / pump.factor
+        self.exchange.move_to(self.exchange.venue.now + max(round(milliseconds), 0))
+        return 0.0
+
+    def __repr__(self) -> str:
+        return f"<PaperAccount {self.account.name!r} on {self.exchange.settings.feed}>"
