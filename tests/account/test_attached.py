@@ -98,6 +98,12 @@ def test_reprs():
     assert SECRET not in str(vars(account))
 
 
+def test_listen():
+    """Nobody listens to an account of another process; it is told how to subscribe instead."""
+    with pytest.raises(ConfigError, match=r"'alice' is served at http.*, and listener 'bot' cannot listen from here"):
+        attached().listen("bot", print)
+
+
 def test_plain_has_no_tls():
     """Without TLS nothing is trusted, and nothing needs to be."""
     assert attached().tls is None
