@@ -24,7 +24,8 @@ except ImportError:  # pragma: no cover - where there is no orjson
 _ID = r"([1-9][0-9]{0,17})"
 _TIME = r"[1-9][0-9]{12}"
 _NAME = r'"([A-Z0-9]+)"'
-_UNITS = r"[0-9]++\.[0-9]{8}"
+#: No more digits than a number may have in the general form.
+_UNITS = r"[0-9]{1,20}+\.[0-9]{8}"
 
 _TICKER = (
     rf'bookTicker","data":{{"u":{_ID},"s":{_NAME},"b":"({_UNITS})","B":"({_UNITS})","a":"({_UNITS})","A":"({_UNITS})"}}'

@@ -6,12 +6,13 @@ import logging
 import os
 import socket
 import time
+from collections import deque
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from exec_plugin.core.errors import ConfigError, JournalError
 from exec_plugin.core.venue.state import STATE_VERSION, look_again, meet_missed, place, resume, withdraw
-from exec_plugin.journal.entries import Entry, Step, chain, merge, read_step, unseal
+from exec_plugin.journal.entries import Entry, Fold, Step, chain, merge, read_step, unseal
 from exec_plugin.journal.past import TablePast
 from exec_plugin.journal.recorder import Changes, Recorder
 from exec_plugin.journal.revival import Revival
@@ -27,9 +28,11 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-#: How many records entries may hold before they are folded: some ms of work at once, and at most as much to open. What
-#: is over stays in memory until as many have followed it.
-FOLD_AT = 1_000
+#: How many records entries may hold before they are folded with the next one: some ms of work for those who wait for it,
+#: and at most as much to open.
+FOLD_AT = 256
+#: How many records have to follow what is over and folded before it leaves memory.
+KEPT = 1_000
 #: Seconds between two looks at what moves without an event, and between two notes of where the market is.
 SWEEP_EVERY, NOTE_EVERY = 1.0, 5.0
 #: Seconds before a place that failed is tried again.
@@ -47,7 +50,7 @@ class Numbering(Protocol):
 class Book:
     """One account that is written down here."""
 
-    __slots__ = ("_ends", "_last_list", "changes", "crc", "numbers", "row", "seq", "step")
+    __slots__ = ("_folded", "_marks", "changes", "crc", "numbers", "row", "seq", "step")
 
     def __init__(self, row: Row, changes: Changes, numbers: dict[str, Any]) -> None:
         self.row = row
@@ -57,9 +60,9 @@ class Book:
         #: all its numbers, and what entries have told since they were folded
         self.numbers = numbers
         self.step = Step()
-        #: how far its records went when it was folded the last time
-        self._ends: dict[str, tuple[int, int, int]] = {}
-        self._last_list = 0
+        #: how many records were folded, and how far they went at each time
+        self._folded = 0
+        self._marks: deque[Mark] = deque()
 
     @property
     def last(self) -> Entry:
@@ -72,17 +75,42 @@ class Book:
         self.step.follow(step)
         merge(self.numbers, step.numbers)
 
-    def let_go(self) -> None:
-        """It was folded: what had been folded before leaves memory, unless something can still happen to it."""
+    @property
+    def is_due(self) -> bool:
+        """Whether its entries are to be folded."""
+        return self.seq - self.row.folded >= FOLD_AT or self.step.weight >= FOLD_AT
+
+    @property
+    def fold(self) -> Fold:
+        """What is put into the tables."""
+        return Fold(self.last, self.numbers, self.step)
+
+    def folded(self) -> None:
+        """Its entries were folded: of what had been folded long before, what is over leaves memory."""
         account = self.changes.account
-        for symbol, ends in self._ends.items():
-            account.desks[symbol].let_go(*ends)
-        account.let_go_of_lists(self._last_list)
-        self._ends = {
+        self._folded += self.step.weight
+        self.step, self.row = Step(), self.row._replace(folded=self.seq, crc=self.crc)
+        ends = {
             symbol: (len(desk.orders), len(desk.records), len(desk.prevented_matches))
             for symbol, desk in account.desks.items()
         }
-        self._last_list = account.lists[-1].id if account.lists else 0
+        self._marks.append(Mark(self._folded, ends, account.lists[-1].id if account.lists else 0))
+        gone = None
+        while self._folded - self._marks[0].folded >= KEPT:
+            gone = self._marks.popleft()
+        if gone is not None:
+            for symbol, lengths in gone.ends.items():
+                account.desks[symbol].let_go(*lengths)
+            account.let_go_of_lists(gone.last_list)
+
+
+class Mark(NamedTuple):
+    """How far an account's records went when so many of them had been folded."""
+
+    folded: int
+    #: by symbol, how many orders, fills and prevented matches there were
+    ends: dict[str, tuple[int, int, int]]
+    last_list: int
 
 
 class Journal:
@@ -204,7 +232,7 @@ class Journal:
         book = self._watch(row, account, numbers)
         step = self._step(book)
         merge(book.numbers, step.numbers)
-        self.store.fold(book.last, book.numbers, step)
+        self.store.fold(Fold(book.last, book.numbers, step))
         return []
 
     def _load(self, row: Row) -> list[Standing]:
@@ -216,7 +244,7 @@ class Journal:
             for entry in entries:
                 step.follow(read_step(entry.body))
             merge(numbers, step.numbers)
-            self.store.fold(entries[-1], numbers, step)
+            self.store.fold(Fold(entries[-1], numbers, step))
             row = row._replace(folded=entries[-1].seq, crc=entries[-1].crc)
         account = self._venue.open_account(row.name)
         account.past = self._past(row)
@@ -284,26 +312,17 @@ class Journal:
         for book, step in steps:
             body = step.body()
             entries.append(Entry(book.row.id, book.seq + 1, chain(book.crc, body), body))
-        self.store.append(entries)
         for (book, step), entry in zip(steps, entries, strict=True):
             book.follow(entry, step)
-            if book.seq - book.row.folded >= FOLD_AT or book.step.weight >= FOLD_AT:
-                self._fold(book)
+        due = [book for book, _ in steps if book.is_due]
+        self.store.append(entries, [book.fold for book in due])
+        for book in due:
+            book.folded()
 
     def _step(self, book: Book) -> Step:
         step = book.changes.take(self._venue)
         step.numbers["clients"] = self._numbering.client_ids
         return step
-
-    def _fold(self, book: Book) -> None:
-        """What is folded is written down already: where this fails, so will the next entry, and tell."""
-        try:
-            self.store.fold(book.last, book.numbers, book.step)
-        except JournalError as error:
-            _log.warning("entries could not be folded: %s", error)
-            return
-        book.step, book.row = Step(), book.row._replace(folded=book.seq, crc=book.crc)
-        book.let_go()
 
     def _note(self, now: float) -> None:
         self._noted = now

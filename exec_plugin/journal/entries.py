@@ -136,6 +136,14 @@ class Step:
         return sum(map(len, self.lines.values()))
 
 
+class Fold(NamedTuple):
+    """What entries up to one have told of an account: its numbers as a whole, and the records that they changed."""
+
+    upto: Entry
+    numbers: Mapping[str, Any]
+    step: Step
+
+
 def read_step(body: str) -> Step:
     """The step of an entry's body."""
     told = json.loads(body)

@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from exec_plugin.core.venue.state import ORDER_FIELDS, SYMBOL
-from exec_plugin.journal.entries import Entry, Step, list_line, order_line
+from exec_plugin.journal.entries import Entry, Fold, Step, list_line, order_line
 from exec_plugin.journal.looking import look, verify
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def repair(damaged: Store, fresh: Store) -> Iterator[str]:
         kept = _whole_lists(seen)
         yield from (f"{row.name}: {told}" for told in _unlock(kept))
         target = fresh.enrol(row.venue, row.name, row.created)
-        fresh.fold(Entry(target.id, 0, 0, ""), kept.numbers, _step(kept))
+        fresh.fold(Fold(Entry(target.id, 0, 0, ""), kept.numbers, _step(kept)))
 
 
 def _whole_lists(seen: Look) -> Look:

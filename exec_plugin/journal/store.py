@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
-    from exec_plugin.journal.entries import Line, Step
+    from exec_plugin.journal.entries import Fold, Line
 
 #: The version of the tables; what an older one lacks is added by ``MIGRATIONS[version]``.
 SCHEMA_VERSION = 2
@@ -212,29 +212,39 @@ class Store:
 
     # ------------------------------------------------------------------ writing
 
-    def append(self, entries: Sequence[Entry]) -> None:
-        """Write entries down, all or none; when this returns they are as durable as the level says."""
+    def append(self, entries: Sequence[Entry], folds: Sequence[Fold] = ()) -> None:
+        """
+        Write entries down and fold some accounts, all or none of it.
+
+        When this returns they are as durable as the level says.
+        """
         sql = "INSERT INTO entries (account, seq, crc, body) VALUES (?, ?, ?, ?)"
-        if len(entries) == 1:
+        if len(entries) == 1 and not folds:
             self.backend.run(sql, entries[0])
             return
         with self.backend.transaction():
             for entry in entries:
                 self.backend.run(sql, entry)
+            for fold in folds:
+                self._fold(fold)
 
-    def fold(self, upto: Entry, numbers: Mapping[str, Any], step: Step) -> None:
-        """Put what entries up to one changed into the tables, with all numbers of the account, and remove them."""
-        account = upto.account
+    def fold(self, fold: Fold) -> None:
+        """Put what entries told of an account into the tables, and remove them."""
         with self.backend.transaction():
-            self._write_orders(account, step.lines["orders"].values())
-            for table, sql in _WRITE.items():
-                if lines := step.lines[table]:
-                    self.backend.run_many(sql, [(account, *line[:-1], seal(line[-1])) for line in lines.values()])
-            self.backend.run(
-                "UPDATE accounts SET folded = ?, crc = ?, state = ? WHERE id = ?",
-                (upto.seq, upto.crc, seal(dump(numbers)), account),
-            )
-            self.backend.run("DELETE FROM entries WHERE account = ? AND seq <= ?", (account, upto.seq))
+            self._fold(fold)
+
+    def _fold(self, fold: Fold) -> None:
+        upto, numbers, step = fold
+        account = upto.account
+        self._write_orders(account, step.lines["orders"].values())
+        for table, sql in _WRITE.items():
+            if lines := step.lines[table]:
+                self.backend.run_many(sql, [(account, *line[:-1], seal(line[-1])) for line in lines.values()])
+        self.backend.run(
+            "UPDATE accounts SET folded = ?, crc = ?, state = ? WHERE id = ?",
+            (upto.seq, upto.crc, seal(dump(numbers)), account),
+        )
+        self.backend.run("DELETE FROM entries WHERE account = ? AND seq <= ?", (account, upto.seq))
 
     def _write_orders(self, account: int, lines: Iterable[Line]) -> None:
         """Write orders down; new ones, which come after all others of their symbol, are given their places."""

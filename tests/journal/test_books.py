@@ -432,14 +432,18 @@ def test_patience(failing):
     assert disk.tries == 1
 
 
-def test_folding_fails(failing, monkeypatch, caplog):
-    """Where only folding fails, what was written down stays so."""
-    monkeypatch.setattr(books_module, "FOLD_AT", 1)
+def test_folding_fails(failing, monkeypatch):
+    """Where what was written before cannot be folded, the step that is written with it has not happened."""
     kept = failing
-    monkeypatch.setattr(kept.store, "fold", lambda *_: (_ for _ in ()).throw(JournalError("no room")))
-    kept.place("buy", "MARKET", "1")
-    assert kept.settle()
-    assert "could not be folded" in caplog.text
+    before = picture(kept.venue)["alice"]
+    with monkeypatch.context() as patch:
+        patch.setattr(books_module, "FOLD_AT", 1)
+        patch.setattr(kept.store, "_fold", lambda _: (_ for _ in ()).throw(JournalError("no room")))
+        kept.place("buy", "MARKET", "1")
+        assert not kept.settle()
+    assert "no room" in kept.journal.failure
+    assert kept.settle(RETRY_AFTER)
+    assert picture(kept.venue)["alice"] == before
 
 
 def test_close_fails(failing, caplog):

@@ -182,6 +182,7 @@ def same_answers(url, seed, length, fold_at):
     """The same trading in memory, with a tiny window, and found again by somebody who opens the account later."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(books_module, "FOLD_AT", fold_at)
+        patch.setattr(books_module, "KEPT", fold_at)
         memory, keeper = Trader(), Keeper(url)
         trade((memory, keeper), seed, length)
         compare((memory, keeper))
@@ -233,6 +234,7 @@ def grow(keeper, laps):
 def keeper(tmp_path, monkeypatch):
     """An account that is written down, with a window of twenty records."""
     monkeypatch.setattr(books_module, "FOLD_AT", 20)
+    monkeypatch.setattr(books_module, "KEPT", 20)
     made = Keeper(f"sqlite:///{tmp_path}/accounts.sqlite")
     yield made
     made.journal.close()
@@ -382,6 +384,7 @@ def aged(url):
 def test_older_tables(url, monkeypatch):
     """A database of version 1 is brought up to date, and answers as it would have."""
     monkeypatch.setattr(books_module, "FOLD_AT", 7)
+    monkeypatch.setattr(books_module, "KEPT", 7)
     memory, keeper = Trader(), Keeper(url)
     trade((memory, keeper), 5, 60)
     for symbol, trader in product(SYMBOLS, (memory, keeper)):
