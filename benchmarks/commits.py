@@ -1,5 +1,5 @@
-"""Orders that are written down: what a commit costs by durability and by how many orders share it, and how long it takes
-to open an account with a long past.
+"""Orders that are written down, with what their account is told of them: what a commit costs by durability and by how many
+orders share it, and how long it takes to open an account with a long past.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import click
 from _table import Case, Sample, measure, show
 
 from exec_plugin.core.venue import Venue
+from exec_plugin.core.venue.chronicle import Chronicle
 from exec_plugin.endpoints import RATE_LIMITS
 from exec_plugin.journal import LEVELS, Journal, open_store
 from exec_plugin.protocol.limits import Limits
@@ -48,7 +49,9 @@ def kept(url: str, durability: str) -> tuple[Venue, Account, Journal | None]:
     store = open_store(url, durability) if url else None
     if store is None:
         return venue, venue.open_account("default", market.BALANCES), None
-    journal = Journal(store, "benchmark", venue, Numbering())
+    chronicle = Chronicle()
+    venue.listeners.append(chronicle)
+    journal = Journal(store, "benchmark", venue, Numbering(), chronicle=chronicle)
     journal.open({"default": market.BALANCES})
     return venue, venue.accounts["default"], journal
 

@@ -24,7 +24,7 @@ ENDPOINTS_INTRO = """# Endpoints
 What is known of Binance's spot interface. Routes, weights and parameters are those of its `rest-api.md`; names are
 those of its WebSocket API. *Orders* is what a call adds to the account's unfilled orders, *class* its place in the
 [rate limiter](rate_limit.md)'s queue. A mandatory parameter is **bold**. Signed endpoints also take `timestamp`,
-`recvWindow` and `signature`.
+`recvWindow` and `signature`. What begins with `paper.` is [ours](resuming.md).
 
 ## Answered on paper
 

@@ -353,9 +353,14 @@ _FURTHER = (
     Endpoint("DELETE", "/api/v3/userDataStream", "userDataStream.stop", 2, KEYED, {"listenKey": "text!"}),
 )  # fmt: skip
 
+# what Binance does not have
+_OWN = (
+    Endpoint("GET", "/api/v3/paper/events", "paper.events", 10, SIGNED, {"after": "long", "limit": "int"}),
+)  # fmt: skip
+
 #: Every endpoint that is known, by method and path.
 DOCUMENTED: Mapping[tuple[str, str], Endpoint] = {
-    (row.method, row.path): row for row in (*_ROWS, *(evolve(row, simulated=False) for row in _FURTHER))
+    (row.method, row.path): row for row in (*_ROWS, *_OWN, *(evolve(row, simulated=False) for row in _FURTHER))
 }
 
 #: Those that the paper exchange answers.

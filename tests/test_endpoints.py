@@ -105,6 +105,7 @@ GET /sapi/v1/margin/isolated/allPairs
 POST /api/v3/userDataStream
 PUT /api/v3/userDataStream
 DELETE /api/v3/userDataStream
+GET /api/v3/paper/events
 """
 
 # What ends a risk, and what may take one; all else looks.

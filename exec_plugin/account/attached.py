@@ -17,7 +17,7 @@ from exec_plugin.account.links import API, is_known
 from exec_plugin.account.listening import tell
 from exec_plugin.account.pump import wall_clock
 from exec_plugin.account.settings import Settings
-from exec_plugin.core.errors import JournalError
+from exec_plugin.core.errors import ConfigError, JournalError
 from exec_plugin.journal import is_memory, open_store
 from exec_plugin.journal.doors import this_machine
 from exec_plugin.plugins import current
@@ -28,6 +28,7 @@ from exec_plugin.protocol.ws_api.frames import signed_text
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from exec_plugin.account.listeners import Listener, UserEvent
     from exec_plugin.journal import Store
     from exec_plugin.journal.doors import Door
 
@@ -62,6 +63,19 @@ class AttachedAccount:
         _log.info("account %r is traded through the server at %s", name, self.url)
         if other:
             _log.warning("account %r: the settings of the server at %s count, not %s", name, self.url, ", ".join(other))
+
+    def listen(self, name: str, hear: Callable[[UserEvent], object], after: int | None = None) -> Listener:  # noqa: ARG002
+        """
+        Nobody in this process is told when an event is written down in another one.
+
+        Raises:
+            ConfigError: with what to do instead.
+        """
+        msg = (
+            f"account {self.name!r} is served at {self.url}, and listener {name!r} cannot listen from here: subscribe "
+            "there with userDataStream.subscribe.signature and after, which resumes as well"
+        )
+        raise ConfigError(msg)
 
     # ------------------------------------------------------------------ on their way
 

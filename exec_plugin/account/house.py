@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from exec_plugin.account import parts
 from exec_plugin.account.attached import AttachedAccount, find_door
+from exec_plugin.account.listeners import Listening
 from exec_plugin.account.paper import PaperAccount
 from exec_plugin.account.pump import Pump, wall_clock
 from exec_plugin.account.script import ScriptedAccount, Scripts
@@ -19,6 +20,7 @@ from exec_plugin.core.errors import ExecPluginError, FeedError
 from exec_plugin.core.fill_models import UniformLatency
 from exec_plugin.core.units import FAR, to_units
 from exec_plugin.core.venue import Venue
+from exec_plugin.core.venue.chronicle import MOST_IN_MEMORY, Chronicle
 from exec_plugin.feeds import PushFeed, SyntheticFeed
 from exec_plugin.journal import Journal, open_store
 from exec_plugin.journal.doors import this_machine
@@ -79,11 +81,13 @@ class PaperExchange:
             slippage=self._model("slippage"),
             fill_model=settings.fill_model,
         )
-        attach(self.plugins, self.venue)
         factor = 0.0 if settings.speed == "max" else float(settings.speed)
         start = self._opening(clock)
         self.pump = Pump(self.venue, self.feed, factor, start, clock)
-        self.gateway = Gateway(self.venue, rate_limits=settings.rate_limits())
+        chronicle = Chronicle(min(settings.keep_events, MOST_IN_MEMORY))
+        self.gateway = Gateway(self.venue, rate_limits=settings.rate_limits(), chronicle=chronicle)
+        attach(self.plugins, self.venue, self.gateway.departures.leave)
+        self.listening = Listening(self.lock, self.gateway, lambda: self.journal)
         self.pump.streams = self.gateway.streams
         #: what its accounts are written down in, where they are
         self.journal: Journal | None = None
@@ -102,6 +106,7 @@ class PaperExchange:
 
     def _keep(self, store: Store) -> None:
         settings = self.settings
+        store.told.kept = settings.keep_events
         # real time is the wall clock's, also where that was put back
         advance = None if settings.is_real_time else self.pump.jump_to
         journal = self.journal = Journal(
@@ -109,6 +114,7 @@ class PaperExchange:
             settings.venue_name,
             self.venue,
             self.gateway,
+            chronicle=self.gateway.user_data.chronicle,
             advance=advance,
             catches_up=settings.feed == "live",
         )
@@ -126,14 +132,14 @@ class PaperExchange:
 
         False when that cannot be: it has not happened then, and they are told so.
         """
-        if self.journal is None:
-            return True
-        kept = self.journal.settle()
-        self.gateway.is_shut = not kept
+        gateway = self.gateway
+        kept = self.journal is None or self.journal.settle()
+        gateway.is_shut = not kept
         if kept:
-            self.gateway.departures.release()
+            gateway.departures.release()
+            gateway.user_data.go_on()
         else:
-            self.gateway.departures.turn_back()
+            gateway.departures.turn_back()
         return kept
 
     def _model(self, kind: str) -> Any:

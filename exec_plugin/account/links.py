@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from urllib.parse import parse_qs, urlsplit
 
+from exec_plugin.protocol.params import read_whole
 from exec_plugin.protocol.render import to_json
 
 if TYPE_CHECKING:
@@ -77,20 +79,28 @@ class Session(Protocol):
 
 
 class _UserData:
-    """A connection that only tells what happens to an account."""
+    """A connection that only tells what happens to an account; with a number also what happened after that event."""
 
-    def __init__(self, account: Owner, push: Callable[[str], None]) -> None:
-        self._user_data = account.exchange.gateway.user_data
-        self._name = account.name
-        self._sink = lambda event: push(to_json(event))
-        self._user_data.subscribe(self._name, self._sink)
+    def __init__(self, account: Owner, push: Callable[[str], None], after: int | None = None) -> None:
+        hub, name = account.exchange.gateway.user_data, account.name
+        if after is None:
+
+            def sink(event: dict[str, Any]) -> None:
+                push(to_json(event))
+
+            hub.subscribe(name, sink)
+            self._end = partial(hub.unsubscribe, name, sink)
+        else:
+            follower = hub.follow(name, after, lambda seq, event: push(to_json({"seq": seq, "event": event})))
+            hub.join(follower)
+            self._end = partial(hub.leave, follower)
 
     def receive(self, text: str) -> None:
         """There is nothing to ask for."""
 
     def close(self) -> None:
         """End it."""
-        self._user_data.unsubscribe(self._name, self._sink)
+        self._end()
 
 
 def is_known(url: str) -> bool:
@@ -136,13 +146,18 @@ def _open(account: Owner, url: str, push: Callable[[str], None]) -> Session:
     if parts.path == API:
         return account.open_api(push, micros=micros)
     if parts.path == f"/ws/{LISTEN_KEY}":
-        return _UserData(account, push)
+        return _UserData(account, push, _after(query.get("after", [""])[-1]))
     hub: StreamHub = account.exchange.gateway.streams
     if parts.path == "/stream":
         # parse_qs would take the plus sign of a time zone for a space
         listed = next((part[8:] for part in parts.query.split("&") if part.startswith("streams=")), "")
         return hub.open(push, names=_names(listed), combined=True, micros=micros)
     return hub.open(push, names=_names(parts.path[4:]), micros=micros)
+
+
+def _after(text: str) -> int | None:
+    """The number of the event that a connection resumes after; None for one that does not."""
+    return read_whole("after", text) if text else None
 
 
 def _names(text: str) -> list[str]:

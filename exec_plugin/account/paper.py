@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from exec_plugin.account.house import PaperExchange
+    from exec_plugin.account.listeners import Listener, UserEvent
     from exec_plugin.account.script import Scripts
     from exec_plugin.core.ledger import Account
     from exec_plugin.protocol.faults import Way
@@ -90,6 +91,19 @@ class PaperAccount:
         """A session of the WebSocket API; used under the exchange's lock."""
         gateway = self.exchange.gateway
         return ApiSession(gateway, push, caller=self.account.name, key=self._key, micros=micros)
+
+    def listen(self, name: str, hear: Callable[[UserEvent], object], after: int | None = None) -> Listener:
+        """
+        Have ``hear`` told each of the account's events once it is written down, one after the other.
+
+        It goes on after the last event that a listener of this name has acknowledged, by returning from ``hear``; a new
+        one begins now. ``after`` says otherwise: the number of the last event that is known already.
+
+        Raises:
+            ConfigError: for a name that is none, or listens already.
+            RequestRejected: -1130 when events after the number are gone, or are yet to come.
+        """
+        return self.exchange.listening.listen(self.name, name, hear, after)
 
     @staticmethod
     def answers(url: str) -> bool:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
 from exec_plugin.account.links import Link, is_known
+from exec_plugin.account.listeners import Listening
 from exec_plugin.account.listening import tell
 from exec_plugin.account.pump import wall_clock
 from exec_plugin.core.errors import ConfigError
@@ -17,6 +18,7 @@ from exec_plugin.protocol.ws_api import ApiSession
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from exec_plugin.account.listeners import Listener, UserEvent
     from exec_plugin.account.settings import Settings
     from exec_plugin.protocol.faults import Way
 
@@ -36,6 +38,7 @@ class ScriptedAccount:
         # time stands still or the face tells it by the same clock: nothing can be too late
         self._key = Key(exchange.account, secret, timed=False)
         self._heard = current().observer("exec_request") or None
+        self._listening = Listening(exchange.lock, exchange.gateway)
 
     @property
     def is_over(self) -> bool:
@@ -66,6 +69,10 @@ class ScriptedAccount:
     def open_api(self, push: Callable[[str], None], *, micros: bool = False) -> ApiSession:
         """A session of the WebSocket API; used under the exchange's lock."""
         return ApiSession(self.exchange.gateway, push, caller=self.name, key=self._key, micros=micros)
+
+    def listen(self, name: str, hear: Callable[[UserEvent], object], after: int | None = None) -> Listener:
+        """Have ``hear`` told each of the account's events, until the market is reset; see ``PaperAccount.listen``."""
+        return self._listening.listen(self.name, name, hear, after)
 
     @staticmethod
     def answers(url: str) -> bool:
@@ -139,20 +146,33 @@ class Scripts:
         self._by_key.clear()
 
 
+class _Account(Protocol):
+    """An account that can be listened to."""
+
+    def listen(self, name: str, hear: Callable[[UserEvent], object], after: int | None = None) -> Listener:
+        """Have somebody told its events."""
+
+
 class PaperControl:
     """
-    ``exchange.paper``: ``reset``, ``market``, ``clock`` and ``events`` as the server has them.
+    ``exchange.paper``: ``reset``, ``market``, ``clock`` and ``events`` as the server has them, and ``listen``.
 
     Args:
         scripts: of this process.
         settings: tells whose market it is.
+        account: finds whose account it is.
         served: tells where a server has the account; empty where none does.
     """
 
     def __init__(
-        self, scripts: Scripts, settings: Callable[[], Settings], served: Callable[[], str] = lambda: ""
+        self,
+        scripts: Scripts,
+        settings: Callable[[], Settings],
+        account: Callable[[], _Account],
+        served: Callable[[], str] = lambda: "",
     ) -> None:
         self._scripts = scripts
+        self._account = account
         self._settings = settings
         self._served = served
 
@@ -184,6 +204,10 @@ class PaperControl:
         with script.lock:
             events, last = script.events(after)
         return {"events": [{"seq": number, "event": event} for number, event in events], "last": last}
+
+    def listen(self, name: str, hear: Callable[[UserEvent], object], after: int | None = None) -> Listener:
+        """Have ``hear`` told each of the account's events once it is written down; see ``PaperAccount.listen``."""
+        return self._account().listen(name, hear, after)
 
     def _script(self) -> ScriptedExchange:
         script = self._scripts.find(self._settings())

@@ -17,17 +17,19 @@ from exec_plugin.core.errors import ConfigError
 from exec_plugin.core.fill_models import FILL_MODELS, LinearSlippageModel, Rates, UniformLatency
 from exec_plugin.core.units import to_units
 from exec_plugin.endpoints import RATE_LIMITS
-from exec_plugin.journal import LEVELS, MEMORY, check_url, masked
+from exec_plugin.journal import KEPT_EVENTS, LEVELS, MEMORY, check_url, masked
 from exec_plugin.protocol.faults import Faults
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_OF_JOURNAL = ("db_url", "durability", "attach")
+_OF_JOURNAL = ("db_url", "durability", "attach", "keep_events")
 #: What an account notices of its market, apart from which one it is.
 _NOTICED = (
     "symbols", "speed", "fill_model", "queue", "fees", "slippage", "latency", "limits", "free_orders", "faults",
 )  # fmt: skip
+#: How many of an account's events may be kept, some 35 GB of them.
+_MOST_EVENTS = 100_000_000
 _UNITS = {"m": MINUTE, "h": HOUR, "d": DAY}
 _LONGEST = 30 * DAY
 _SLOWEST, _FASTEST = Decimal("0.001"), Decimal(1_000_000)
@@ -78,6 +80,14 @@ def _seed(value: Any) -> int:
     except ValueError:
         msg = f"seed={value!r} must be a whole number"
         raise ConfigError(msg) from None
+
+
+def _events(value: Any) -> int:
+    text = str(value)
+    if not (text.isascii() and text.isdigit()) or not 1 <= int(text) <= _MOST_EVENTS:
+        msg = f"keep_events={value!r} must be a whole number from 1 to {_MOST_EVENTS:,}"
+        raise ConfigError(msg)
+    return int(text)
 
 
 def _switch(_: Any, attribute: Any, value: Any) -> None:
@@ -255,6 +265,8 @@ class Settings:
             ``postgresql://user@host/database`` a server.
         durability: what a kept account outlives: a power cut with ``full``, a killed process with ``normal`` and
             ``off``, the last of which may cost the file in a power cut.
+        keep_events: how many of an account's last user-data events can be told again to streams and listeners that
+            resume (docs/resuming.md); in memory at most 10,000.
         attach: where a server has the kept account: ``auto`` trades through that server, ``never`` is an error that
             names it (docs/journal.md).
     """
@@ -279,6 +291,7 @@ class Settings:
     on_bad: str = field(default="raise", validator=_one_of("raise", "skip"))
     db_url: str = field(default=MEMORY, converter=check_url, repr=masked)
     durability: str = field(default="full", validator=_one_of(*LEVELS))
+    keep_events: int = field(default=KEPT_EVENTS, converter=_events)
     attach: str = field(default="auto", validator=_one_of("auto", "never"))
 
     @classmethod
@@ -324,7 +337,7 @@ class Settings:
             {name: str(value) for name, value in self.fees.items()},
             {name: str(value) for name, value in self.slippage.items()},
             str(self.latency), self.limits, self.free_orders, self.faults, self.on_bad,
-            self.db_url, self.durability,
+            self.db_url, self.durability, self.keep_events,
         )  # fmt: skip
         return json.dumps(parts, sort_keys=True, default=str)
 

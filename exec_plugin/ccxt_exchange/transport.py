@@ -68,7 +68,7 @@ class _Request(NamedTuple):
 
 class _Control:
     """
-    ``exchange.paper``: the control calls of a scripted market.
+    ``exchange.paper``: the control calls of a scripted market, and ``listen``.
 
     No property: a host may have a setting of that name, which ccxt puts into the instance.
     """
@@ -81,7 +81,9 @@ class _Control:
         def wanted() -> tuple[Mapping[str, Any], str | None]:
             return exchange.options.get("paper") or {}, exchange._own_key()
 
-        return PaperControl(HOUSE.scripts, lambda: read_settings(*wanted()), lambda: served_at(*wanted()))
+        return PaperControl(
+            HOUSE.scripts, lambda: read_settings(*wanted()), exchange._paper, lambda: served_at(*wanted())
+        )
 
 
 class PaperTransport(_Binance):

@@ -116,7 +116,9 @@ class Execution(NamedTuple):
 
     ``order`` is the live order; what may change later stands in the event itself: ``since`` is when it began to work (-1:
     not yet), ``former_id`` the client id that a cancel or an amendment named. ``prevented`` is all that self-trade
-    prevention has taken from it, ``match`` the prevented match that is reported.
+    prevention has taken from it, ``match`` the prevented match that is reported; ``qty`` and ``given_id`` are the order's
+    own, ``follows`` what one that follows the market had from it: its price, delta and begin of a trailing one, and how
+    it is pegged.
     """
 
     seq: int
@@ -134,6 +136,9 @@ class Execution(NamedTuple):
     former_id: str
     prevented: int = 0
     match: PreventedMatch | None = None
+    qty: int = 0
+    given_id: str = ""
+    follows: tuple[int, tuple[int, int] | None, tuple[Any, ...] | None] | None = None
 
 
 class Amendment(NamedTuple):

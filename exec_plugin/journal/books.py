@@ -10,13 +10,15 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from exec_plugin.core.errors import ConfigError, JournalError
+from exec_plugin.core.venue.chronicle import Chronicle, packed
 from exec_plugin.core.venue.state import STATE_VERSION, look_again, meet_missed, place, resume, withdraw
 from exec_plugin.journal.doors import this_machine
-from exec_plugin.journal.entries import Entry, Fold, Step, chain, merge, read_step, unseal
+from exec_plugin.journal.entries import Entry, Fold, Step, chain, dump, merge, read_step, unseal
 from exec_plugin.journal.past import TablePast
 from exec_plugin.journal.recorder import Changes, Recorder
 from exec_plugin.journal.revival import Revival
 from exec_plugin.journal.store import readable
+from exec_plugin.journal.telling import Told
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -130,6 +132,7 @@ class Journal:
         venue: whose accounts.
         numbering: whose numbers go on as well.
         advance: brings the market to the moment at which an account was written down last, where that makes sense.
+        chronicle: what the accounts are told; nobody is without one.
         catches_up: whether the market's trades tell what happened while the accounts were closed, by the same ids.
         clock: seconds that go on steadily.
     """
@@ -141,6 +144,7 @@ class Journal:
         venue: Venue,
         numbering: Numbering,
         *,
+        chronicle: Chronicle | None = None,
         advance: Callable[[int], None] | None = None,
         catches_up: bool = False,
         clock: Callable[[], float] = time.monotonic,
@@ -149,6 +153,7 @@ class Journal:
         self._venue_name = venue_name
         self._venue = venue
         self._numbering = numbering
+        self._chronicle = chronicle or Chronicle()
         self._advance = advance
         self._catches_up = catches_up
         self._clock = clock
@@ -284,6 +289,8 @@ class Journal:
         changes = Changes(account)
         book = self._books[row.name] = Book(row, changes, numbers)
         self._recorder.watched[row.name] = changes
+        # accounts of older versions have not been told anything yet
+        self._chronicle.keep(row.name, numbers.get("events", 0), self.store.told.past(row.id))
         return book
 
     def _resume(self, standing: Sequence[Standing], met: Mapping[str, int]) -> None:
@@ -314,7 +321,8 @@ class Journal:
         """
         if self.failure:
             self._try_again()
-            return not self.failure
+            if self.failure:
+                return False
         if os.getpid() != self._process:
             # a connection to a database does not survive a fork
             self._give_up("they belong to another process: open the paper exchange after the fork")
@@ -347,7 +355,10 @@ class Journal:
         for (book, step), entry in zip(steps, entries, strict=True):
             book.follow(entry, step)
         due = [book for book, _ in steps if book.is_due]
-        self.store.append(entries, [book.fold for book in due])
+        told = [each for book, _ in steps if (each := self._told(book)) is not None]
+        self.store.append(entries, told, [book.fold for book in due])
+        for book, _ in steps:
+            self._chronicle.written(book.row.name)
         for book in due:
             book.folded()
 
@@ -356,7 +367,16 @@ class Journal:
         step.numbers["clients"] = self._numbering.client_ids
         if counts := self._numbering.order_use(book.row.name):
             step.numbers["counts"] = counts
+        name = book.row.name
+        step.numbers["events"] = self._chronicle.last(name) + len(self._chronicle.fresh(name))
         return step
+
+    def _told(self, book: Book) -> Told | None:
+        """What an account is told of a step, once that is written down."""
+        last, fresh = self._chronicle.last(book.row.name), self._chronicle.fresh(book.row.name)
+        if not fresh:
+            return None
+        return Told(book.row.id, last + 1, last + len(fresh), dump(packed(fresh)))
 
     def _note(self, now: float) -> None:
         self._noted = now
@@ -364,6 +384,16 @@ class Journal:
             self._noted_at = self._venue.now
             prices = {name: market.last for name, market in self._venue.markets.items() if market.last}
             self.store.note_market(self._venue_name, {"now": self._venue.now, "prices": prices})
+
+    # ------------------------------------------------------------------ listeners
+
+    def heard(self, account: str) -> dict[str, int]:
+        """The number of the last event that each listener of an account has acknowledged, by its name."""
+        return self.store.told.heard(self._books[account].row.id)
+
+    def acknowledge(self, account: str, listener: str, seq: int) -> None:
+        """A listener has heard an account's events up to a number."""
+        self.store.told.acknowledge(self._books[account].row.id, listener, seq)
 
     # ------------------------------------------------------------------ failing
 
@@ -374,6 +404,7 @@ class Journal:
         for book in self._books.values():
             withdraw(self._venue, book.changes.account.open_orders)
         self._recorder.forget()
+        self._chronicle.drop()
 
     def _try_again(self) -> None:
         if self._clock() - self._failed_at < RETRY_AFTER or os.getpid() != self._process:
@@ -390,6 +421,7 @@ class Journal:
         except JournalError as error:
             self.failure = str(error)
             self._recorder.forget()
+            self._chronicle.drop()
             return
         self.failure = ""
         self._count_on(self._books)
@@ -414,6 +446,7 @@ class Journal:
             except JournalError as error:
                 _log.error("what moved last could not be written down: %s", error)
         self._recorder.close()
+        self._chronicle.release()
         self.store.close()
 
 

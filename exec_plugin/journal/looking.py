@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from exec_plugin.core.errors import JournalError
 from exec_plugin.core.orders import OPEN
 from exec_plugin.core.venue.state import LIST_FIELDS, ORDER_FIELDS, ORDER_ID, STATUS, SYMBOL
-from exec_plugin.journal.entries import RECORDS, Step, merge, read_step, unseal
+from exec_plugin.journal.entries import RECORDS, Step, dump, merge, read_step, unseal
+from exec_plugin.journal.telling import Told
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -53,9 +54,40 @@ def look(store: Store, row: Row) -> Look:
     step = _entries(store, row, problems)
     if numbers:
         merge(numbers, step.numbers)
+        problems += _check_events(store, row, numbers)
     for table, lines in step.lines.items():
         found[table].update({key: json.loads(line[-1]) for key, line in lines.items()})
     return Look(row, numbers, {table: [each[key] for key in sorted(each)] for table, each in found.items()}, problems)
+
+
+def whole_events(store: Store, row: Row, last: int) -> Iterator[Told | str]:
+    """What an account was told, oldest first, as far as it is whole; and in words what is not, up to event ``last``."""
+    expected = None
+    try:
+        for first, until, text in store.told.rows(row.id):
+            if expected is not None and first != expected:
+                yield f"events {expected} to {first - 1} are missing"
+            expected = until + 1
+            try:
+                body = unseal(text)
+                if len(body) == until - first + 1:
+                    yield Told(row.id, first, until, dump(body))
+                else:
+                    yield f"events {first} to {until} are {len(body)}"
+            except (JournalError, TypeError, ValueError) as error:
+                yield f"events {first} to {until}: {error}"
+    except (JournalError, TypeError) as error:
+        yield f"events: {error}"
+        return
+    if expected not in (None, last + 1):
+        yield f"event {last} should be the last that was told, it is {expected - 1}"
+
+
+def _check_events(store: Store, row: Row, numbers: Mapping[str, Any]) -> list[str]:
+    """What is wrong with what an account was told, if it was told anything by the version that wrote it."""
+    if "events" not in numbers:
+        return []
+    return [each for each in whole_events(store, row, numbers["events"]) if isinstance(each, str)]
 
 
 def _read(store: Store, row: Row, table: str, problems: list[str]) -> Iterator[tuple[Any, Any]]:

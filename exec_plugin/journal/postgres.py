@@ -126,6 +126,12 @@ class PostgresBackend:
         with self._told(), self._db.cursor() as cursor:
             cursor.executemany(sql.replace("?", "%s"), rows)
 
+    def run_soon(self, sql: str, params: Sequence[Any] = ()) -> None:
+        """Run a statement without waiting for the server's disk."""
+        with self.transaction():
+            self.run("SET LOCAL synchronous_commit = off")
+            self.run(sql, params)
+
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """All or nothing."""

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from exec_plugin.core.errors import JournalError
 from exec_plugin.core.venue.state import ORDER_FIELDS, SYMBOL
 from exec_plugin.journal.entries import Entry, Fold, Step, list_line, order_line
-from exec_plugin.journal.looking import look, verify
+from exec_plugin.journal.looking import look, verify, whole_events
+from exec_plugin.journal.telling import Told
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from exec_plugin.journal.looking import Look
-    from exec_plugin.journal.store import Store
+    from exec_plugin.journal.store import Row, Store
 
 
 def repair(damaged: Store, fresh: Store) -> Iterator[str]:
@@ -27,7 +30,22 @@ def repair(damaged: Store, fresh: Store) -> Iterator[str]:
         kept = _whole_lists(seen)
         yield from (f"{row.name}: {told}" for told in _unlock(kept))
         target = fresh.enrol(row.venue, row.name, row.created)
+        told = _told(damaged, row, kept.numbers)
         fresh.fold(Fold(Entry(target.id, 0, 0, ""), kept.numbers, _step(kept)))
+        fresh.append((), [each._replace(account=target.id) for each in told])
+        # where these cannot be read either, listeners begin anew
+        with suppress(JournalError):
+            for name, seq in damaged.told.heard(row.id).items():
+                fresh.told.acknowledge(target.id, name, seq)
+
+
+def _told(damaged: Store, row: Row, numbers: dict[str, Any]) -> list[Told]:
+    """What the account was told; no number of it is given again, whatever has become of the step."""
+    if "events" not in numbers:
+        return []
+    told = [each for each in whole_events(damaged, row, numbers["events"]) if isinstance(each, Told)]
+    numbers["events"] = max(numbers["events"], *[each.last for each in told], 0)
+    return told
 
 
 def _whole_lists(seen: Look) -> Look:

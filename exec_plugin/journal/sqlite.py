@@ -47,6 +47,7 @@ class SqliteBackend:
         self.where = str(path)
         self._path = path
         self._leases: dict[int, sqlite3.Connection] = {}
+        self._synchronous = synchronous
         try:
             if not read_only:
                 private_folder(path.parent)
@@ -122,6 +123,17 @@ class SqliteBackend:
         """Run a statement for each of some rows."""
         with self._told():
             self._db.executemany(sql, rows)
+
+    def run_soon(self, sql: str, params: Sequence[Any] = ()) -> None:
+        """Run a statement without waiting for the disk; the system writes it even if the process is killed."""
+        if self._synchronous != "FULL":
+            self.run(sql, params)
+            return
+        self.run("PRAGMA synchronous = NORMAL")
+        try:
+            self.run(sql, params)
+        finally:
+            self.run("PRAGMA synchronous = FULL")
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

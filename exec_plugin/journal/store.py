@@ -15,15 +15,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from exec_plugin.core.errors import ExecPluginError, JournalError
 from exec_plugin.journal.doors import Door
 from exec_plugin.journal.entries import RECORDS, Entry, chain, dump, seal
+from exec_plugin.journal.telling import Telling
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
     from exec_plugin.journal.entries import Fold, Line
+    from exec_plugin.journal.telling import Told
 
 #: The version of the tables; what an older one lacks is added by ``MIGRATIONS[version]``.
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 #: How to get in where a server has an account.
 _DOORS = "CREATE TABLE doors (account BIGINT PRIMARY KEY, state TEXT NOT NULL)"
 #: By what the past is looked for: orders by their place on their symbol and by client id, what is open by that alone.
@@ -34,6 +36,15 @@ _INDEXES = (
     "CREATE INDEX lists_by_name ON lists (account, client_id, id) WHERE client_id <> ''",
     "CREATE INDEX lists_by_time ON lists (account, time)",
     "CREATE INDEX lists_open ON lists (account, id) WHERE is_open = 1",
+)
+#: What accounts are told, and how far their listeners have heard.
+_TELLING = (
+    """CREATE TABLE events (
+        account BIGINT NOT NULL, first BIGINT NOT NULL, last BIGINT NOT NULL, state TEXT NOT NULL,
+        PRIMARY KEY (account, first))""",
+    """CREATE TABLE listeners (
+        account BIGINT NOT NULL, name TEXT NOT NULL, seq BIGINT NOT NULL,
+        PRIMARY KEY (account, name)){clustered}""",
 )
 MIGRATIONS: Mapping[int, Sequence[str]] = {
     1: (
@@ -48,6 +59,7 @@ MIGRATIONS: Mapping[int, Sequence[str]] = {
         *_INDEXES,
     ),
     2: (_DOORS,),
+    3: _TELLING,
 }
 TABLES = (
     """CREATE TABLE accounts (
@@ -72,10 +84,11 @@ TABLES = (
         PRIMARY KEY (account, symbol, n)){clustered}""",
     "CREATE TABLE markets (venue TEXT PRIMARY KEY, state TEXT NOT NULL)",
     _DOORS,
+    *_TELLING,
     *_INDEXES,
 )
 #: The tables that hold what belongs to an account.
-OWNED = ("entries", *RECORDS, "doors")
+OWNED = ("entries", *RECORDS, "doors", "events", "listeners")
 _WRITE = {
     "lists": "INSERT INTO lists (account, id, client_id, first, is_open, time, state) VALUES (?, ?, ?, ?, ?, ?, ?) "
     "ON CONFLICT (account, id) DO UPDATE SET is_open = excluded.is_open, time = excluded.time, state = excluded.state",
@@ -134,6 +147,9 @@ class Backend(Protocol):
     def run_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
         """Run a statement for each of some rows."""
 
+    def run_soon(self, sql: str, params: Sequence[Any] = ()) -> None:
+        """Run a statement whose effect outlives a killed process; after a power cut it may be missing."""
+
     def transaction(self) -> AbstractContextManager[None]:
         """All that is done within is done together or not at all."""
 
@@ -175,6 +191,7 @@ class Store:
     def __init__(self, backend: Backend) -> None:
         self.backend = backend
         self.where = backend.where
+        self.told = Telling(self)
 
     # ------------------------------------------------------------------ accounts
 
@@ -243,19 +260,21 @@ class Store:
 
     # ------------------------------------------------------------------ writing
 
-    def append(self, entries: Sequence[Entry], folds: Sequence[Fold] = ()) -> None:
+    def append(self, entries: Sequence[Entry], told: Sequence[Told] = (), folds: Sequence[Fold] = ()) -> None:
         """
-        Write entries down and fold some accounts, all or none of it.
+        Write entries down, with what is told of them, and fold some accounts, all or none of it.
 
         When this returns they are as durable as the level says.
         """
         sql = "INSERT INTO entries (account, seq, crc, body) VALUES (?, ?, ?, ?)"
-        if len(entries) == 1 and not folds:
+        if len(entries) == 1 and not (told or folds):
             self.backend.run(sql, entries[0])
             return
         with self.backend.transaction():
             for entry in entries:
                 self.backend.run(sql, entry)
+            for each in told:
+                self.told.add(each)
             for fold in folds:
                 self._fold(fold)
 
@@ -275,6 +294,7 @@ class Store:
             "UPDATE accounts SET folded = ?, crc = ?, state = ? WHERE id = ?",
             (upto.seq, upto.crc, seal(dump(numbers)), account),
         )
+        self.told.trim(account, numbers.get("events", 0))
         self.backend.run("DELETE FROM entries WHERE account = ? AND seq <= ?", (account, upto.seq))
 
     def _write_orders(self, account: int, lines: Iterable[Line]) -> None:

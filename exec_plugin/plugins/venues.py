@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from attrs import evolve
@@ -16,6 +17,8 @@ from exec_plugin.hookspecs.accounts import AccountView
 from exec_plugin.plugins.observing import in_a_line, listeners
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from exec_plugin.core.events import Event
     from exec_plugin.core.models import Order
     from exec_plugin.core.orders import LiveOrder
@@ -26,13 +29,17 @@ if TYPE_CHECKING:
 _LONGEST = 200
 
 
-def attach(plugins: Plugins, venue: Venue) -> None:
+def _at_once(tell: Callable[[], None]) -> None:
+    tell()
+
+
+def attach(plugins: Plugins, venue: Venue, leave: Callable[[Callable[[], None]], None] = _at_once) -> None:
     """
     Let the plugins that are active now check a venue's orders and hear of them.
 
-    Where none wants to, the venue stays as it is and works as fast.
+    Where none wants to, the venue stays as it is and works as fast. ``leave`` has them told when they may be.
     """
-    teller = Teller(plugins)
+    teller = Teller(plugins, leave)
     if teller:
         venue.listeners.append(teller)
     guard = Guard(plugins, venue)
@@ -41,9 +48,14 @@ def attach(plugins: Plugins, venue: Venue) -> None:
 
 
 class Teller:
-    """A venue's listener that tells plugins in their own values."""
+    """
+    A venue's listener that tells plugins in their own values.
 
-    def __init__(self, plugins: Plugins) -> None:
+    They are made at once, because orders go on changing, and told when ``leave`` lets them.
+    """
+
+    def __init__(self, plugins: Plugins, leave: Callable[[Callable[[], None]], None]) -> None:
+        self._leave = leave
         self._orders = plugins.observer("exec_order_event")
         self._fills = plugins.observer("exec_fill")
 
@@ -57,10 +69,11 @@ class Teller:
         order = event.order
         account, number = order.desk.account.name, str(order.id)
         if self._fills and event.fill is not None:
-            self._fills(fill=fill_value(event.fill, number), account=account)
+            self._leave(partial(self._fills, fill=fill_value(event.fill, number), account=account))
         if self._orders:
             told = event_order(event, number, order.client_id)
-            self._orders(event=OrderEvent(account, event.kind, told, event.time, event.reason))
+            about = OrderEvent(account, event.kind, told, event.time, event.reason)
+            self._leave(partial(self._orders, event=about))
 
 
 class Guard:

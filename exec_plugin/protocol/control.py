@@ -16,11 +16,11 @@ from exec_plugin.core.fill_models import BinanceFees, Rates
 from exec_plugin.core.symbols import ExchangeRules, Symbol
 from exec_plugin.core.units import FAR, parse_units, short_text
 from exec_plugin.core.venue import Venue
+from exec_plugin.core.venue.chronicle import Chronicle
 from exec_plugin.endpoints import RATE_LIMITS
 from exec_plugin.plugins import current
 from exec_plugin.plugins.venues import attach
 from exec_plugin.protocol.gateway import Gateway
-from exec_plugin.protocol.user_data import UserDataLog
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from exec_plugin.core.ledger import Account
 
 _ACCOUNT = "default"
+#: How many events are kept for those who read them later.
+KEPT_EVENTS = 100_000
 #: The last moment that a clock may be set to, in the year 3000: calendars and HTTP dates end before its numbers do.
 LATEST = 32_503_680_000_000
 
@@ -96,14 +98,14 @@ class ScriptedExchange:
         self.venue = Venue(symbols, now=_moment(clock or 0), fees=fees, rules=rules)
         attach(current(), self.venue)
         self.gateway = Gateway(
-            self.venue, rate_limits=RATE_LIMITS if setup.get("rateLimits") is None else setup["rateLimits"]
+            self.venue,
+            rate_limits=RATE_LIMITS if setup.get("rateLimits") is None else setup["rateLimits"],
+            chronicle=Chronicle(KEPT_EVENTS),
         )
         self.catch_up()
         balances = {asset: _balance(asset, text) for asset, text in setup.get("balances", {}).items()}
         self.account: Account = self.venue.open_account(_ACCOUNT, balances)
         self.gateway.add_key(key, self.account, secret)
-        self.log = UserDataLog()
-        self.venue.listeners.append(self.log)
 
     @property
     def is_real_time(self) -> bool:
@@ -207,7 +209,8 @@ class ScriptedExchange:
 
     def events(self, after: int = 0) -> tuple[list[tuple[int, dict[str, Any]]], int]:
         """The account's user-data events after a number, and the newest number."""
-        return self.log.after(_ACCOUNT, after)
+        hub = self.gateway.user_data
+        return hub.events(_ACCOUNT, after, KEPT_EVENTS), hub.chronicle.last(_ACCOUNT)
 
 
 def _balance(asset: str, text: Any) -> int:

@@ -17,7 +17,17 @@ from exec_plugin.core.clock import SECOND
 from exec_plugin.core.errors import RequestRejected, VenueError, failed
 from exec_plugin.core.orders import EXPIRED
 from exec_plugin.endpoints import DOCUMENTED, ENDPOINTS, KEYED, PUBLIC, RATE_LIMITS, SIGNED
-from exec_plugin.protocol import accounts, market_data, order_lists, orders, prevented, replacing, sor, wallet
+from exec_plugin.protocol import (
+    accounts,
+    market_data,
+    order_lists,
+    orders,
+    prevented,
+    replacing,
+    sor,
+    user_events,
+    wallet,
+)
 from exec_plugin.protocol.candles import CandleStore
 from exec_plugin.protocol.context import Context
 from exec_plugin.protocol.departures import Departures
@@ -26,7 +36,6 @@ from exec_plugin.protocol.params import Spec, parse_form
 from exec_plugin.protocol.render import to_json
 from exec_plugin.protocol.security import Key, check_signature, check_timing, find_key
 from exec_plugin.protocol.streams import StreamHub
-from exec_plugin.protocol.user_data import UserDataHub
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -34,6 +43,7 @@ if TYPE_CHECKING:
     from exec_plugin.core.ledger import Account
     from exec_plugin.core.symbols import Symbol
     from exec_plugin.core.venue import Venue
+    from exec_plugin.core.venue.chronicle import Chronicle
     from exec_plugin.endpoints import Endpoint
     from exec_plugin.protocol.faults import Faults
 
@@ -46,6 +56,7 @@ _HANDLERS: dict[str, Callable[[Context, dict[str, Any]], Any]] = {
     **replacing.HANDLERS,
     **sor.HANDLERS,
     **wallet.HANDLERS,
+    **user_events.HANDLERS,
 }
 _KEY_ERRORS = (-2014, -2015)
 #: Handlers that see to the order count themselves, because it decides what they do.
@@ -98,6 +109,7 @@ class Gateway:
     Args:
         venue: the exchange behind it.
         rate_limits: entries of ``exchangeInfo.rateLimits``.
+        chronicle: keeps what accounts were told; as much as fits in memory by default.
     """
 
     def __init__(
@@ -105,6 +117,7 @@ class Gateway:
         venue: Venue,
         *,
         rate_limits: Sequence[Mapping[str, Any]] = RATE_LIMITS,
+        chronicle: Chronicle | None = None,
     ) -> None:
         self.venue = venue
         self.limits = Limits(rate_limits)
@@ -114,7 +127,7 @@ class Gateway:
         #: whether calls that place or cancel orders weigh nothing when they succeed (CHANGELOG.md, 2026-03-27)
         self.free_orders = True
         self.departures = Departures()
-        self.user_data = UserDataHub(venue, self.departures)
+        self.user_data = user_events.UserDataHub(venue, self.departures, chronicle)
         self.faults: Faults | None = None
         #: whether the market cannot be seen at the moment: no order is placed, changed or cancelled meanwhile
         self.is_away = False
@@ -369,6 +382,8 @@ NOT_WRITTEN = "accounts cannot be written down at the moment: see the log"
 
 def in_micros(endpoint: Endpoint, value: Any) -> Any:
     """An endpoint's reply with its moments in microseconds."""
+    if endpoint.name in user_events.HANDLERS and "events" in value:
+        return user_events.reply_in_micros(value)
     return _candles_in_micros(value) if endpoint.name in _CANDLES else _in_micros(value)
 
 

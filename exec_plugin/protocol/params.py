@@ -147,7 +147,8 @@ def _units(name: str, text: str) -> int:
     return parse_units(text)
 
 
-def _whole(name: str, text: str) -> int:
+def read_whole(name: str, text: str) -> int:
+    """A whole number of 0 or more, of 64 bits; -1100 or -1108 for any other text."""
     if not _WHOLE.fullmatch(text):
         raise illegal(name, "^[0-9]{1,20}$", f"{text!r} is no whole number")
     value = int(text)
@@ -157,7 +158,7 @@ def _whole(name: str, text: str) -> int:
 
 
 def _time(name: str, text: str) -> int:
-    value = _whole(name, text)
+    value = read_whole(name, text)
     return value // 1000 if value >= MICROSECONDS else value
 
 
@@ -212,8 +213,8 @@ _PARSERS: Mapping[str, Callable[[str, str], Any]] = {
     "symbols": _symbols,
     "texts": _texts,
     "text": _text,
-    "int": _whole,
-    "long": _whole,
+    "int": read_whole,
+    "long": read_whole,
     "time": _time,
     "bool": _flag,
     "quantity": _units,

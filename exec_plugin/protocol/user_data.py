@@ -1,121 +1,139 @@
-"""What the user-data stream tells: the payloads of user-data-stream.md, made of the venue's events."""
+"""The payloads of user-data-stream.md, made of what a venue's chronicle has noted: live and told again alike."""
 
 from __future__ import annotations
 
-from collections import deque
-from functools import partial
-from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
-from exec_plugin.core.events import BalanceChange, Execution, ListChange
+from exec_plugin.core.events import PreventedMatch
 from exec_plugin.core.orders import ALL_DONE, EXECUTING
 from exec_plugin.core.units import SCALE, to_text
-from exec_plugin.protocol.render import NO_TRADE_GROUP, list_id, pegged
+from exec_plugin.core.venue.chronicle import BALANCES, REPORT, packed, unpacked
+from exec_plugin.protocol.render import NO_TRADE_GROUP
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from exec_plugin.core.events import Event
-    from exec_plugin.core.venue import Venue
-    from exec_plugin.protocol.departures import Departures
+    from exec_plugin.core.venue.chronicle import Record
 
 _ZERO = to_text(0)
 #: What an order remembers of its request, and under which names reports show it.
 _REMEMBERED = (("strategyId", "j"), ("strategyType", "J"), ("workingFloor", "k"), ("usedSor", "uS"))
-#: How many events are kept for those who read them later.
-KEPT_EVENTS = 100_000
+#: What reports without any of it say: reason, id of the cancel, former id, prevented quantity and match.
+_PLAIN = ("", "", "", 0, None)
+#: What was not executed: as a `Fill`.
+_NO_FILL = (-1, 0, "", 0, 0, 0, 0, 0, None, False, False)
+#: What orders without any of it are: iceberg, quote quantity, self-trade prevention, list, extra, trail, peg.
+_SIMPLE = (0, 0, "NONE", None, None, None, None)
 
 
 def payload(event: Event) -> dict[str, Any]:
     """The JSON of one event."""
-    if isinstance(event, Execution):
-        return execution_report(event)
-    return list_status(event) if isinstance(event, ListChange) else account_position(event)
+    return rendered(unpacked(packed((event,)))[0])
 
 
-def execution_report(event: Execution) -> dict[str, Any]:
+def rendered(record: Record) -> dict[str, Any]:
+    """The JSON of a record."""
+    kind = record[0]
+    if kind == REPORT:
+        return _execution_report(record)
+    return _account_position(record) if kind == BALANCES else _list_status(record)
+
+
+def _execution_report(record: Record) -> dict[str, Any]:
     """An order update."""
-    order, fill = event.order, event.fill
+    _, seq, time, kind, status, filled, quote_filled, working, fill, since, rest, order = record
+    number, client_id, symbol, is_buy, order_kind, tif, qty, price, stop, placed, more = order
+    reason, cancel_id, former_id, prevented, match = rest or _PLAIN
+    iceberg, quote_qty, stp, list_id, extra, trail, peg = more or _SIMPLE
+    trade_id, _, _, _, fill_price, fill_qty, fill_quote, commission, asset, _, is_maker = fill or _NO_FILL
     report: dict[str, Any] = {
         "e": "executionReport",
-        "E": event.time,
-        "s": order.symbol.name,
-        "c": event.cancel_id or order.client_id,
-        "S": "BUY" if order.is_buy else "SELL",
-        "o": order.kind,
-        "f": order.tif,
-        "q": to_text(order.qty),
-        "p": to_text(order.price if order.peg is None else order.peg.given),
-        "P": to_text(order.stop),
-        "F": to_text(order.iceberg or 0),
-        "g": list_id(order),
-        "C": event.former_id,
-        "x": event.kind,
-        "X": event.status,
+        "E": time,
+        "s": symbol,
+        "c": cancel_id or client_id,
+        "S": "BUY" if is_buy else "SELL",
+        "o": order_kind,
+        "f": tif,
+        "q": to_text(qty),
+        "p": to_text(price if peg is None else peg[_GIVEN]),
+        "P": to_text(stop),
+        "F": to_text(iceberg or 0),
+        "g": -1 if list_id is None else list_id,
+        "C": former_id,
+        "x": kind,
+        "X": status,
         "r": "NONE",
-        "i": order.id,
-        "l": to_text(fill.qty) if fill else _ZERO,
-        "z": to_text(event.filled),
-        "L": to_text(fill.price) if fill else _ZERO,
-        "n": to_text(fill.commission) if fill else "0",
-        "N": fill.commission_asset if fill else None,
-        "T": event.time,
-        "t": fill.id if fill else -1,
-        "I": event.seq,
-        "w": event.working,
-        "m": fill.is_maker if fill else False,
+        "i": number,
+        "l": to_text(fill_qty),
+        "z": to_text(filled),
+        "L": to_text(fill_price),
+        "n": to_text(commission) if fill else "0",
+        "N": asset,
+        "T": time,
+        "t": trade_id,
+        "I": seq,
+        "w": bool(working),
+        "m": bool(is_maker),
         "M": bool(fill),
-        "O": order.time,
-        "Z": to_text(event.quote_filled),
-        "Y": to_text(fill.quote) if fill else _ZERO,
-        "Q": to_text(order.quote_qty),
+        "O": placed,
+        "Z": to_text(quote_filled),
+        "Y": to_text(fill_quote),
+        "Q": to_text(quote_qty),
     }
-    if event.since >= 0:
-        report["W"] = event.since
-    report["V"] = order.stp
+    if since >= 0:
+        report["W"] = since
+    report["V"] = stp
     for name, key in _REMEMBERED:
-        if order.extra and name in order.extra:
-            report[key] = order.extra[name]
-    if order.trail is not None:
-        report["d"], report["D"] = order.trail.delta, order.trail.since
-    if order.peg is not None:
-        report.update({_PEGGED[name]: value for name, value in pegged(order.peg).items()})
-    if event.prevented:
-        report.update(_prevention(event))
-    if event.reason:
-        report["eR"] = event.reason
+        if extra and name in extra:
+            report[key] = extra[name]
+    if trail is not None:
+        report["d"], report["D"] = trail
+    if peg is not None:
+        report.update(_pegged(*peg))
+    if prevented:
+        report.update(_prevention(number, prevented, match))
+    if reason:
+        report["eR"] = reason
     return report
 
 
-#: The fields of a pegged order (user-data-stream.md, Conditional Fields in Execution Report).
-_PEGGED = {"pegPriceType": "gP", "pegOffsetType": "gOT", "pegOffsetValue": "gOV", "peggedPrice": "gp"}
+#: Where a peg's record has the price that was sent.
+_GIVEN = 2
 
 
-def list_status(event: ListChange) -> dict[str, Any]:
+def _pegged(kind: str, offset: int | None, _given: int, price: int) -> dict[str, Any]:
+    """The fields of a pegged order (user-data-stream.md, Conditional Fields in Execution Report)."""
+    found: dict[str, Any] = {"gP": kind}
+    if offset is not None:
+        found |= {"gOT": "PRICE_LEVEL", "gOV": offset}
+    if price:
+        found["gp"] = to_text(price)
+    return found
+
+
+def _list_status(record: Record) -> dict[str, Any]:
     """An order list that was placed, changed or is done."""
-    group = event.group
-    name = group.desk.symbol.name
+    _, time, name, number, kind, status, client_id, legs = record
     return {
         "e": "listStatus",
-        "E": event.time,
+        "E": time,
         "s": name,
-        "g": group.id,
-        "c": group.kind,
-        "l": event.status,
-        "L": ALL_DONE if event.status == ALL_DONE else EXECUTING,
+        "g": number,
+        "c": kind,
+        "l": status,
+        "L": ALL_DONE if status == ALL_DONE else EXECUTING,
         "r": "NONE",
-        "C": group.client_id,
-        "T": event.time,
-        "O": [{"s": name, "i": order_id, "c": client_id} for order_id, client_id in event.legs],
+        "C": client_id,
+        "T": time,
+        "O": [{"s": name, "i": order_id, "c": leg_client_id} for order_id, leg_client_id in legs],
     }
 
 
-def _prevention(event: Execution) -> dict[str, Any]:
+def _prevention(number: int, prevented: int, record: Record | None) -> dict[str, Any]:
     """What self-trade prevention has taken from an order and, where it is reported, the match that it kept from it."""
-    match = event.match
-    fields: dict[str, Any] = {"A": to_text(event.prevented)}
-    if match is not None:
-        is_taker = event.order.id == match.taker_id
+    fields: dict[str, Any] = {"A": to_text(prevented)}
+    if record is not None:
+        match = PreventedMatch(*record)
+        is_taker = number == match.taker_id
         fields |= {
             "v": match.id,
             "B": to_text(match.taker_qty if is_taker else match.maker_qty),
@@ -129,85 +147,29 @@ def _prevention(event: Execution) -> dict[str, Any]:
     return fields
 
 
-def account_position(event: BalanceChange) -> dict[str, Any]:
+def _account_position(record: Record) -> dict[str, Any]:
     """The balances that a command or a market event may have changed."""
+    _, time, *held = record
     return {
         "e": "outboundAccountPosition",
-        "E": event.time,
-        "u": event.time,
+        "E": time,
+        "u": time,
         "B": [
-            {"a": asset, "f": to_text(free), "l": to_text(locked)} for asset, (free, locked) in event.balances.items()
+            {"a": asset, "f": to_text(free), "l": to_text(locked)}
+            for asset, free, locked in zip(held[::3], held[1::3], held[2::3], strict=True)
         ],
     }
 
 
-def account_of(event: Event) -> str:
-    """Whose event it is."""
-    if isinstance(event, BalanceChange):
-        account = event.account
-    else:
-        account = (event.order if isinstance(event, Execution) else event.group).desk.account
-    name: str = account.name
-    return name
+#: The fields that hold moments in events and in what is said about a session.
+_MOMENTS = frozenset(("E", "T", "O", "W", "D", "u", "serverTime", "authorizedSince", "connectedSince", "retryAfter"))
 
 
-class UserDataHub:
-    """Hands a venue's events to those who listen to their account; costs nothing while nobody does."""
-
-    def __init__(self, venue: Venue, departures: Departures) -> None:
-        self._venue = venue
-        self._departures = departures
-        self._sinks: dict[str, list[Callable[[dict[str, Any]], None]]] = {}
-        #: how often an event is told by its name, where faults are rehearsed
-        self.copies: Callable[[str], int] | None = None
-
-    def subscribe(self, account: str, sink: Callable[[dict[str, Any]], None]) -> None:
-        """Send an account's payloads to ``sink`` from now on."""
-        if not self._sinks:
-            self._venue.listeners.append(self._on_event)
-        self._sinks.setdefault(account, []).append(sink)
-
-    def unsubscribe(self, account: str, sink: Callable[[dict[str, Any]], None]) -> None:
-        """Send nothing to ``sink`` any more; may be called again."""
-        sinks = self._sinks.get(account, [])
-        if sink not in sinks:
-            return
-        sinks.remove(sink)
-        if not sinks:
-            del self._sinks[account]
-        if not self._sinks:
-            self._venue.listeners.remove(self._on_event)
-
-    @property
-    def subscriptions(self) -> int:
-        """How many listen."""
-        return sum(map(len, self._sinks.values()))
-
-    def _on_event(self, event: Event) -> None:
-        sinks = self._sinks.get(account_of(event))
-        if sinks:
-            told = payload(event)
-            copies = self.copies(told["e"]) if self.copies is not None else 1
-            # a sink may end its own subscription
-            for sink in tuple(sinks) * copies:
-                self._departures.leave(partial(sink, told))
-
-
-class UserDataLog:
-    """Listens to a venue and keeps each account's latest payloads, numbered from 1."""
-
-    def __init__(self) -> None:
-        self._events: dict[str, deque[tuple[int, dict[str, Any]]]] = {}
-        self._last: dict[str, int] = {}
-
-    def __call__(self, event: Event) -> None:
-        """Take one event of the venue."""
-        name = account_of(event)
-        number = self._last[name] = self._last.get(name, 0) + 1
-        self._events.setdefault(name, deque(maxlen=KEPT_EVENTS)).append((number, payload(event)))
-
-    def after(self, account: str, number: int) -> tuple[list[tuple[int, dict[str, Any]]], int]:
-        """The kept events of an account with a higher number, oldest first, and the newest number there is."""
-        # from the newest back: who polls wants the last few of many
-        wanted = takewhile(lambda entry: entry[0] > number, reversed(self._events.get(account, ())))
-        return list(wanted)[::-1], self._last.get(account, 0)
+def in_micros(event: Any) -> Any:
+    """An event with its moments in microseconds."""
+    if not isinstance(event, dict):
+        return event
+    return {
+        name: value * 1000 if name in _MOMENTS and isinstance(value, int) and value > 0 else value
+        for name, value in event.items()
+    }

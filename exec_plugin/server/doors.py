@@ -105,6 +105,7 @@ class Doors:
                 gateway,
                 socket.push,
                 caller=socket.peer,
+                paced=True,
                 micros=micros,
                 return_rate_limits=options.get("returnRateLimits", "").lower() != "false",
                 hang_up=lambda: socket.end(WSCloseCode.POLICY_VIOLATION, "banned"),

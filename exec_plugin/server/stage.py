@@ -119,6 +119,8 @@ class Stage:
         self._is_due = False
         exchange = self.exchange
         if not isinstance(exchange, PaperExchange):
+            with exchange.lock:
+                exchange.gateway.user_data.go_on()
             return True
         with exchange.lock:
             if not exchange.is_dirty:

@@ -6,6 +6,7 @@ from exec_plugin.core.errors import ExecPluginError
 from exec_plugin.core.symbols import default_symbol
 from exec_plugin.core.units import parse_units
 from exec_plugin.core.venue import Venue
+from exec_plugin.core.venue.chronicle import Chronicle
 from exec_plugin.core.venue.state import TURN, list_state, order_state
 from exec_plugin.journal import Journal, open_store
 
@@ -52,9 +53,12 @@ class Kept:
         self.store = open_store(url, durability) if store is None else store
         for number, price, qty, taker_is_seller in missed:
             self.venue.trade(NAME, parse_units(price), parse_units(qty), taker_is_seller, number)
+        self.chronicle = Chronicle()
+        self.venue.listeners.append(self.chronicle)
         self.journal = Journal(
-            self.store, "test", self.venue, self.numbering, clock=self.clock, catches_up=bool(missed)
-        )
+            self.store, "test", self.venue, self.numbering, chronicle=self.chronicle, clock=self.clock,
+            catches_up=bool(missed),
+        )  # fmt: skip
         try:
             self.journal.open(dict.fromkeys(names or ("alice",), funds))
         except ExecPluginError:

@@ -387,7 +387,8 @@ def aged(url):
     for number, text in backend.run("SELECT id, state FROM accounts"):
         numbers = {name: value for name, value in unseal(text).items() if name != "names"}
         backend.run("UPDATE accounts SET state = ? WHERE id = ?", (seal(dump(numbers)), number))
-    backend.run("DROP TABLE doors")
+    for table in ("doors", "events", "listeners"):
+        backend.run(f"DROP TABLE {table}")
     backend.run("PRAGMA user_version = 1" if url.startswith("sqlite") else "UPDATE version SET version = 1")
     store.close()
 

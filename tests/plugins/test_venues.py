@@ -9,7 +9,8 @@ import pytest
 
 import exec_plugin
 from exec_plugin.account import open_account
-from exec_plugin.core.errors import OrderRejected
+from exec_plugin.core.errors import JournalError, OrderRejected
+from exec_plugin.core.events import BOOK as BOOK_ROW
 from exec_plugin.core.symbols import default_symbol
 from exec_plugin.core.units import SCALE
 from exec_plugin.paper_broker import PaperBroker
@@ -189,9 +190,43 @@ def test_requests(opened):
 
 
 def test_nothing_to_do():
-    """Where no plugin listens or checks, a venue is as it was: it makes no events and asks nobody."""
+    """Where no plugin listens or checks, a venue is as it was and asks nobody."""
     exec_plugin.load({})
-    venue = open_account({"feed": "push"}).exchange.venue
-    assert (venue.guard, venue.listeners) == (None, [])
+    exchange = open_account({"feed": "push"}).exchange
+    venue = exchange.venue
+    assert (venue.guard, venue.listeners) == (None, [exchange.gateway.user_data.chronicle])
     attach(current(), venue)
-    assert (venue.guard, venue.listeners) == (None, [])
+    assert (venue.guard, len(venue.listeners)) == (None, 1)
+
+
+def test_after_it_is_written(plugin, tmp_path, monkeypatch):
+    """Plugins hear of a kept account's step once it is written down, in order, and never of one that the disk refused."""
+    heard, fills = [], []
+
+    def exec_order_event(event):
+        rows = account.exchange.journal.store.backend.run("SELECT max(last) FROM events")
+        heard.append((event.kind, event.order.status, rows[0][0]))
+
+    plugin("mine", exec_order_event=exec_order_event, exec_fill=lambda fill: fills.append(fill.quantity))
+    exec_plugin.load({"plugins": ["mine"]})
+    account = open_account({"feed": "push", "db_url": f"sqlite:///{tmp_path}/accounts.sqlite", "limits": False})
+    venue, now = account.exchange.venue, account.milliseconds()
+    account.exchange.feed.push((BOOK_ROW, now, "BTCUSDT", {99 * SCALE: SCALE}, {101 * SCALE: 9 * SCALE}, 0))
+
+    def buy(qty):
+        account.converse(lambda: venue.place(account.account, "BTCUSDT", True, "MARKET", qty * SCALE))
+
+    buy(1)
+    assert heard == [("NEW", "NEW", 3), ("TRADE", "FILLED", 3)]
+    with monkeypatch.context() as patch:
+
+        def full(*_):
+            raise JournalError("full")
+
+        patch.setattr(account.exchange.journal.store, "append", full)
+        buy(2)
+    account.exchange.journal._failed_at = float("-inf")
+    account.exchange.settle()
+    buy(3)
+    assert fills == [1, 3]
+    assert heard[2:] == [("NEW", "NEW", 6), ("TRADE", "FILLED", 6)]

@@ -117,7 +117,7 @@ def check_agreement(crowd):
 
 def check_reports(crowd, caller, account):
     """The reports of each order go forward only, and the last of them and the query say the same."""
-    log, _ = crowd.exchange.log.after(account.name, 0)
+    log = crowd.gateway.user_data.events(account.name, 0, 10**6)
     last, seen, balances, trades = {}, [], {}, set()
     for _, event in log:
         if event["e"] == "outboundAccountPosition":
@@ -190,7 +190,9 @@ def test_same_answers(seed, length):
             caller = maker.pick(CALLERS)
             maker.ids = crowd.ids_of(caller)
             answers.append(crowd.ask_any(maker.sometimes(2), caller, *maker.request()))
-        heard.append(json.dumps([answers, [crowd.exchange.log.after(one.name, 0) for one in crowd.watch.accounts]]))
+        heard.append(
+            json.dumps([answers, [crowd.gateway.user_data.events(one.name, 0, 10**6) for one in crowd.watch.accounts]])
+        )
     assert heard[0] == heard[1]
 
 

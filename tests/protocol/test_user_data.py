@@ -7,8 +7,7 @@ import json
 import pytest
 from signing_client import LIMIT, NOW, Client
 
-from exec_plugin.protocol import user_data
-from exec_plugin.protocol.user_data import UserDataLog
+from exec_plugin.protocol import control
 
 # user-data-stream.md, Order Update, without what is only visible after self-trade prevention
 REPORT = "e E s c S o f q p P F g C x X r i l z L n N T t I w m M O Z Y Q V".split()
@@ -144,21 +143,21 @@ def test_refused(client):
 
 
 def test_other_accounts(client):
-    """A log keeps each account's events apart."""
+    """Each account's events are numbered apart."""
     client.venue.place(client.venue.open_account("other", {"USDT": 10**12}), "BTCUSDT", True, "MARKET", 10**8)
     assert client.exchange.events() == ([], 0)
-    events, last = client.exchange.log.after("other", 0)
-    assert len(events) == last == 3
+    hub = client.gateway.user_data
+    assert [number for number, _ in hub.events("other", 0, 10)] == [1, 2, 3]
+    assert hub.chronicle.last("other") == 3
 
 
-def test_bounded(client, monkeypatch):
+def test_bounded(monkeypatch):
     """Only the latest events are kept; the numbers go on."""
-    monkeypatch.setattr(user_data, "KEPT_EVENTS", 3)
-    log = UserDataLog()
-    client.venue.listeners.append(log)
+    monkeypatch.setattr(control, "KEPT_EVENTS", 3)
+    client = Client()
     for _ in range(3):
         client.place(quantity="0.1")
-    events, last = log.after("default", 0)
+    events, last = client.exchange.events()
     assert [number for number, _ in events] == [4, 5, 6]
     assert last == 6
 

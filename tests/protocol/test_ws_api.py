@@ -279,7 +279,7 @@ def test_subscribe_by_signature(api):
     assert api.events()[-1] == (0, "eventStreamTerminated")
     api.client.place()
     assert len(api.events()) == 3
-    assert api.client.venue.listeners == [api.client.exchange.log]
+    assert api.client.gateway.user_data.subscriptions == 0
 
 
 def test_subscribe_by_logon(api):

@@ -207,6 +207,38 @@ async def test_writing_is_timed(exchange, http, server):
     assert "exec_plugin_server_write_seconds_count 1.0" in text
 
 
+async def test_resumed(exchange, http, monkeypatch):
+    """A stream that was lost and resumes over the server gets what it missed, in portions, then what happens."""
+    monkeypatch.setattr("exec_plugin.protocol.user_events.AT_ONCE", 2)
+
+    async def order():
+        async with http.post(f"/api/v3/order?{signed(**ORDER)}", headers={"X-MBX-APIKEY": "k"}) as reply:
+            assert reply.status == 200
+
+    async def seqs(socket, count):
+        return [(await socket.receive_json(timeout=5))["seq"] for _ in range(count)]
+
+    def subscription(after):
+        params = {"after": after, "apiKey": "k", "timestamp": 1}
+        payload = "&".join(f"{name}={params[name]}" for name in sorted(params))
+        params["signature"] = sign("s", payload)
+        return {"id": 1, "method": "userDataStream.subscribe.signature", "params": params}
+
+    async with http.ws_connect("/ws-api/v3") as socket:
+        await socket.send_json(subscription(0))
+        assert (await socket.receive_json(timeout=5))["result"] == {"subscriptionId": 0, "lastSeq": 0}
+        await order()
+        assert await seqs(socket, 2) == [1, 2]
+    for _ in range(3):
+        await order()
+    async with http.ws_connect("/ws-api/v3") as socket:
+        await socket.send_json(subscription(2))
+        assert (await socket.receive_json(timeout=5))["result"] == {"subscriptionId": 0, "lastSeq": 8}
+        await order()
+        assert await seqs(socket, 8) == [3, 4, 5, 6, 7, 8, 9, 10]
+    assert exchange.gateway.user_data.chronicle.last("alice") == 10
+
+
 @pytest.fixture
 def slow_disk(exchange, monkeypatch):
     """Makes each commit take three seconds of the time that the server measures by."""
@@ -215,8 +247,8 @@ def slow_disk(exchange, monkeypatch):
         monkeypatch.setattr(module, "clock", lambda: now[0])
     append = exchange.journal.store.append
 
-    def written(entries, folds=()):
-        append(entries, folds)
+    def written(*found):
+        append(*found)
         now[0] += 3.0
 
     monkeypatch.setattr(exchange.journal.store, "append", written)

@@ -485,7 +485,7 @@ class Venue:
             self.outbox.touch(desk, self.now)
             if payer is not base and payer is not cash:
                 desk.account.touched[payer.asset] = payer
-            self.outbox.report(self.now, "TRADE", order, Fill(*record))
+            self.outbox.report(self.now, "TRADE", order, tuple.__new__(Fill, record))
         elif self.outbox.changed is not None:
             self.outbox.changed[order.id] = order
         if group is not None:

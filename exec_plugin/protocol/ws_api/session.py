@@ -14,6 +14,7 @@ from exec_plugin.protocol.params import Spec, illegal
 from exec_plugin.protocol.public_keys import ED25519
 from exec_plugin.protocol.render import to_json
 from exec_plugin.protocol.security import check_timing, find_key
+from exec_plugin.protocol.user_data import in_micros as event_in_micros
 from exec_plugin.protocol.ws_api.frames import BadFrame, read_frame
 from exec_plugin.protocol.ws_api.subscriptions import Subscriptions
 
@@ -33,13 +34,15 @@ _ENDPOINTS = {endpoint.name: endpoint for (_, path), endpoint in ENDPOINTS.items
 #: What a request that names no method goes by.
 _UNKNOWN = "other"
 _SIGNED = {"apiKey": "text!", "signature": "text!", "timestamp": "text!", "recvWindow": "text"}
+#: Ours: with it events carry their numbers, and those after one are told again (docs/resuming.md).
+_RESUMING = {"after": "long"}
 _SPECS = {
     "session.logon": Spec(_SIGNED),
     "session.status": Spec({}),
     "session.logout": Spec({}),
     "session.subscriptions": Spec({}),
-    "userDataStream.subscribe": Spec({}),
-    "userDataStream.subscribe.signature": Spec(_SIGNED),
+    "userDataStream.subscribe": Spec(_RESUMING),
+    "userDataStream.subscribe.signature": Spec({**_SIGNED, **_RESUMING}),
     "userDataStream.unsubscribe": Spec({"subscriptionId": "int"}),
 }
 
@@ -69,6 +72,7 @@ class ApiSession:
         push: takes the texts for the client: replies and user-data events.
         caller: whom request weight is counted for.
         key: who calls, where the transport already knows; else each request tells.
+        paced: whether events of the past are told in portions, because the client cannot take all at once.
         micros: whether moments are told in microseconds (``timeUnit`` of the connection's URL).
         return_rate_limits: whether replies tell the limits unless a request says otherwise.
         hang_up: called when the client is to be disconnected.
@@ -81,6 +85,7 @@ class ApiSession:
         *,
         caller: str,
         key: Key | None = None,
+        paced: bool = False,
         micros: bool = False,
         return_rate_limits: bool = True,
         hang_up: Callable[[], None] | None = None,
@@ -96,7 +101,7 @@ class ApiSession:
         self._logon: _Logon | None = None
         #: the name of the request that was answered last, and the status of its reply
         self.last: tuple[str, int] = ("", 0)
-        self._subscriptions = Subscriptions(gateway, self._push_event)
+        self._subscriptions = Subscriptions(gateway, self._push_event, paced=paced)
         self._methods: dict[str, Callable[[dict[str, str]], Any]] = {
             "session.logon": self._log_on,
             "session.status": self._status,
@@ -111,6 +116,8 @@ class ApiSession:
         """Answer one frame of the client."""
         ended: list[int] = []
         self._subscriptions.ended = ended
+        begun: list[Callable[[], None]] = []
+        self._subscriptions.begun = begun
         try:
             request = read_frame(text)
         except BadFrame as bad:
@@ -130,6 +137,8 @@ class ApiSession:
         for number in ended:
             event = {"e": "eventStreamTerminated", "E": self._gateway.venue.now}
             self._gateway.departures.leave(partial(self._push_event, number, event))
+        for begin in begun:
+            begin()
         if done.status == HTTPStatus.IM_A_TEAPOT and self._hang_up is not None:
             self._hang_up()
 
@@ -227,15 +236,15 @@ class ApiSession:
             "userDataStream": self._subscriptions.any,
         }
 
-    def _subscribe(self, _: dict[str, str]) -> dict[str, int]:
+    def _subscribe(self, params: dict[str, str]) -> dict[str, int]:
         if self._logon is None:
             error = RequestRejected(-1002, "You are not authorized to execute this request.", "session.logon first")
             error.status = HTTPStatus.UNAUTHORIZED
             raise error
-        return {"subscriptionId": self._subscriptions.start(self._prove({}).account.name, by_logon=True)}
+        return self._subscriptions.start(self._prove({}).account.name, _after(params), by_logon=True)
 
     def _subscribe_signed(self, params: dict[str, str]) -> dict[str, int]:
-        return {"subscriptionId": self._subscriptions.start(self._prove_now(params).account.name)}
+        return self._subscriptions.start(self._prove_now(params).account.name, _after(params))
 
     def _unsubscribe(self, params: dict[str, str]) -> dict[str, int]:
         number = params.get("subscriptionId")
@@ -272,24 +281,17 @@ class ApiSession:
             reply["rateLimits"] = [*orders, *limits.weight_counts(self._caller, now)]
         return to_json(reply)
 
-    def _push_event(self, number: int, event: dict[str, Any]) -> None:
-        self._push(to_json({"subscriptionId": number, "event": self._timed(event)}))
+    def _push_event(self, number: int, event: dict[str, Any], seq: int | None = None) -> None:
+        told = {} if seq is None else {"seq": seq}
+        self._push(to_json({"subscriptionId": number, **told, "event": self._timed(event)}))
 
     def _timed(self, value: Any) -> Any:
-        return _event_in_micros(value) if self._micros else value
+        return event_in_micros(value) if self._micros else value
 
 
-#: The fields that hold moments in events and in what is said about a session.
-_MOMENTS = frozenset(("E", "T", "O", "W", "D", "u", "serverTime", "authorizedSince", "connectedSince", "retryAfter"))
-
-
-def _event_in_micros(event: Any) -> Any:
-    if not isinstance(event, dict):
-        return event
-    return {
-        name: value * 1000 if name in _MOMENTS and isinstance(value, int) and value > 0 else value
-        for name, value in event.items()
-    }
+def _after(params: dict[str, str]) -> int | None:
+    """The number of an event that a subscription resumes after; None for one that does not."""
+    return int(params["after"]) if params.get("after") else None
 
 
 def _without(params: dict[str, str], *names: str) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from exec_plugin.core.errors import RequestRejected
 
@@ -20,7 +20,7 @@ class _Subscription(NamedTuple):
     """One account's events on their way to the client."""
 
     account: str
-    sink: Callable[[dict[str, Any]], None]
+    end: Callable[[], None]
     by_logon: bool
 
 
@@ -28,15 +28,19 @@ class Subscriptions:
     """
     Which accounts' events a connection gets, by number.
 
-    ``push`` takes number and event; ``ended`` collects the numbers of those that end, for their last event.
+    ``push`` takes number and event, and the event's own number where that is told; ``ended`` collects the numbers of
+    those that end, for their last event, and ``begun`` what tells the events of the past, once the client knows that it
+    has subscribed.
     """
 
-    def __init__(self, gateway: Gateway, push: Callable[[int, dict[str, Any]], None]) -> None:
+    def __init__(self, gateway: Gateway, push: Callable[..., None], *, paced: bool = False) -> None:
         self._hub = gateway.user_data
         self._push = push
         self._active: dict[int, _Subscription] = {}
         self._next = 0
+        self._paced = paced
         self.ended: list[int] = []
+        self.begun: list[Callable[[], None]] = []
 
     @property
     def any(self) -> bool:
@@ -47,12 +51,16 @@ class Subscriptions:
         """All that are active, as ``session.subscriptions`` shows them."""
         return [{"subscriptionId": number} for number in self._active]
 
-    def start(self, account: str, *, by_logon: bool = False) -> int:
+    def start(self, account: str, after: int | None = None, *, by_logon: bool = False) -> dict[str, int]:
         """
         Begin to push an account's events; answers the subscription's number.
 
+        With ``after`` they carry their own numbers, those after that one come first, and the number of the newest is
+        part of the answer.
+
         Raises:
-            RequestRejected: -2035 when the account has one already, -1191 and -2042 beyond the limits.
+            RequestRejected: -2035 when the account has one already, -1191 and -2042 beyond the limits, -1130 when events
+                after the number are gone, or are yet to come.
         """
         if any(one.account == account for one in self._active.values()):
             raise RequestRejected(-2035, "User Data Stream subscription already active.")
@@ -62,11 +70,19 @@ class Subscriptions:
         if self._next >= MOST_EVER:
             raise RequestRejected(-2042, "Maximum subscription ID reached for this connection.")
         number = self._next
+        if after is None:
+            sink = partial(self._push, number)
+            self._hub.subscribe(account, sink)
+            end = partial(self._hub.unsubscribe, account, sink)
+            told = {"subscriptionId": number}
+        else:
+            follower = self._hub.follow(account, after, lambda seq, event: self._push(number, event, seq), self._paced)
+            self.begun.append(partial(self._hub.join, follower))
+            end = partial(self._hub.leave, follower)
+            told = {"subscriptionId": number, "lastSeq": self._hub.chronicle.last(account)}
         self._next += 1
-        sink = partial(self._push, number)
-        self._active[number] = _Subscription(account, sink, by_logon)
-        self._hub.subscribe(account, sink)
-        return number
+        self._active[number] = _Subscription(account, end, by_logon)
+        return told
 
     def end(self, number: int | None = None) -> None:
         """
@@ -89,6 +105,5 @@ class Subscriptions:
 
     def _end(self, numbers: list[int]) -> None:
         for number in numbers:
-            one = self._active.pop(number)
-            self._hub.unsubscribe(one.account, one.sink)
+            self._active.pop(number).end()
         self.ended.extend(numbers)
