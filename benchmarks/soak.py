@@ -359,9 +359,10 @@ def judge(looks: list[Look], house: House) -> list[str]:
     if ended > (1 + MOST_GROWTH) * begun:
         wrong.append(f"memory grew by more than {MOST_GROWTH:.0%}")
     for name in ("files", "tasks"):
-        most = [max(getattr(seen, name) for seen in part) for part in (first, last)]
-        if most[1] > most[0]:
-            wrong.append(f"{name} grew from {most[0]} to {most[1]}")
+        # those of requests on their way come and go: what is left behind raises the least there is
+        least = [min(getattr(seen, name) for seen in part) for part in (first, last)]
+        if least[1] > least[0]:
+            wrong.append(f"{name} grew from {least[0]} to {least[1]}")
     for (code, text), times in sorted(house.refused.items()):
         print(f"{times:>8,}  refused: {code} {text}")
         if code not in USUAL:

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import json
 import os
-import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from attrs import field, frozen
 
+from exec_plugin.config.files import read_toml
 from exec_plugin.config.names import PLUGIN_LISTS, SECTIONS, SERVED, VALUES, nearest
 from exec_plugin.core.errors import ConfigError
 
@@ -156,13 +156,12 @@ def _find(environment: Mapping[str, str], folder: Path) -> Path | None:
 
 def _read(path: Path) -> Mapping[str, Any]:
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        table = read_toml(path)
+    except ConfigError as error:
         # a project's file that is none is the project's business
-        if path.name == PROJECT_FILE and not isinstance(error, OSError):
+        if path.name == PROJECT_FILE and not isinstance(error.__cause__, OSError):
             return {}
-        msg = f"{path} cannot be read: {error}"
-        raise ConfigError(msg) from error
+        raise
     if path.name == PROJECT_FILE:
         return _table("tool.exec_plugin", _table("tool", table.get("tool", {})).get("exec_plugin", {}))
     for name in table:
@@ -176,7 +175,7 @@ def _value(text: str) -> Any:
     """A variable's text as JSON where it is some, else as it is."""
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text
 
 

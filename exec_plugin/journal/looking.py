@@ -50,6 +50,7 @@ def look(store: Store, row: Row) -> Look:
     except (JournalError, ValueError) as error:
         problems.append(f"its numbers: {error}")
     found = {table: dict(_read(store, row, table, problems)) for table in RECORDS}
+    problems += store.holes(row.id)
     step = _entries(store, row, problems)
     if numbers:
         merge(numbers, step.numbers)

@@ -9,7 +9,7 @@ account as it is, and removed in the same transaction.
 from __future__ import annotations
 
 import json
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from exec_plugin.core.errors import ExecPluginError, JournalError
@@ -389,6 +389,17 @@ class Store:
         """How many lines of ``orders``, ``fills`` or ``prevented`` an account has on a symbol."""
         sql = f"SELECT max(n) + 1 FROM {table} WHERE account = ? AND symbol = ?"  # noqa: S608
         return self.backend.run(sql, (account, symbol))[0][0] or 0
+
+    def holes(self, account: int) -> list[str]:
+        """In words, on which symbols lines of an account are missing: they are numbered without gaps."""
+        found = []
+        for table in ("orders", "fills", "prevented"):
+            sql = f"SELECT symbol, max(n) + 1 - count(*) FROM {table} WHERE account = ? GROUP BY symbol ORDER BY symbol"  # noqa: S608
+            # orders of older tables, which are only looked at, have no numbers
+            with suppress(JournalError):
+                rows = self.backend.run(sql, (account,))
+                found += [f"{table} of {symbol}: {missing} are missing" for symbol, missing in rows if missing]
+        return found
 
     def open_lines(self, table: str, account: int) -> list[tuple[int, str]]:
         """The ids and records of an account's ``orders`` or ``lists`` that are open, in the order of their ids."""

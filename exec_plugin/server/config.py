@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from typing import TYPE_CHECKING, Any
 
 from attrs import evolve, field, fields, frozen
@@ -10,6 +9,7 @@ from attrs import evolve, field, fields, frozen
 from exec_plugin.account import PaperExchange, Settings
 from exec_plugin.account.pump import wall_clock
 from exec_plugin.config import nearest
+from exec_plugin.config.files import read_toml
 from exec_plugin.config.showing import mask_api_key
 from exec_plugin.core.errors import ConfigError, ExecPluginError
 from exec_plugin.core.symbols import default_symbol
@@ -139,7 +139,7 @@ def read_plan(path: Path) -> Plan:
     Raises:
         ConfigError: when it cannot be read; an unknown name is told with the nearest known one.
     """
-    table = _load(path)
+    table = read_toml(path)
     _only("the file", table, _TABLES)
     accounts = _table("accounts", table.get("accounts", {}))
     return Plan(
@@ -159,15 +159,7 @@ def read_faults(path: Path) -> dict[str, Any]:
     Raises:
         ConfigError: when it cannot be read.
     """
-    return _load(path)
-
-
-def _load(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        msg = f"{path} cannot be read: {error}"
-        raise ConfigError(msg) from error
+    return read_toml(path)
 
 
 def _server(table: dict[str, Any], folder: Path) -> ServerSettings:

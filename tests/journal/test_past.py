@@ -21,6 +21,7 @@ from exec_plugin.core.units import parse_units
 from exec_plugin.core.venue.state import NAMED
 from exec_plugin.journal import Journal, open_store
 from exec_plugin.journal.entries import dump, seal, unseal
+from exec_plugin.journal.looking import look, verify
 
 #: What these tests do most: what ends soon.
 ASKED = (
@@ -353,6 +354,15 @@ def test_damaged(keeper, caplog, sql):
     keeper.settle()
     last = keeper.venue.order_id
     assert len(keeper.ask("GET", "allOrders", symbol="BTCUSDT", orderId=last - 49)) == 50
+
+
+def test_verify(keeper):
+    """Who verifies an account is told of a record that is missing, though nothing else depends on it."""
+    grow(keeper, 20)
+    (row,) = keeper.store.rows()
+    assert verify(look(keeper.store, row)) == []
+    keeper.store.backend.run("DELETE FROM orders WHERE id = 2")
+    assert verify(look(keeper.store, row)) == ["orders of BTCUSDT: 1 are missing"]
 
 
 def test_fork(keeper, monkeypatch):
