@@ -84,7 +84,7 @@ class PaperExchange:
         factor = 0.0 if settings.speed == "max" else float(settings.speed)
         start = self._opening(clock)
         self.pump = Pump(self.venue, self.feed, factor, start, clock)
-        chronicle = Chronicle(min(settings.keep_events, MOST_IN_MEMORY))
+        chronicle = Chronicle(min(settings.keep_events, MOST_IN_MEMORY), on_demand=True)
         self.gateway = Gateway(self.venue, rate_limits=settings.rate_limits(), chronicle=chronicle)
         attach(self.plugins, self.venue, self.gateway.departures.leave)
         self.listening = Listening(self.lock, self.gateway, lambda: self.journal)

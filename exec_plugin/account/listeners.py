@@ -107,6 +107,7 @@ class Listening:
                 msg = f"listener {name!r} of account {account!r} is listening: close it first, or take another name"
                 raise ConfigError(msg)
             chronicle = self.hub.chronicle
+            chronicle.begin(account)
             known = self.positions.heard(account).get(name)
             start = known if after is None else after
             if start is None:

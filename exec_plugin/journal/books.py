@@ -173,7 +173,7 @@ class Journal:
     @property
     def is_dirty(self) -> bool:
         """Whether something has changed that is not written down."""
-        return self._recorder.is_dirty
+        return self._recorder.is_dirty or self._chronicle.has_begun
 
     def __contains__(self, name: object) -> bool:
         return name in self._books
@@ -289,8 +289,7 @@ class Journal:
         changes = Changes(account)
         book = self._books[row.name] = Book(row, changes, numbers)
         self._recorder.watched[row.name] = changes
-        # accounts of older versions have not been told anything yet
-        self._chronicle.keep(row.name, numbers.get("events", 0), self.store.told.past(row.id))
+        self._chronicle.keep(row.name, numbers.get("events"), self.store.told.past(row.id))
         return book
 
     def _resume(self, standing: Sequence[Standing], met: Mapping[str, int]) -> None:
@@ -345,7 +344,7 @@ class Journal:
 
     def _commit(self) -> None:
         self._recorder.collect()
-        steps = [(book, self._step(book)) for book in self._books.values() if book.changes.is_any]
+        steps = [(book, self._step(book)) for book in self._books.values() if book.changes.is_any or self._begins(book)]
         if not steps:
             return
         entries = []
@@ -357,10 +356,15 @@ class Journal:
         due = [book for book, _ in steps if book.is_due]
         told = [each for book, _ in steps if (each := self._told(book)) is not None]
         self.store.append(entries, told, [book.fold for book in due])
+        self._chronicle.has_begun = False
         for book, _ in steps:
             self._chronicle.written(book.row.name)
         for book in due:
             book.folded()
+
+    def _begins(self, book: Book) -> bool:
+        """Whether its events are noted from now on: who has begun to read them goes on after a restart."""
+        return self._chronicle.has_begun and "events" not in book.numbers and self._chronicle.is_noted(book.row.name)
 
     def _step(self, book: Book) -> Step:
         step = book.changes.take(self._venue)
@@ -368,7 +372,8 @@ class Journal:
         if counts := self._numbering.order_use(book.row.name):
             step.numbers["counts"] = counts
         name = book.row.name
-        step.numbers["events"] = self._chronicle.last(name) + len(self._chronicle.fresh(name))
+        if self._chronicle.is_noted(name):
+            step.numbers["events"] = self._chronicle.last(name) + len(self._chronicle.fresh(name))
         return step
 
     def _told(self, book: Book) -> Told | None:

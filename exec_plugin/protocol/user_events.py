@@ -114,7 +114,7 @@ class Follower:
 
 class UserDataHub:
     """
-    Hands a venue's events to those who listen to their account; its ``chronicle`` numbers and notes them in any case.
+    Hands a venue's events to those who listen to their account; its ``chronicle`` numbers and notes them.
 
     Used under its owner's lock.
     """
@@ -127,7 +127,7 @@ class UserDataHub:
         #: how often an event is told by its name, where faults are rehearsed
         self.copies: Callable[[str], int] | None = None
         self._venue = venue
-        venue.listeners.append(self.chronicle)
+        self.chronicle.attend(venue.listeners)
 
     def subscribe(self, account: str, sink: Sink) -> None:
         """Send an account's payloads to ``sink`` from now on."""
@@ -156,6 +156,7 @@ class UserDataHub:
             for _ in range(self.copies(event["e"]) if self.copies is not None else 1):
                 sink(number, event)
 
+        self.chronicle.begin(account)
         with _readable():
             self.chronicle.check(account, after)
         return Follower(self.chronicle, account, after, tell, paced=paced)
@@ -228,6 +229,7 @@ def _events(context: Context, params: dict[str, Any]) -> dict[str, Any]:
     hub, name = context.gateway.user_data, context.account.name
     limit = min(params.get("limit", _USUAL), _MOST)
     found: list[tuple[int, dict[str, Any]]] = []
+    hub.chronicle.begin(name)
     with _readable():
         oldest = hub.chronicle.oldest(name)
         if "after" in params:

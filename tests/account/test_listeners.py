@@ -42,6 +42,7 @@ def desk(request, tmp_path):
 
 def test_told(desk):
     """A listener begins now and is told number and payload of each event, of fills that the market makes as well."""
+    desk.account.listen("other", print).close()
     desk.trade()
     events = []
     listener = desk.account.listen("bot", events.append)
@@ -59,6 +60,15 @@ def test_told(desk):
     assert [event.event.get("x") for event in events[3:]] == ["NEW", None, "TRADE", None]
     assert listener.seq == 10
     assert repr(listener) == "<Listener 'bot' of 'default' at 10>"
+
+
+def test_on_demand(desk):
+    """What happens before anybody asks for an account's events is not noted, and what happens after is, for good."""
+    desk.trade()
+    path = "/api/v3/paper/events"
+    assert ask(desk.account, "GET", path, after=0) == {"events": [], "oldest": 1, "last": 0}
+    desk.trade()
+    assert [each["seq"] for each in ask(desk.account, "GET", path, after=0)["events"]] == [1, 2, 3]
 
 
 def test_goes_on(desk):
@@ -305,6 +315,8 @@ def test_streams(steps, fold_at):
         patch.setattr("exec_plugin.journal.books.FOLD_AT", fold_at)
         desk = Desk(folder)
         desk.account.connect("wss://x/ws/paper-user-data", reader.whole.append)
+        reader.resume(desk)
+        desk.exchange.settle()
         for step in (*steps, ("resume",)):
             if step[0] == "crash":
                 reader.drop()

@@ -18,7 +18,7 @@ from exec_plugin.core.events import BalanceChange, Execution
 from exec_plugin.core.orders import GENERATED
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Callable, Collection, Iterable
 
     from exec_plugin.core.events import Event, ListChange
     from exec_plugin.core.ledger import Account
@@ -149,15 +149,48 @@ class Chronicle:
 
     Of an account that is written down an event may be told once it is; the journal says when. Of others it may be told
     at once, and as many are kept as ``most`` says.
+
+    Args:
+        most: of an account that is not written down.
+        on_demand: whether an account's events are noted from when somebody asks for them, instead of all accounts'.
     """
 
-    def __init__(self, most: int = MOST_IN_MEMORY) -> None:
+    def __init__(self, most: int = MOST_IN_MEMORY, *, on_demand: bool = False) -> None:
         self._most = most
         self._logs: dict[str, _Log] = {}
+        #: whose events are noted; None for everybody's
+        self._noted: set[str] | None = set() if on_demand else None
+        self._listeners: list[Callable[[Event], None]] = []
+        #: whether there is a new one among them, which is to be written down
+        self.has_begun = False
+
+    def attend(self, listeners: list[Callable[[Event], None]]) -> None:
+        """Hear of a venue's events, by its listeners, as soon as they are to be noted."""
+        self._listeners = listeners
+        if self._noted is None:
+            self._listen()
+
+    def begin(self, name: str) -> None:
+        """Somebody asks for an account's events: they are noted from now on, for good."""
+        if self._noted is not None and name not in self._noted:
+            self._noted.add(name)
+            self.has_begun = True
+            self._listen()
+
+    def _listen(self) -> None:
+        if self not in self._listeners:
+            # before those who tell what it notes
+            self._listeners.insert(0, self)
+
+    def is_noted(self, name: str) -> bool:
+        """Whether an account's events are noted."""
+        return self._noted is None or name in self._noted
 
     def __call__(self, event: Event) -> None:
         """Number and note a venue's next event."""
         name = event.order.desk.account.name if isinstance(event, Execution) else owner(event).name
+        if self._noted is not None and name not in self._noted:
+            return
         log = self._logs.get(name)
         if log is None:
             log = self._logs[name] = _Log(self._most)
@@ -167,9 +200,15 @@ class Chronicle:
 
     # ------------------------------------------------------------------ accounts that are written down
 
-    def keep(self, name: str, last: int, past: Past) -> None:
-        """Have an account's events wait from now on until they are written down; ``last`` is the newest that is."""
-        self._logs[name] = _Log(None, last, past)
+    def keep(self, name: str, last: int | None, past: Past) -> None:
+        """
+        Have an account's events wait from now on until they are written down.
+
+        ``last`` is the newest that is; None where none was ever asked for.
+        """
+        self._logs[name] = _Log(None, last or 0, past)
+        if last is not None:
+            self.begin(name)
 
     def fresh(self, name: str) -> Collection[Event]:
         """What is to be written down of an account."""

@@ -114,8 +114,8 @@ class Outbox:
             while position < len(events):
                 event = events[position]
                 position += 1
-                # one that ends its own listening is no harm to another
-                for listener in listeners if len(listeners) == 1 else tuple(listeners):
+                # one that begins or ends to listen meanwhile is no harm to another
+                for listener in tuple(listeners):
                     listener(event)
         finally:
             self._delivering = False
