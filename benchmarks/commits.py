@@ -43,23 +43,26 @@ class Numbering:
         self.resume_order_use = partial(limits.go_on, now=market.START)
 
 
-def kept(url: str, durability: str) -> tuple[Venue, Account, Journal | None]:
+def kept(url: str, durability: str, *, told: bool = False) -> tuple[Venue, Account, Journal | None]:
     """A venue whose one account is written down; in memory without a URL."""
     venue = Venue([market.symbol()], now=market.START)
     store = open_store(url, durability) if url else None
     if store is None:
         return venue, venue.open_account("default", market.BALANCES), None
-    chronicle = Chronicle()
-    venue.listeners.append(chronicle)
+    chronicle = Chronicle(on_demand=True)
+    chronicle.attend(venue.listeners)
     journal = Journal(store, "benchmark", venue, Numbering(), chronicle=chronicle)
     journal.open({"default": market.BALANCES})
+    if told:
+        chronicle.begin("default")
     return venue, venue.accounts["default"], journal
 
 
-def orders(kind: str, durability: str, batch: int, count: int) -> Sample:
-    """Orders that are filled or cancelled at once, one a tick, written down in groups."""
+def orders(kind: str, durability: str, batch: int, count: int, *, told: bool = False) -> Sample:
+    """Orders that are filled or cancelled at once, one a tick, written down in groups; with their events, or without."""
     with tempfile.TemporaryDirectory() as folder:
-        venue, account, journal = kept(f"sqlite:///{folder}/accounts.sqlite" if durability else "", durability)
+        url = f"sqlite:///{folder}/accounts.sqlite" if durability else ""
+        venue, account, journal = kept(url, durability, told=told)
         rows, price, is_buy = market.quotes(count), LOW * market.CENT, True
         began = perf_counter()
         for number, row in enumerate(rows, 1):
@@ -127,6 +130,8 @@ def main(peers: _peers.Peers, rounds: int, count: int, past: int) -> None:  # no
                 few = count // 10 // BATCHES[-1] * BATCHES[-1] if (level, batch) == ("full", 1) else count // 64 * 64
                 run = partial(orders, kind, level, batch, few)
                 cases.append(Case(f"{title}: {level}, {batch} a commit", run, ratios))
+        run = partial(orders, kind, "full", BATCHES[-1], count // 64 * 64, told=True)
+        cases.append(Case(f"{title}: full, {BATCHES[-1]} a commit, with events", run, ratios))
     results, skipped = measure(cases, rounds)
     show("Commits", "orders", results, [*skipped, openings(past, rounds)])
 

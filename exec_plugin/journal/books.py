@@ -340,6 +340,11 @@ class Journal:
         except JournalError as error:
             self._give_up(str(error))
             return False
+        except Exception as error:  # noqa: BLE001 - see below
+            # whatever it is: what was to be written down may not be, and so nobody may be told of it
+            _log.exception("paper accounts could not be put into words")
+            self._give_up(repr(error))
+            return False
         return True
 
     def _commit(self) -> None:

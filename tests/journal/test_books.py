@@ -446,6 +446,20 @@ def test_folding_fails(failing, monkeypatch):
     assert picture(kept.venue)["alice"] == before
 
 
+def test_unforeseen(failing, monkeypatch, caplog):
+    """Whatever goes wrong while a step is written down, it has not happened."""
+    kept = failing
+    before = picture(kept.venue)["alice"]
+    with monkeypatch.context() as patch:
+        patch.setattr(kept.store, "append", lambda *_: 1 / 0)
+        kept.place("buy", "MARKET", "1")
+        assert not kept.settle()
+    assert "ZeroDivisionError" in kept.journal.failure
+    assert "could not be put into words" in caplog.text
+    assert kept.settle(RETRY_AFTER)
+    assert picture(kept.venue)["alice"] == before
+
+
 def test_close_fails(failing, caplog):
     """An end that cannot be written down is told."""
     failing.store.backend.is_full = True
