@@ -37,6 +37,8 @@ _UNEXPECTED = "An unexpected response was received from the message bus. Executi
 _LATE = "Timestamp for this request is outside of the recvWindow."
 _LEAST_SERVER_ERROR, _MOST_SERVER_ERROR = 500, 599
 _GATEWAY_TIMEOUT, _UNAVAILABLE = 504, 503
+#: Longer than any name; what it takes to prepare a pattern grows with the square of its length.
+_PATTERN = [validators.instance_of(str), validators.max_len(200)]
 
 
 @frozen
@@ -59,9 +61,9 @@ class Rule:
     """
 
     fault: str = field(validator=validators.in_(KINDS))
-    method: str = field(default="*", validator=validators.instance_of(str))
-    path: str = field(default="*", validator=validators.instance_of(str))
-    event: str = field(default="*", validator=validators.instance_of(str))
+    method: str = field(default="*", validator=_PATTERN)
+    path: str = field(default="*", validator=_PATTERN)
+    event: str = field(default="*", validator=_PATTERN)
     probability: float = field(default=1.0, converter=float, validator=[validators.ge(0), validators.le(1)])
     after: int = field(default=0, validator=[validators.instance_of(int), validators.ge(0)])
     count: int = field(default=0, validator=[validators.instance_of(int), validators.ge(0)])

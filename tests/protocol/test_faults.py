@@ -171,6 +171,7 @@ def test_disconnects():
         ({"rules": [{"fault": "timeout", "count": -1}]}, "count"),
         ({"rules": [{"fault": "timeout", "executed": 1}]}, "executed"),
         ({"rules": [{"fault": "server_error", "status": 200}]}, "status"),
+        ({"rules": [{"fault": "drop", "path": "*" * 201}]}, "'path' must be <= 200"),
     ],
 )
 def test_refused(table, told):
