@@ -38,7 +38,7 @@ _LATE = "Timestamp for this request is outside of the recvWindow."
 _LEAST_SERVER_ERROR, _MOST_SERVER_ERROR = 500, 599
 _GATEWAY_TIMEOUT, _UNAVAILABLE = 504, 503
 #: Longer than any name; what it takes to prepare a pattern grows with the square of its length.
-_PATTERN = [validators.instance_of(str), validators.max_len(200)]
+_PATTERN = validators.and_(validators.instance_of(str), validators.max_len(200))
 
 
 @frozen
