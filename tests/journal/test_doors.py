@@ -111,7 +111,8 @@ def test_older(url, tmp_path):
     """A database from before there were doors gets them when it is opened."""
     Kept(url).journal.close()
     store = open_store(url)
-    store.backend.run("DROP TABLE doors")
+    for table in ("doors", "events", "listeners"):
+        store.backend.run(f"DROP TABLE {table}")
     is_file = url.startswith("sqlite")
     store.backend.run("PRAGMA user_version = 2" if is_file else "UPDATE version SET version = 2")
     store.close()

@@ -192,11 +192,10 @@ def test_requests(opened):
 def test_nothing_to_do():
     """Where no plugin listens or checks, a venue is as it was and asks nobody."""
     exec_plugin.load({})
-    exchange = open_account({"feed": "push"}).exchange
-    venue = exchange.venue
-    assert (venue.guard, venue.listeners) == (None, [exchange.gateway.user_data.chronicle])
+    venue = open_account({"feed": "push"}).exchange.venue
+    assert (venue.guard, venue.listeners) == (None, [])
     attach(current(), venue)
-    assert (venue.guard, len(venue.listeners)) == (None, 1)
+    assert (venue.guard, venue.listeners) == (None, [])
 
 
 def test_after_it_is_written(plugin, tmp_path, monkeypatch):
@@ -211,6 +210,7 @@ def test_after_it_is_written(plugin, tmp_path, monkeypatch):
     exec_plugin.load({"plugins": ["mine"]})
     account = open_account({"feed": "push", "db_url": f"sqlite:///{tmp_path}/accounts.sqlite", "limits": False})
     venue, now = account.exchange.venue, account.milliseconds()
+    account.listen("somebody", lambda _: None).close()
     account.exchange.feed.push((BOOK_ROW, now, "BTCUSDT", {99 * SCALE: SCALE}, {101 * SCALE: 9 * SCALE}, 0))
 
     def buy(qty):
