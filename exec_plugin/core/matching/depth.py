@@ -82,6 +82,9 @@ class DepthSide:
                         heappush(heap, sign * price)
             known.update(levels)
         self._waiting.clear()
+        if heap is not None and len(heap) > 2 * len(known) + _LEAST_ROOM:
+            # prices that came and went stand there once for each time
+            self._heap = None
         if len(known) > self._room:
             self._sweep()
 

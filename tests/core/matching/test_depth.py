@@ -123,3 +123,15 @@ def test_forgets_what_left():
         assert bids.touch() == (price, 1)
     assert len(bids._levels) == len(bids._heap) < 300
     assert bids.best_first() == [19_999]
+
+
+def test_forgets_what_came_and_went():
+    """A price that comes and goes behind the touch, and is looked for each time, does not pile up."""
+    bids = DepthSide(is_bid=True)
+    bids.replace({100: 1, 90: 1})
+    for _ in range(2_000):
+        bids.update({90: 0})
+        assert (bids.touch(), bids.best_first()) == ((100, 1), [100])
+        bids.update({90: 1})
+        assert (bids.touch(), bids.best_first()) == ((100, 1), [100, 90])
+    assert len(bids._heap) < 600
