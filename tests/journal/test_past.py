@@ -368,8 +368,8 @@ def test_verify(keeper):
 def test_fork(keeper, monkeypatch):
     """A database that was opened before a fork is not asked after it."""
     grow(keeper, 20)
-    monkeypatch.setattr(os, "getpid", lambda: 0)
-    with pytest.raises(RequestRejected, match="after the fork"):
+    with monkeypatch.context() as patch, pytest.raises(RequestRejected, match="after the fork"):
+        patch.setattr(os, "getpid", lambda: 0)
         keeper.account.desks["BTCUSDT"].find(1)
 
 
