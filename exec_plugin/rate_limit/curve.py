@@ -77,7 +77,9 @@ class Curve:
 
     def worst(self, cells: Cells, seconds: float) -> float:
         """The most that was seen in any stretch of so many seconds."""
-        at = self._at + min(ceil(seconds / STEP), SIZE) - 1
+        steps = seconds / STEP
+        # a damaged file may say anything of when something was
+        at = self._at - 1 + (1 if steps <= 1 else ceil(steps) if steps < SIZE else SIZE)
         return max(cells[at + _MOST], cells[at + _OLD], self._seen(cells)[at - self._at])
 
     def later(self, steps: int) -> float:
