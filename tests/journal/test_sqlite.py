@@ -6,6 +6,7 @@ import shutil
 import sqlite3
 import stat
 import threading
+from contextlib import closing
 
 import pytest
 from hypothesis import given
@@ -261,6 +262,13 @@ def test_lease_without_a_place(path, monkeypatch):
         kept_at(path)
 
 
+def told(path):
+    """All that a file says, but for who had its account last."""
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("UPDATE accounts SET holder = ''")
+        return list(database.iterdump())
+
+
 @pytest.mark.parametrize(
     "damage",
     [
@@ -279,10 +287,10 @@ def test_other_values(path, damage):
     for step in damage.split("; "):
         kept.store.backend.run(step)
     kept.crash()
-    before = path.read_bytes()
+    before = told(path)
     with pytest.raises(JournalError, match="account verify"):
         kept_at(path)
-    assert path.read_bytes() == before
+    assert told(path) == before
 
 
 def test_other_market(path):
