@@ -372,7 +372,9 @@ class Store:
             if (entry.seq, entry.crc) != (seq, crc):
                 return found, f"entry {seq} is missing or damaged"
             found.append(entry)
-        return found, ""
+        # a damaged key may have taken one of them away
+        stray = self.backend.run("SELECT count(*) FROM entries WHERE account NOT IN (SELECT id FROM accounts)")[0][0]
+        return found, f"{stray} entries belong to no account" if stray else ""
 
     def table(self, table: str, account: int) -> Iterator[Line]:
         """An account's lines of ``orders``, ``lists``, ``fills`` or ``prevented``, in their order, without the account."""

@@ -9,7 +9,7 @@ import threading
 from contextlib import closing
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from journal.desk import Kept, picture
 
@@ -171,6 +171,7 @@ def test_damaged_log(tmp_path_factory, share, value):
 
 
 @given(st.integers(0, 200), st.integers(0, 255))
+@example(67, 2)
 def test_damaged_file(tmp_path_factory, place, value):
     """A page of the file that is not what was written is refused with what to do, or nothing of it mattered."""
     folder = tmp_path_factory.mktemp("file")
