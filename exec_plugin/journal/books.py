@@ -351,6 +351,8 @@ class Journal:
         self._recorder.collect()
         steps = [(book, self._step(book)) for book in self._books.values() if book.changes.is_any or self._begins(book)]
         if not steps:
+            # who is noted again after a restart is written down as such already
+            self._chronicle.has_begun = False
             return
         entries = []
         for book, step in steps:

@@ -71,6 +71,17 @@ def test_on_demand(desk):
     assert [each["seq"] for each in ask(desk.account, "GET", path, after=0)["events"]] == [1, 2, 3]
 
 
+def test_nothing_to_note(tmp_path):
+    """An account whose events were noted before has nothing to write down when it is opened again."""
+    first = Desk(tmp_path)
+    first.listen([]).close()
+    first.exchange.close()
+    again = Desk(tmp_path)
+    assert again.exchange.settle()
+    assert not again.exchange.is_dirty
+    again.exchange.close()
+
+
 def test_goes_on(desk):
     """The next listener of a name goes on where the one before ended; another name, or a number, begins elsewhere."""
     first, second, third, fourth = [], [], [], []
