@@ -119,9 +119,11 @@ class Shortcut:
         """Throttle, sign and send; `fetch` decides whether that is sent the short way."""
         exchange = self._exchange
         options = exchange.options
-        if path in options or not (_RETRIES.isdisjoint(params) and _RETRIES.isdisjoint(options)):
-            return await type(exchange).fetch2(exchange, path, api, method, params, config)
-        if exchange.fetchHistoryCacheSize:
+        if (
+            path in options
+            or not (_RETRIES.isdisjoint(params) and _RETRIES.isdisjoint(options))
+            or exchange.fetchHistoryCacheSize
+        ):
             return await type(exchange).fetch2(exchange, path, api, method, params, config)
         if exchange.enableRateLimit:
             await exchange.throttle(exchange.calculate_rate_limiter_cost(api, method, path, params, config))
