@@ -16,7 +16,7 @@ import ccxt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from journal.test_books import Failing
+from journal.desk import Failing
 
 import exec_plugin
 from account.listening_desk import FUNDS, ORDER, Desk

@@ -6,7 +6,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from journal.desk import Failing, Kept
 from journal.postgres_server import postgres_server
+
+from exec_plugin.journal import open_store
 
 # the random markets of the core's tests
 sys.path.append(str(Path(__file__).parents[1] / "core"))
@@ -27,3 +30,13 @@ def url(request, tmp_path):
     server = request.getfixturevalue("postgres")
     server.clear()
     return server.url
+
+
+@pytest.fixture
+def failing(url):
+    """Accounts whose disk can be full."""
+    store = open_store(url, "off")
+    store.backend = Failing(store.backend)
+    kept = Kept(url, store=store)
+    yield kept
+    kept.crash()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from exec_plugin.core.errors import ExecPluginError
+from exec_plugin.core.errors import ExecPluginError, JournalError
 from exec_plugin.core.symbols import default_symbol
 from exec_plugin.core.units import parse_units
 from exec_plugin.core.venue import Venue
@@ -135,3 +135,22 @@ def _order(order):
 
 def _plain(value):
     return [_plain(item) for item in value] if isinstance(value, (list, tuple)) else value
+
+
+class Failing:
+    """A backend whose disk is full when a test says so."""
+
+    def __init__(self, backend):
+        self._backend = backend
+        self.is_full = False
+        self.tries = 0
+
+    def __getattr__(self, name):
+        return getattr(self._backend, name)
+
+    def run(self, sql, params=()):
+        """Fail to write."""
+        if self.is_full and not sql.startswith("SELECT"):
+            self.tries += 1
+            raise JournalError("disk full; make room on the disk")
+        return self._backend.run(sql, params)

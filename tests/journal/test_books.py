@@ -366,35 +366,6 @@ def test_damaged_entry(open_kept, damage, url):
 # ---------------------------------------------------------------------- failing
 
 
-class Failing:
-    """A backend whose disk is full when a test says so."""
-
-    def __init__(self, backend):
-        self._backend = backend
-        self.is_full = False
-        self.tries = 0
-
-    def __getattr__(self, name):
-        return getattr(self._backend, name)
-
-    def run(self, sql, params=()):
-        """Fail to write."""
-        if self.is_full and not sql.startswith("SELECT"):
-            self.tries += 1
-            raise JournalError("disk full; make room on the disk")
-        return self._backend.run(sql, params)
-
-
-@pytest.fixture
-def failing(url):
-    """A venue whose disk can be full."""
-    store = open_store(url, "off")
-    store.backend = Failing(store.backend)
-    kept = Kept(url, store=store)
-    yield kept
-    store.close()
-
-
 def test_full_disk(failing, caplog):
     """What cannot be written down is taken back, and nothing happens to the account until it can be written again."""
     kept, disk = failing, failing.store.backend

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 from journal.desk import Kept
-from journal.test_books import Failing
 
 import exec_plugin.journal.books as books_module
 from exec_plugin.core.errors import JournalError
@@ -29,16 +28,6 @@ def reopen(url):
     yield start
     for last in opened:
         last.crash()
-
-
-@pytest.fixture
-def failing(url):
-    """Accounts whose disk can be full."""
-    store = open_store(url, "off")
-    store.backend = Failing(store.backend)
-    kept = Kept(url, store=store)
-    yield kept
-    kept.crash()
 
 
 def told(kept, after=0, name="alice"):
