@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from exec_plugin.core.ledger import Account
     from exec_plugin.feeds import Feed
     from exec_plugin.journal import Store
+    from exec_plugin.journal.commit import Commit
     from exec_plugin.journal.doors import Door
     from exec_plugin.plugins import Plugins
 
@@ -96,6 +97,8 @@ class PaperExchange:
             self.gateway.inject(Faults.read(settings.faults))
         # a second between signing and asking is many of a fast clock's
         self.gateway.timing_slack = int(1000 * max(factor - 1, 0))
+        #: what has something written down that the market has changed
+        self.on_dirty: Callable[[], object] = self.settle
         self.on_move: Callable[[], None] | None = None
         self.on_end: Callable[[], None] | None = None
         self.pump.move_to(start)
@@ -118,12 +121,12 @@ class PaperExchange:
             advance=advance,
             catches_up=settings.feed == "live",
         )
-        self.gateway.departures.is_held = lambda: journal.is_dirty
+        self.gateway.departures.is_held = lambda: journal.is_behind
         self.gateway.checks["journal"] = lambda: journal.failure
 
     @property
     def is_dirty(self) -> bool:
-        """Whether something has changed that is not written down, and so not told either."""
+        """Whether something has changed that nobody has begun to write down."""
         return self.journal is not None and self.journal.is_dirty
 
     def settle(self) -> bool:
@@ -132,15 +135,50 @@ class PaperExchange:
 
         False when that cannot be: it has not happened then, and they are told so.
         """
-        gateway = self.gateway
+        self.finish_settling()
         kept = self.journal is None or self.journal.settle()
+        self._tell(kept)
+        return kept
+
+    def start_settling(self) -> Commit | None:
+        """
+        As ``settle``, where a commit waits for a disk: what waits is left to do, by any thread, before ``finish_settling``.
+
+        None where nothing is left to do. What happens meanwhile is written down together, and told, by the next one.
+        """
+        self.finish_settling()
+        if self.journal is None or not self.journal.waits:
+            self.settle()
+            return None
+        commit = self.journal.start()
+        if commit is None:
+            self._tell(not self.journal.failure)
+        else:
+            self.gateway.departures.close()
+        return commit
+
+    def finish_settling(self) -> None:
+        """Wait for what ``start_settling`` left to do, and tell it; without that, nothing."""
+        journal, departures = self.journal, self.gateway.departures
+        if journal is None or not departures.is_closed:
+            return
+        if not journal.finish() or journal.failure:
+            self._tell(False)  # noqa: FBT003
+        elif journal.is_dirty:
+            departures.depart()
+            self.gateway.user_data.go_on()
+        else:
+            self._tell(True)  # noqa: FBT003
+
+    def _tell(self, kept: bool) -> None:  # noqa: FBT001
+        """All that waits may leave, or has not happened."""
+        gateway = self.gateway
         gateway.is_shut = not kept
         if kept:
             gateway.departures.release()
             gateway.user_data.go_on()
         else:
             gateway.departures.turn_back()
-        return kept
 
     def _model(self, kind: str) -> Any:
         name, params = self.settings.model(kind)
@@ -190,7 +228,7 @@ class PaperExchange:
             self.pump.move_to(moment)
             # what a request has changed before is written down when it is answered, together with others
             if self.is_dirty and not was_dirty:
-                self.settle()
+                self.on_dirty()
             if self.on_move is not None:
                 self.on_move()
             if self.pump.ended and not ended and self.on_end is not None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections import deque
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from exec_plugin.core.errors import ConfigError, JournalError
 from exec_plugin.core.venue.chronicle import Chronicle, packed
 from exec_plugin.core.venue.state import STATE_VERSION, look_again, meet_missed, place, resume, withdraw
+from exec_plugin.journal.book import Book
+from exec_plugin.journal.commit import Commit
 from exec_plugin.journal.doors import this_machine
 from exec_plugin.journal.entries import Entry, Fold, Step, chain, dump, merge, read_step, unseal
 from exec_plugin.journal.past import TablePast
@@ -31,11 +32,6 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-#: How many records entries may hold before they are folded with the next one: some ms of work for those who wait for it,
-#: and at most as much to open.
-FOLD_AT = 256
-#: How many records have to follow what is over and folded before it leaves memory.
-KEPT = 1_000
 #: Seconds between two looks at what moves without an event, and between two notes of where the market is.
 SWEEP_EVERY, NOTE_EVERY = 1.0, 5.0
 #: Seconds before a place that failed is tried again.
@@ -54,72 +50,6 @@ class Numbering(Protocol):
 
     def resume_order_use(self, account: str, told: Mapping[str, Sequence[int]]) -> None:
         """Let an account's order counts go on."""
-
-
-class Book:
-    """One account that is written down here."""
-
-    __slots__ = ("_folded", "_marks", "changes", "crc", "numbers", "row", "seq", "step")
-
-    def __init__(self, row: Row, changes: Changes, numbers: dict[str, Any]) -> None:
-        self.row = row
-        self.changes = changes
-        self.seq = row.folded
-        self.crc = row.crc
-        #: all its numbers, and what entries have told since they were folded
-        self.numbers = numbers
-        self.step = Step()
-        #: how many records were folded, and how far they went at each time
-        self._folded = 0
-        self._marks: deque[Mark] = deque()
-
-    @property
-    def last(self) -> Entry:
-        """The place of the last entry."""
-        return Entry(self.row.id, self.seq, self.crc, "")
-
-    def follow(self, entry: Entry, step: Step) -> None:
-        """An entry was written."""
-        self.seq, self.crc = entry.seq, entry.crc
-        self.step.follow(step)
-        merge(self.numbers, step.numbers)
-
-    @property
-    def is_due(self) -> bool:
-        """Whether its entries are to be folded."""
-        return self.seq - self.row.folded >= FOLD_AT or self.step.weight >= FOLD_AT
-
-    @property
-    def fold(self) -> Fold:
-        """What is put into the tables."""
-        return Fold(self.last, self.numbers, self.step)
-
-    def folded(self) -> None:
-        """Its entries were folded: of what had been folded long before, what is over leaves memory."""
-        account = self.changes.account
-        self._folded += self.step.weight
-        self.step, self.row = Step(), self.row._replace(folded=self.seq, crc=self.crc)
-        ends = {
-            symbol: (len(desk.orders), len(desk.records), len(desk.prevented_matches))
-            for symbol, desk in account.desks.items()
-        }
-        self._marks.append(Mark(self._folded, ends, account.lists[-1].id if account.lists else 0))
-        gone = None
-        while self._folded - self._marks[0].folded >= KEPT:
-            gone = self._marks.popleft()
-        if gone is not None:
-            for symbol, lengths in gone.ends.items():
-                account.desks[symbol].let_go(*lengths)
-            account.let_go_of_lists(gone.last_list)
-
-
-class Mark(NamedTuple):
-    """How far an account's records went when so many of them had been folded."""
-
-    folded: int
-    #: by symbol, how many orders, fills and prevented matches there were
-    ends: dict[str, tuple[int, int, int]]
-    last_list: int
 
 
 class Journal:
@@ -167,13 +97,24 @@ class Journal:
         self._process = os.getpid()
         self._holder = ""
         self._served: list[str] = []
+        self._commit: Commit | None = None
         #: why the accounts cannot be used at the moment; empty while they can
         self.failure = ""
 
     @property
     def is_dirty(self) -> bool:
-        """Whether something has changed that is not written down."""
+        """Whether something has changed that nobody has begun to write down."""
         return self._recorder.is_dirty or self._chronicle.has_begun
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether something has changed that is not written down."""
+        return self._commit is not None or self.is_dirty
+
+    @property
+    def waits(self) -> bool:
+        """Whether a commit waits for a disk, or for a server."""
+        return self.store.backend.waits
 
     def __contains__(self, name: object) -> bool:
         return name in self._books
@@ -193,6 +134,7 @@ class Journal:
             JournalError: when one of them is in use by another process, or cannot be read.
             ConfigError: when one has open orders on a symbol that is not traded here, or a name that is none.
         """
+        self._await()
         standing: list[Standing] = []
         opened = []
         try:
@@ -306,6 +248,7 @@ class Journal:
         Raises:
             JournalError: when that cannot be written down.
         """
+        self._await()
         for name, door in doors.items():
             self.store.open_door(self._books[name].row.id, f"{self._holder}, served at {door.url}", door)
             self._served.append(name)
@@ -318,25 +261,66 @@ class Journal:
 
         Where it failed before, it is tried again from time to time.
         """
+        return self.finish() and self._is_ready() and self._succeeds(self._write)
+
+    def start(self) -> Commit | None:
+        """
+        Begin to write down what has changed: as ``settle``, but what waits for the disk is left to do.
+
+        Any thread may do that; then ``finish`` is called. None where nothing is left to do, or nothing can be written.
+        """
+        if self.finish() and self._is_ready():
+            self._succeeds(self._begin_to_write)
+        return self._commit
+
+    def finish(self) -> bool:
+        """Wait for what ``start`` began; False when it could not be written down, nor what has changed since."""
+        commit, self._commit = self._commit, None
+        if commit is None or self._is_forked:
+            # a child has nothing to wait for: the thread that waits is its parent's
+            return True
+        commit()
+        if commit.error is not None:
+            # it is to be said again that they are noted
+            self._chronicle.has_begun = self._chronicle.has_begun or commit.begins
+            self._give_up(str(commit.error) if isinstance(commit.error, JournalError) else repr(commit.error))
+            return False
+        for name, last in commit.told.items():
+            self._chronicle.written(name, last)
+        return True
+
+    def _await(self) -> None:
+        """Have the database to oneself; what became of it is for ``finish`` to say."""
+        if self._commit is not None and not self._is_forked:
+            self._commit()
+
+    @property
+    def _is_forked(self) -> bool:
+        return os.getpid() != self._process
+
+    def _is_ready(self) -> bool:
         if self.failure:
             self._try_again()
             if self.failure:
                 return False
-        if os.getpid() != self._process:
+        if self._is_forked:
             # a connection to a database does not survive a fork
             self._give_up("they belong to another process: open the paper exchange after the fork")
             return False
         if self._unread:
             self._give_up(self._unread)
             return False
+        return True
+
+    def _succeeds(self, write: Callable[[], None]) -> bool:
         now = self._clock()
         if now - self._swept >= SWEEP_EVERY:
             self._swept = now
             self._recorder.sweep()
         try:
-            self._commit()
             if now - self._noted >= NOTE_EVERY:
                 self._note(now)
+            write()
         except JournalError as error:
             self._give_up(str(error))
             return False
@@ -347,13 +331,24 @@ class Journal:
             return False
         return True
 
-    def _commit(self) -> None:
+    def _write(self) -> None:
+        for name, last in (self._put(self.store.append) or {}).items():
+            self._chronicle.written(name, last)
+
+    def _begin_to_write(self) -> None:
+        begins = self._chronicle.has_begun
+        told = self._put(self.store.begin)
+        if told is not None:
+            self._commit = Commit(self.store.backend.commit, told, begins=begins)
+
+    def _put(self, write: Callable[[Sequence[Entry], Sequence[Told], Sequence[Fold]], None]) -> dict[str, int] | None:
+        """Put into words what has changed and write it; None where nothing has, else whose events up to which may be told."""
         self._recorder.collect()
         steps = [(book, self._step(book)) for book in self._books.values() if book.changes.is_any or self._begins(book)]
         if not steps:
             # who is noted again after a restart is written down as such already
             self._chronicle.has_begun = False
-            return
+            return None
         entries = []
         for book, step in steps:
             body = step.body()
@@ -361,13 +356,12 @@ class Journal:
         for (book, step), entry in zip(steps, entries, strict=True):
             book.follow(entry, step)
         due = [book for book, _ in steps if book.is_due]
-        told = [each for book, _ in steps if (each := self._told(book)) is not None]
-        self.store.append(entries, told, [book.fold for book in due])
+        told = {book.row.name: each for book, _ in steps if (each := self._told(book)) is not None}
+        write(entries, [*told.values()], [book.fold for book in due])
         self._chronicle.has_begun = False
-        for book, _ in steps:
-            self._chronicle.written(book.row.name)
         for book in due:
             book.folded()
+        return {name: each.last for name, each in told.items()}
 
     def _begins(self, book: Book) -> bool:
         """Whether its events are noted from now on: who has begun to read them goes on after a restart."""
@@ -405,6 +399,7 @@ class Journal:
 
     def acknowledge(self, account: str, listener: str, seq: int) -> None:
         """A listener has heard an account's events up to a number."""
+        self._await()
         self.store.told.acknowledge(self._books[account].row.id, listener, seq)
 
     # ------------------------------------------------------------------ failing
@@ -419,7 +414,7 @@ class Journal:
         self._chronicle.drop()
 
     def _try_again(self) -> None:
-        if self._clock() - self._failed_at < RETRY_AFTER or os.getpid() != self._process:
+        if self._clock() - self._failed_at < RETRY_AFTER or self._is_forked:
             return
         self._failed_at = self._clock()
         standing: list[Standing] = []
@@ -445,13 +440,13 @@ class Journal:
 
     def close(self) -> None:
         """Write down where everything stands, and let others have the accounts."""
-        if os.getpid() != self._process:
+        if self._is_forked:
             self._recorder.close()
             return
-        if not self.failure:
+        if self.finish() and not self.failure:
             try:
                 self._recorder.sweep()
-                self._commit()
+                self._write()
                 self._note(self._clock())
                 for name in self._served:
                     self.store.close_door(self._books[name].row.id)

@@ -119,7 +119,8 @@ class Step:
         ]
         for table in ("fills", "prevented"):
             if lines := self.lines[table]:
-                told = [f"[{dump(symbol)},{n},{text}]" for symbol, n, text in lines.values()]
+                names = {line[0]: dump(line[0]) for line in lines.values()}
+                told = [f"[{names[symbol]},{n},{text}]" for symbol, n, text in lines.values()]
                 parts.append(f'"{table}":[{",".join(told)}]')
         return f"{{{','.join(parts)}}}"
 

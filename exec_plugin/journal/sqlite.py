@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import threading
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
@@ -48,6 +49,9 @@ class SqliteBackend:
         self._path = path
         self._leases: dict[int, sqlite3.Connection] = {}
         self._synchronous = synchronous
+        self.waits = synchronous == "FULL"
+        #: held by the thread that uses the connection
+        self._turn = threading.Lock()
         try:
             if not read_only:
                 private_folder(path.parent)
@@ -110,7 +114,8 @@ class SqliteBackend:
     def run(self, sql: str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Answer the rows of a statement."""
         try:
-            return self._db.execute(sql, params).fetchall()
+            with self._turn:
+                return self._db.execute(sql, params).fetchall()
         except _ERRORS as error:
             raise JournalError(f"{self.where}: {error}{_advice(error)}") from error
 
@@ -121,7 +126,7 @@ class SqliteBackend:
 
     def run_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
         """Run a statement for each of some rows."""
-        with self._told():
+        with self._told(), self._turn:
             self._db.executemany(sql, rows)
 
     def run_soon(self, sql: str, params: Sequence[Any] = ()) -> None:
@@ -138,15 +143,31 @@ class SqliteBackend:
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """All or nothing."""
-        self.run("BEGIN IMMEDIATE")
+        self.begin()
         try:
             yield
             self.run("COMMIT")
         except BaseException:
-            # SQLite itself may have rolled back already, as on a full disk
-            with suppress(sqlite3.Error):
-                self._db.rollback()
+            self.roll_back()
             raise
+
+    def begin(self) -> None:
+        """Begin a transaction."""
+        self.run("BEGIN IMMEDIATE")
+
+    def commit(self) -> None:
+        """Have it done."""
+        try:
+            self.run("COMMIT")
+        except BaseException:
+            self.roll_back()
+            raise
+
+    def roll_back(self) -> None:
+        """Have nothing of it done."""
+        # SQLite itself may have rolled back already, as on a full disk
+        with suppress(sqlite3.Error):
+            self._db.rollback()
 
     def claim(self, account: int, patience: float = GLANCE) -> bool:
         """Become the only writer, by an exclusive transaction on a file beside; the system ends it with the process."""
@@ -200,7 +221,7 @@ class SqliteBackend:
 
 
 def _connect(uri: str, patience: float = PATIENCE) -> sqlite3.Connection:
-    # used by one thread at a time, under its owner's lock
+    # used by one thread at a time
     return sqlite3.connect(uri, timeout=patience, isolation_level=None, check_same_thread=False, uri=True)
 
 

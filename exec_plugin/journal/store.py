@@ -95,6 +95,7 @@ _WRITE = {
     "fills": "INSERT INTO fills (account, symbol, n, state) VALUES (?, ?, ?, ?)",
     "prevented": "INSERT INTO prevented (account, symbol, n, state) VALUES (?, ?, ?, ?)",
 }
+_NEW_ENTRY = "INSERT INTO entries (account, seq, crc, body) VALUES (?, ?, ?, ?)"
 _NEW_ORDER = (
     "INSERT INTO orders (account, id, symbol, client_id, named, list, is_open, state, n) "
     "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -137,6 +138,8 @@ class Backend(Protocol):
     where: str
     #: what the tables are made of here
     words: Mapping[str, str]
+    #: whether a commit waits for a disk or a server
+    waits: bool
 
     def run(self, sql: str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Answer the rows of a statement; ``?`` stands for a parameter."""
@@ -152,6 +155,15 @@ class Backend(Protocol):
 
     def transaction(self) -> AbstractContextManager[None]:
         """All that is done within is done together or not at all."""
+
+    def begin(self) -> None:
+        """Begin a transaction that ``commit`` or ``roll_back`` ends."""
+
+    def commit(self) -> None:
+        """Have it done; in any thread, while others wait."""
+
+    def roll_back(self) -> None:
+        """Have nothing of it done."""
 
     def claim(self, account: int) -> bool:
         """Become the only one who writes an account, until ``close`` or the process ends; False when another one is."""
@@ -266,17 +278,28 @@ class Store:
 
         When this returns they are as durable as the level says.
         """
-        sql = "INSERT INTO entries (account, seq, crc, body) VALUES (?, ?, ?, ?)"
         if len(entries) == 1 and not (told or folds):
-            self.backend.run(sql, entries[0])
+            self.backend.run(_NEW_ENTRY, entries[0])
             return
         with self.backend.transaction():
-            for entry in entries:
-                self.backend.run(sql, entry)
-            for each in told:
-                self.told.add(each)
-            for fold in folds:
-                self._fold(fold)
+            self._add(entries, told, folds)
+
+    def begin(self, entries: Sequence[Entry], told: Sequence[Told] = (), folds: Sequence[Fold] = ()) -> None:
+        """As ``append``, but the transaction is left open: the backend's ``commit`` ends it, in any thread."""
+        self.backend.begin()
+        try:
+            self._add(entries, told, folds)
+        except BaseException:
+            self.backend.roll_back()
+            raise
+
+    def _add(self, entries: Sequence[Entry], told: Sequence[Told], folds: Sequence[Fold]) -> None:
+        for entry in entries:
+            self.backend.run(_NEW_ENTRY, entry)
+        for each in told:
+            self.told.add(each)
+        for fold in folds:
+            self._fold(fold)
 
     def fold(self, fold: Fold) -> None:
         """Put what entries told of an account into the tables, and remove them."""
@@ -320,11 +343,11 @@ class Store:
         return [int(value) for row in self.backend.run(sql, (account, symbol)) for value in row] or [0, 0]
 
     def note_market(self, venue: str, state: Mapping[str, Any]) -> None:
-        """Remember where a market was seen last."""
+        """Remember where a market was seen last; it does not matter much if that is lost."""
         sql = (
             "INSERT INTO markets (venue, state) VALUES (?, ?) ON CONFLICT (venue) DO UPDATE SET state = excluded.state"
         )
-        self.backend.run(sql, (venue, dump(state)))
+        self.backend.run_soon(sql, (venue, dump(state)))
 
     def forget(self, account: int) -> None:
         """Remove an account and all that belongs to it."""

@@ -6,7 +6,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 
 def nothing() -> None:
@@ -18,12 +18,15 @@ class Departures:
     Answers, user-data events and what plugins hear of, on their way out, in the order in which they came.
 
     ``is_held`` says whether what leaves now has to wait; its owner then calls ``release`` or ``turn_back``. Without
-    one, everything leaves at once. Who is told something may act on it: what that tells comes after all else.
+    one, everything leaves at once. Where it begins to write what waits it calls ``close`` and, once that is done, ``depart``;
+    what comes in between waits for the next time. Who is told something may act on it: what that tells comes after all else.
     """
 
     def __init__(self) -> None:
         self.is_held: Callable[[], bool] | None = None
         self._waiting: list[tuple[Callable[[], None], Callable[[], None]]] = []
+        #: how many of them tell of what is being written; None where nothing is
+        self._closed: int | None = None
         #: what may leave, while somebody is being told
         self._leaving: deque[Callable[[], None]] = deque()
         self._is_telling = False
@@ -38,14 +41,33 @@ class Departures:
         else:
             go()
 
+    def close(self) -> None:
+        """What waits now is being written down; what comes is not."""
+        self._closed = len(self._waiting)
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether something is being written down."""
+        return self._closed is not None
+
+    def depart(self) -> None:
+        """Let what was there when it was closed go, in its order."""
+        waiting, self._waiting = self._waiting[: self._closed], self._waiting[self._closed :]
+        self._go(waiting)
+
     def release(self) -> None:
         """Let all that waits go, in its order."""
         waiting, self._waiting = self._waiting, []
+        self._go(waiting)
+
+    def _go(self, waiting: Iterable[tuple[Callable[[], None], Callable[[], None]]]) -> None:
+        self._closed = None
         self._leaving.extend(go for go, _ in waiting)
         self._tell()
 
     def turn_back(self) -> None:
         """Send what stands for all that waits: it has not happened."""
+        self._closed = None
         waiting, self._waiting = self._waiting, []
         self._leaving.extend(instead for _, instead in waiting)
         self._tell()

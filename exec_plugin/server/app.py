@@ -101,6 +101,8 @@ class PaperServer:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        # what was asked is answered before its connection ends
+        await self.stage.rest()
         await self.doors.sockets.close(WSCloseCode.GOING_AWAY, "the server stops")
         for lane in tuple(self._lanes):
             lane.close()
@@ -120,7 +122,7 @@ class PaperServer:
             await asyncio.sleep(self.stage.tick)
             with self.stage.lock:
                 self.stage.catch_up()
-                self.stage.settle()
+                self.stage.write()
 
     async def _sweep(self) -> None:
         """Close connections that nobody uses."""
@@ -213,8 +215,7 @@ class PaperServer:
         with stage.lock:
             stage.catch_up()
             reply = stage.gateway.handle(request.method, target, known, body, caller=peer)
-            if not stage.settle():
-                reply = stage.gateway.lost()
+        reply = await stage.departure(reply)
         self.note(plain, began, peer, reply.status)
         if way.cut:
             return cut(request)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -50,6 +52,11 @@ class Stage:
         self.on_change: Callable[[], None] = lambda: None
         self._told = ""
         self._is_due = False
+        #: what another thread writes down just now
+        self._writing: asyncio.Future[None] | None = None
+        #: waits for the disk, while the loop goes on
+        self._writer = ThreadPoolExecutor(1, "exec_plugin-writer")
+        self._follow(exchange)
         #: how long it took to write down what had changed
         self.written = Times()
 
@@ -104,15 +111,70 @@ class Stage:
         ``write`` gets None for the reply that was made, or what is sent instead of it because it has not happened.
         """
         gateway = self.gateway
-        gateway.departures.leave(partial(write, None), lambda: write(gateway.lost()))
+        with self.lock:
+            gateway.departures.leave(partial(write, None), lambda: write(gateway.lost()))
         self.settle_soon()
+
+    async def departure(self, reply: Reply) -> Reply:
+        """Wait until a reply may leave; answers it, or what is sent instead."""
+        left: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+
+        def leave(other: Reply | None) -> None:
+            # who asked may have gone meanwhile
+            if not left.done():
+                left.set_result(other or reply)
+
+        self.leave(leave)
+        return await left
 
     def settle_soon(self) -> None:
         """Write down what has changed once all that has arrived by now is answered."""
         exchange = self.exchange
-        if isinstance(exchange, PaperExchange) and exchange.is_dirty and not self._is_due:
+        if isinstance(exchange, PaperExchange) and exchange.is_dirty and not (self._is_due or self._writing):
+            asyncio.get_running_loop().call_soon(self.write)
             self._is_due = True
-            asyncio.get_running_loop().call_soon(self.settle)
+
+    def write(self) -> None:
+        """Write down what has changed, if anything has; where that waits for a disk, another thread does."""
+        self._is_due = False
+        exchange = self.exchange
+        if not isinstance(exchange, PaperExchange):
+            self.settle()
+            return
+        if self._writing is not None:
+            return
+        began = clock()
+        with exchange.lock:
+            was_dirty = exchange.is_dirty
+            commit = exchange.start_settling()
+        if commit is not None:
+            self._writing = asyncio.get_running_loop().run_in_executor(self._writer, commit)
+            self._writing.add_done_callback(partial(self._written, exchange, began))
+        elif was_dirty:
+            self.written.add(clock() - began)
+
+    def _written(self, exchange: PaperExchange, began: float, _: object) -> None:
+        self._writing = None
+        with exchange.lock:
+            exchange.finish_settling()
+        self.written.add(clock() - began)
+        self.settle_soon()
+
+    async def rest(self) -> None:
+        """Write down all that has changed, and leave no thread behind."""
+        self.settle()
+        if self._writing is not None:
+            await self._writing
+
+    def _follow(self, exchange: PaperExchange | ScriptedExchange) -> None:
+        """Write down together with all else what the market changes by itself."""
+        if isinstance(exchange, PaperExchange):
+            exchange.on_dirty = self._note_dirt
+
+    def _note_dirt(self) -> None:
+        # a feed's own thread has no loop, and leaves it to the next look at the feed
+        with suppress(RuntimeError):
+            self.settle_soon()
 
     def settle(self) -> bool:
         """Write down what has changed, and let what waits for that leave; False when it has not happened after all."""

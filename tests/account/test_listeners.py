@@ -323,7 +323,7 @@ def test_streams(steps, fold_at):
     """However often a stream is lost and the exchange restarted, who resumes gets the uninterrupted sequence."""
     reader, lives = Reader(), 0
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
-        patch.setattr("exec_plugin.journal.books.FOLD_AT", fold_at)
+        patch.setattr("exec_plugin.journal.book.FOLD_AT", fold_at)
         desk = Desk(folder)
         desk.account.connect("wss://x/ws/paper-user-data", reader.whole.append)
         reader.resume(desk)

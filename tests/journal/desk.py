@@ -154,3 +154,10 @@ class Failing:
             self.tries += 1
             raise JournalError("disk full; make room on the disk")
         return self._backend.run(sql, params)
+
+    def commit(self):
+        """Fail at the last moment."""
+        if self.is_full:
+            self._backend.roll_back()
+            raise JournalError("disk full; make room on the disk")
+        self._backend.commit()

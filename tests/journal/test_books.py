@@ -8,6 +8,7 @@ import logging
 import pytest
 from journal.desk import FUNDS, Kept, Numbering, picture
 
+import exec_plugin.journal.book as book_module
 import exec_plugin.journal.books as books_module
 from exec_plugin.core.errors import ConfigError, JournalError
 from exec_plugin.core.orders import UNSEEN
@@ -234,7 +235,7 @@ def test_opened_later(open_kept):
 
 def test_folding(open_kept, monkeypatch):
     """Entries are folded into tables and removed; what is written after that follows them."""
-    monkeypatch.setattr(books_module, "FOLD_AT", 5)
+    monkeypatch.setattr(book_module, "FOLD_AT", 5)
     kept = open_kept()
     row = kept.store.rows()[0]
     for number in range(12):
@@ -408,7 +409,7 @@ def test_folding_fails(failing, monkeypatch):
     kept = failing
     before = picture(kept.venue)["alice"]
     with monkeypatch.context() as patch:
-        patch.setattr(books_module, "FOLD_AT", 1)
+        patch.setattr(book_module, "FOLD_AT", 1)
         patch.setattr(kept.store, "_fold", lambda _: (_ for _ in ()).throw(JournalError("no room")))
         kept.place("buy", "MARKET", "1")
         assert not kept.settle()
@@ -429,6 +430,97 @@ def test_unforeseen(failing, monkeypatch, caplog):
     assert "could not be put into words" in caplog.text
     assert kept.settle(RETRY_AFTER)
     assert picture(kept.venue)["alice"] == before
+
+
+def test_under_way(open_kept):
+    """While a commit is under way an account trades on; when it is done what it was to write is there, and no more."""
+    kept = open_kept()
+    kept.place("buy", "LIMIT", "1", "90")
+    before = picture(kept.venue)
+    commit = kept.journal.start()
+    kept.place("buy", "LIMIT", "1", "91")
+    assert kept.journal.is_behind
+    commit()
+    assert kept.journal.finish()
+    assert kept.journal.is_dirty
+    kept.crash()
+    assert picture(open_kept().venue) == before
+
+
+def test_under_way_and_settled(open_kept):
+    """Who wants all of it written down waits for the commit under way first."""
+    kept = open_kept()
+    kept.place("buy", "LIMIT", "1", "90")
+    assert kept.journal.start() is not None
+    kept.place("buy", "LIMIT", "1", "91")
+    assert kept.settle()
+    assert not kept.journal.is_behind
+    before = picture(kept.venue)
+    kept.crash()
+    assert picture(open_kept().venue) == before
+
+
+def test_nothing_under_way(open_kept):
+    """Where nothing has changed no commit begins."""
+    kept = open_kept()
+    assert kept.journal.start() is None
+    assert kept.journal.finish()
+    assert not kept.journal.is_behind
+
+
+def test_commit_fails(failing):
+    """Where a commit fails, what it was to write has not happened, nor what came while it was under way."""
+    kept = failing
+    before = picture(kept.venue)["alice"]
+    kept.place("buy", "LIMIT", "1", "90")
+    commit = kept.journal.start()
+    kept.place("buy", "MARKET", "1")
+    kept.store.backend.is_full = True
+    commit()
+    assert not kept.journal.finish()
+    assert "disk full" in kept.journal.failure
+    kept.store.backend.is_full = False
+    assert kept.settle(RETRY_AFTER)
+    assert picture(kept.venue)["alice"] == before
+    kept.place("buy", "MARKET", "1")
+    assert kept.settle()
+
+
+def test_cannot_begin(failing):
+    """Where a commit cannot even begin, nothing is left to do."""
+    kept = failing
+    kept.store.backend.is_full = True
+    kept.place("buy", "LIMIT", "1", "90")
+    assert kept.journal.start() is None
+    assert "disk full" in kept.journal.failure
+
+
+def test_opened_under_way(open_kept):
+    """An account can be opened, and what its listeners have heard be noted, while another one's commit is under way."""
+    kept = open_kept("alice")
+    kept.place("buy", "LIMIT", "1", "90")
+    assert kept.journal.start() is not None
+    kept.journal.open({"bob": FUNDS})
+    kept.journal.acknowledge("bob", "accountant", 0)
+    assert kept.journal.finish()
+    before = picture(kept.venue)
+    kept.crash()
+    assert picture(open_kept("alice", "bob").venue) == before
+
+
+def test_fork_under_way(open_kept, monkeypatch):
+    """A child process does not touch the commit that its parent has under way."""
+    kept = open_kept()
+    kept.place("buy", "LIMIT", "1", "90")
+    before, commit = picture(kept.venue), kept.journal.start()
+    with monkeypatch.context() as patch:
+        patch.setattr(books_module.os, "getpid", lambda: 0)
+        patch.setattr(commit, "_commit", lambda: pytest.fail("it was done twice"))
+        assert not kept.settle()
+        kept.journal.close()
+    commit()
+    kept.crash()
+    assert picture(open_kept().venue) == before
 
 
 def test_close_fails(failing, caplog):

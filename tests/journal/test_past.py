@@ -14,7 +14,7 @@ from journal.desk import Clock
 from protocol.any_requests import BY_NAME, CROWDED, NAME, Maker
 from protocol.signing_client import FILTERS, NOW, Client
 
-import exec_plugin.journal.books as books_module
+import exec_plugin.journal.book as book_module
 from exec_plugin.core.errors import JournalError, RequestRejected
 from exec_plugin.core.orders import OPEN
 from exec_plugin.core.units import parse_units
@@ -182,8 +182,8 @@ def compare(traders):
 def same_answers(url, seed, length, fold_at):
     """The same trading in memory, with a tiny window, and found again by somebody who opens the account later."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(books_module, "FOLD_AT", fold_at)
-        patch.setattr(books_module, "KEPT", fold_at)
+        patch.setattr(book_module, "FOLD_AT", fold_at)
+        patch.setattr(book_module, "KEPT", fold_at)
         memory, keeper = Trader(), Keeper(url)
         trade((memory, keeper), seed, length)
         compare((memory, keeper))
@@ -234,8 +234,8 @@ def grow(keeper, laps):
 @pytest.fixture
 def keeper(tmp_path, monkeypatch):
     """An account that is written down, with a window of twenty records."""
-    monkeypatch.setattr(books_module, "FOLD_AT", 20)
-    monkeypatch.setattr(books_module, "KEPT", 20)
+    monkeypatch.setattr(book_module, "FOLD_AT", 20)
+    monkeypatch.setattr(book_module, "KEPT", 20)
     made = Keeper(f"sqlite:///{tmp_path}/accounts.sqlite")
     yield made
     made.journal.close()
@@ -396,8 +396,8 @@ def aged(url):
 
 def test_older_tables(url, monkeypatch):
     """A database of version 1 is brought up to date, and answers as it would have."""
-    monkeypatch.setattr(books_module, "FOLD_AT", 7)
-    monkeypatch.setattr(books_module, "KEPT", 7)
+    monkeypatch.setattr(book_module, "FOLD_AT", 7)
+    monkeypatch.setattr(book_module, "KEPT", 7)
     memory, keeper = Trader(), Keeper(url)
     trade((memory, keeper), 5, 60)
     for symbol, trader in product(SYMBOLS, (memory, keeper)):

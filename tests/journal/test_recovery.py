@@ -41,6 +41,12 @@ class Kept:
         self.clock.now += 2
         assert self.journal.settle()
 
+    def start(self, step):
+        """Play a step and begin to write it down, once what was begun before is written."""
+        self.run.step(step)
+        self.clock.now += 2
+        return self.journal.start()
+
     def reopened(self, folder, **options):
         """The accounts as somebody finds them who comes after a crash at this moment."""
         for path in self.path.parent.glob("accounts.sqlite*"):
@@ -81,6 +87,29 @@ def test_crash(fill_model, steps, end, fold_at):
             # what others traded meanwhile is nobody's
             assert max(ids, default=0) <= market.trade_id <= kept.run.venue.markets[name].trade_id
         Watch(venue, accounts, {asset: units * 3 for asset, units in POOR.items()}).check()
+        journal.close()
+        kept.store.close()
+
+
+@settings(max_examples=20)
+@given(st.one_of(linked_streams, crossings), st.integers(0, 60), st.sampled_from([2, 7]), st.booleans())
+def test_crash_under_way(steps, end, fold_at, done):
+    """Where accounts go on while a step is written down, a crash leaves what was written, and nothing of what came then."""
+    with folders() as (first, second), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(book_module, "FOLD_AT", fold_at)
+        kept = Kept(first)
+        written = under_way = picture(kept.run.venue)
+        for step in steps[: end + 1]:
+            commit = kept.start(step)
+            written, under_way = under_way, picture(kept.run.venue)
+        if commit is None or done:
+            written = under_way
+        if commit is not None and done:
+            commit()
+        venue, journal = kept.reopened(second)
+        assert picture(venue) == written
+        assert kept.journal.finish()
+        assert picture(kept.run.venue) == under_way
         journal.close()
         kept.store.close()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from journal.desk import Kept
 
-import exec_plugin.journal.books as books_module
+import exec_plugin.journal.book as book_module
 from exec_plugin.core.errors import JournalError
 from exec_plugin.journal import open_store
 from exec_plugin.journal.books import RETRY_AFTER
@@ -49,7 +49,7 @@ def trade(kept, count=1):
 @pytest.mark.parametrize("fold_at", [1, 5, 2000])
 def test_again(reopen, monkeypatch, fold_at):
     """After a restart the same events have the same numbers, and the numbers go on; it does not matter what is folded."""
-    monkeypatch.setattr(books_module, "FOLD_AT", fold_at)
+    monkeypatch.setattr(book_module, "FOLD_AT", fold_at)
     kept = reopen()
     trade(kept, 5)
     before = told(kept)
@@ -65,6 +65,24 @@ def test_again(reopen, monkeypatch, fold_at):
     assert told(reopen())[:15] == before
 
 
+def test_under_way(reopen):
+    """What is being written down is told once it is, and what happens meanwhile is not."""
+    kept = reopen()
+    trade(kept)
+    kept.place("buy", "MARKET", "0.1")
+    commit = kept.journal.start()
+    kept.place("buy", "MARKET", "0.1")
+    assert [number for number, _ in told(kept)] == [1, 2, 3]
+    commit()
+    assert len(told(kept)) == 3
+    assert kept.journal.finish()
+    assert len(told(kept)) == 6
+    before = told(kept)
+    assert kept.settle()
+    assert told(kept)[:6] == before
+    assert [number for number, _ in told(kept)] == list(range(1, 10))
+
+
 def test_apart(url):
     """Each account has numbers of its own."""
     kept = Kept(url, "alice", "bob")
@@ -78,7 +96,7 @@ def test_apart(url):
 
 def test_bounded(reopen, monkeypatch):
     """At least as many as are to be kept are there, and not many more; who asks for older ones is told so."""
-    monkeypatch.setattr(books_module, "FOLD_AT", 4)
+    monkeypatch.setattr(book_module, "FOLD_AT", 4)
     kept = reopen()
     kept.store.told.kept = 12
     trade(kept, 40)

@@ -39,3 +39,18 @@ def test_turned_back():
     departures.leave(partial(told.append, 2))
     departures.turn_back()
     assert told == [-1]
+
+
+def test_closed():
+    """What comes while something is written down waits for the next time, and is turned back with it."""
+    departures, told = Departures(), []
+    departures.is_held = lambda: True
+    departures.leave(partial(told.append, 1))
+    departures.close()
+    departures.leave(partial(told.append, 2), partial(told.append, -2))
+    assert departures.is_closed
+    departures.depart()
+    assert told == [1]
+    assert not departures.is_closed
+    departures.turn_back()
+    assert told == [1, -2]

@@ -203,11 +203,11 @@ def test_ill_server(served, monkeypatch):
         bot = served.bot()
         bot.load_markets()
 
-        def full(entries, folds=()):
+        def full(*_):
             raise JournalError("the disk is full")
 
         with monkeypatch.context() as patch:
-            patch.setattr(served.exchange.journal.store, "append", full)
+            patch.setattr(served.exchange.journal.store, "begin", full)
             with pytest.raises(ccxt.OperationFailed):
                 bot.create_order(*ORDER)
             assert bot._opened[1].is_over

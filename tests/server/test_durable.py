@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 
 import aiohttp
 import pytest
@@ -70,9 +71,9 @@ def fill_disk(exchange, monkeypatch):
 async def test_written_first(exchange, raw, monkeypatch):
     """An order is acknowledged after it is written down."""
     log = []
-    store, form_bytes = exchange.journal.store, lane_module.form_bytes
-    append = store.append
-    monkeypatch.setattr(store, "append", lambda *found: (append(*found), log.append("written")))
+    backend, form_bytes = exchange.journal.store.backend, lane_module.form_bytes
+    commit = backend.commit
+    monkeypatch.setattr(backend, "commit", lambda: (commit(), log.append("written")))
     monkeypatch.setattr(lane_module, "form_bytes", lambda reply: (log.append("told"), form_bytes(reply))[1])
     reader, writer = await raw()
     writer.write(request(**ORDER))
@@ -118,6 +119,112 @@ async def ask(http, method="POST", path="/api/v3/order", **params):
         return reply.status, await reply.json()
 
 
+@pytest.fixture
+def stuck_disk(exchange, monkeypatch):
+    """Makes a commit wait for the disk until the test lets it go on, or fail."""
+
+    class Disk:
+        def __init__(self):
+            self.commit = exchange.journal.store.backend.commit
+            self.reached, self.free = threading.Semaphore(0), threading.Semaphore(0)
+            self.why = None
+
+        def __call__(self):
+            self.reached.release()
+            assert self.free.acquire(timeout=10)
+            if self.why is not None:
+                exchange.journal.store.backend.roll_back()
+                raise self.why
+            self.commit()
+
+        async def is_reached(self):
+            """A commit has come as far as the disk."""
+            assert await asyncio.to_thread(self.reached.acquire, timeout=5)
+
+        def goes_on(self, why=None):
+            """One commit is done, or fails."""
+            self.why = why
+            self.free.release()
+
+    disk = Disk()
+    monkeypatch.setattr(exchange.journal.store.backend, "commit", disk)
+    yield disk
+    for _ in range(10):
+        disk.goes_on()
+
+
+async def happens(what):
+    """Let the server go on until something is so."""
+    async with asyncio.timeout(5):
+        while not what():  # noqa: ASYNC110  nobody tells
+            await asyncio.sleep(0)
+
+
+async def test_goes_on_meanwhile(exchange, raw, stuck_disk):
+    """While a commit waits for the disk the server goes on: what comes then is written down together, by the next one."""
+    (reader, writer), *others = [await raw() for _ in range(4)]
+    writer.write(request(**ORDER))
+    await stuck_disk.is_reached()
+    for _, other in others:
+        other.write(request(**ORDER))
+    await happens(lambda: len(exchange.venue.accounts["alice"].open_orders) == 4)
+    assert exchange.is_dirty
+    stuck_disk.goes_on()
+    assert await answers(reader, 1) == [b"200"]
+    await stuck_disk.is_reached()
+    stuck_disk.goes_on()
+    for reader, _ in others:
+        assert await answers(reader, 1) == [b"200"]
+    assert len(entries(exchange)) == 2
+
+
+async def test_question_meanwhile(exchange, raw, stuck_disk, monkeypatch):
+    """A question that is asked while a commit waits for the disk is answered after it: it may tell of what is not written."""
+    log, handle, form_bytes = [], exchange.gateway.handle, lane_module.form_bytes
+    asked = asyncio.Event()
+    (reader, writer), (asking, question) = await raw(), await raw()
+    writer.write(request(**ORDER))
+    await stuck_disk.is_reached()
+    monkeypatch.setattr(exchange.gateway, "handle", lambda *found, **more: (asked.set(), handle(*found, **more))[1])
+    monkeypatch.setattr(lane_module, "form_bytes", lambda reply: (log.append(reply.status), form_bytes(reply))[1])
+    question.write(request("GET", "/api/v3/openOrders"))
+    await asyncio.wait_for(asked.wait(), 5)
+    assert log == []
+    stuck_disk.goes_on()
+    assert await answers(reader, 1) == [b"200"]
+    assert await answers(asking, 1) == [b"200"]
+    assert log == [200, 200]
+
+
+@pytest.mark.parametrize("why", [JournalError("disk full"), MemoryError()])
+async def test_fails_meanwhile(exchange, http, raw, stuck_disk, why):
+    """Where a commit fails, neither what it was to write has happened nor what came while it waited for the disk."""
+    first, second = await raw(), await raw()
+    first[1].write(request(**ORDER))
+    await stuck_disk.is_reached()
+    second[1].write(request(**ORDER))
+    await happens(lambda: exchange.is_dirty)
+    stuck_disk.goes_on(why)
+    for reader, _ in (first, second):
+        assert await answers(reader, 1) == [b"503"]
+    assert await ask(http, "GET", "/api/v3/openOrders") == FAILED
+    exchange.journal._clock.now += RETRY_AFTER
+    exchange.settle()
+    assert await ask(http, "GET", "/api/v3/openOrders") == (200, [])
+    assert entries(exchange) == []
+
+
+async def test_stops_meanwhile(exchange, server, raw, stuck_disk):
+    """A server that is stopped while a commit waits for the disk answers before it hangs up."""
+    reader, writer = await raw()
+    writer.write(request(**ORDER))
+    await stuck_disk.is_reached()
+    stuck_disk.goes_on()
+    await server.stop()
+    assert await answers(reader, 1) == [b"200"]
+    assert len(entries(exchange)) == 1
+
+
 FAILED = (503, {"code": -1001, "msg": "Internal error; unable to process your request. Please try again."})
 
 
@@ -160,8 +267,9 @@ async def say(socket, method, **params):
 async def test_socket(exchange, api, monkeypatch):
     """Over the WebSocket API events and reply come after the order is written down."""
     log = []
-    append = exchange.journal.store.append
-    monkeypatch.setattr(exchange.journal.store, "append", lambda *found: (append(*found), log.append("written")))
+    backend = exchange.journal.store.backend
+    commit = backend.commit
+    monkeypatch.setattr(backend, "commit", lambda: (commit(), log.append("written")))
     await say(api, "order.place", **ORDER)
     told = [await api.receive_json(timeout=5) for _ in range(3)]
     assert [item.get("event", {}).get("e", item.get("status")) for item in told] == [
@@ -245,13 +353,14 @@ def slow_disk(exchange, monkeypatch):
     now = [0.0]
     for module in (lane_module, app_module, doors_module):
         monkeypatch.setattr(module, "clock", lambda: now[0])
-    append = exchange.journal.store.append
+    backend = exchange.journal.store.backend
+    commit = backend.commit
 
-    def written(*found):
-        append(*found)
+    def written():
+        commit()
         now[0] += 3.0
 
-    monkeypatch.setattr(exchange.journal.store, "append", written)
+    monkeypatch.setattr(backend, "commit", written)
 
 
 async def test_waiting_counts(server, slow_disk, raw):

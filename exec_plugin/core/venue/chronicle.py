@@ -215,11 +215,12 @@ class Chronicle:
         log = self._logs.get(name)
         return () if log is None or log.past is None else log.events
 
-    def written(self, name: str) -> None:
-        """What was to be written down of an account is."""
+    def written(self, name: str, last: int) -> None:
+        """What was to be written down of an account is, up to a number."""
         log = self._logs[name]
-        log.last += len(log.events)
-        log.events.clear()
+        while log.last < last:
+            log.events.popleft()
+            log.last += 1
 
     def drop(self) -> None:
         """What was to be written down has not happened; nobody was told of it, and its numbers are given again."""
@@ -271,7 +272,8 @@ class Chronicle:
         if log is None or number >= log.last:
             return []
         if log.past is not None:
-            return log.past.after(number, most)
+            # what is being written down may be there already
+            return [each for each in log.past.after(number, most) if each[0] <= log.last]
         first = log.last - len(log.events) + 1
         start = max(number + 1 - first, 0)
         events = islice(log.events, start, start + most)

@@ -34,8 +34,9 @@ class Past:
 
     def write(self, chronicle):
         """Write down what there is."""
-        self.records += unpacked(packed(chronicle.fresh("alice")))
-        chronicle.written("alice")
+        fresh = chronicle.fresh("alice")
+        self.records += unpacked(packed(fresh))
+        chronicle.written("alice", chronicle.last("alice") + len(fresh))
 
 
 @pytest.fixture

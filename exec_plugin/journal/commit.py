@@ -1,0 +1,40 @@
+"""A commit under way: its statements are done, and whoever comes first waits for the disk."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+
+class Commit:
+    """
+    What is still to be done of a commit; called by any thread, it is done once and for all who call.
+
+    Args:
+        commit: waits for the disk.
+        told: by account, up to which number its events may be told once it is done.
+        begins: whether the events of one of them are noted from now on.
+    """
+
+    def __init__(self, commit: Callable[[], None], told: Mapping[str, int], *, begins: bool) -> None:
+        self._commit = commit
+        self.told = told
+        self.begins = begins
+        self._lock = threading.Lock()
+        self._is_done = False
+        #: why it failed
+        self.error: Exception | None = None
+
+    def __call__(self) -> None:
+        """Do it, or wait for who does; what goes wrong is left in ``error``."""
+        with self._lock:
+            if self._is_done:
+                return
+            self._is_done = True
+            try:
+                self._commit()
+            except Exception as error:  # noqa: BLE001 - whatever it is: nobody may be told that it is written down
+                self.error = error
