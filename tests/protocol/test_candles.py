@@ -140,7 +140,7 @@ MANY = st.lists(
         st.sampled_from((0, 999, 30_000, 60_000, 61_001, 4 * MINUTE, 15 * MINUTE, HOUR + 7, DAY)),
         st.integers(1, 50), st.sampled_from((1, 9, 10**11, 10**13)), st.booleans(),
     ),
-    min_size=1, max_size=90,
+    min_size=1, max_size=60,
 )  # fmt: skip
 INTERVALS = st.sampled_from(("1m", "3m", "15m", "1h", "1d", "1M"))
 MOMENTS = st.none() | st.integers(0, 3 * DAY)
@@ -273,19 +273,23 @@ def test_rendered_few():
 
 def test_small():
     """What is remembered of a minute that is over is little more than its numbers, whatever was asked of it."""
-    tape, store, now = filled([(MINUTE, 10, 1, True)] * 300, limit=10)
+
+    def ask(store, now):
+        Statistics.since(store, now - HOUR, now)
+        store.klines(Period.of("1m"), now, None, None, 5)
+
+    tape, store, now = filled([(MINUTE, 10, 1, True)] * 300, limit=10, poll=ask)
     tracemalloc.start()
-    for number in range(301, 3301):
+    for number in range(301, 2301):
         now += MINUTE
         tape.records.append((number, now, 10 * SCALE, SCALE, 10 * SCALE, True))
         if len(tape.records) >= tape.most:
             tape.trim()
-        Statistics.since(store, now - HOUR, now)
-        store.klines(Period.of("1m"), now, None, None, 5)
+        ask(store, now)
     grown, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert len(store.minutes.rows) == 3299
-    assert grown / 3000 < 150
+    assert len(store.minutes.rows) == 2299
+    assert grown / 2000 < 150
 
 
 def test_no_trades():
