@@ -121,8 +121,8 @@ class Columns:
     def take(self, finer: Columns, bounds: list[int], starts: list[int]) -> None:
         """Take in candles that opened at ``starts``, merged from those of ``finer`` between two ``bounds`` each."""
         spans = [slice(first, stop) for first, stop in pairwise(bounds)]
-        parts = [[fold(column[span]) for span in spans] for fold, column in zip(_FOLDS, finer.columns, strict=True)]
-        for place, numbers in enumerate([starts, *parts[1:]]):
+        for place, (fold, column) in enumerate(zip(_FOLDS, finer.columns, strict=True)):
+            numbers = [fold(column[span]) for span in spans] if place else starts
             try:
                 self.columns[place] += array("q", numbers)
             except OverflowError:

@@ -263,6 +263,21 @@ def test_rendered_once():
     assert first[-1] == second[-2]
 
 
+def test_asked_all_along():
+    """What is remembered of candles and of windows stays theirs when older candles leave."""
+    trades = [(MINUTE, 1 + number % 47, 1 + number % 7, True) for number in range(90)]
+    records = records_of(trades)
+
+    def check(store, now):
+        passed = [record for record in records if record[1] <= now]
+        rows = store.klines(Period.of("1m"), now, None, None, 4)
+        assert [as_numbers(row) for row in rows] == brute(passed, Period.of("1m"), now)[-4:]
+        assert Statistics.since(store, now - 2 * MINUTE, now).volume == sum(record[3] for record in passed[-3:])
+
+    _, store, _ = filled(trades, limit=1, keep=5, poll=check)
+    assert store.minutes.dropped == 85
+
+
 def test_rendered_few():
     """No more candles stay rendered than were asked for at once, also when all of them are paged through."""
     _, store, now = filled([(MINUTE, 10, 1, True)] * 500)
