@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from exec_plugin.core.orders import STOP_KINDS
 from exec_plugin.core.venue.state import list_state, order_state, place, turns
 from exec_plugin.journal.entries import Step, list_line, order_line
 
@@ -40,8 +41,9 @@ class Changes:
         self.orders[order.id] = order
         if order.group is not None:
             self.groups[order.group.id] = order.group
-        if order.iceberg and order.level is not None:
-            # its next slice may stand behind orders that came later
+        is_late = order.iceberg or order.group is not None or order.kind in STOP_KINDS
+        if is_late and order.level is not None:
+            # its next slice, or all of it once it was triggered, may stand behind orders that came later
             self.orders.update((each.id, each) for each in order.level if each.desk.account is self.account)
             self._turns.update(turns(order))
 
