@@ -124,7 +124,7 @@ class Columns:
         for place, (fold, column) in enumerate(zip(_FOLDS, finer.columns, strict=True)):
             numbers = [fold(column[span]) for span in spans] if place else starts
             try:
-                self.columns[place] += array("q", numbers)
+                self.columns[place].extend(array("q", numbers))
             except OverflowError:
                 self.columns[place] = [*self.columns[place], *numbers]
 
