@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_left
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -36,7 +37,7 @@ class Aggregates:
     def __init__(self, tape: Tape) -> None:
         self._tape = tape
         self._position = tape.trimmed
-        self._begins: list[int] = []
+        self._begins = array("q")
         self._dropped = 0
 
     def _refresh(self) -> None:

@@ -10,91 +10,80 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from bisect import bisect_left, bisect_right
-from operator import attrgetter, itemgetter
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from exec_plugin.core.clock import MINUTE, SECOND
 from exec_plugin.core.units import FAR, to_text
 from exec_plugin.protocol.aggregates import Aggregates
+from exec_plugin.protocol.columns import Candle, Columns
 from exec_plugin.protocol.periods import Period, chosen
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from exec_plugin.core.tape import Tape
+    from exec_plugin.protocol.columns import Record
 
-#: A trade as the tape keeps it: id, time, price, quantity, quote quantity, whether the taker sold.
-Record = tuple[int, int, int, int, int, bool]
-
-_start = attrgetter("start")
 _time = itemgetter(1)
 _QUARTER = Period(15 * MINUTE)
 _ZERO = to_text(0)
 #: How many intervals and time zones are kept up to date at once.
 _SERIES = 48
+#: How many windows each of them remembers the totals of.
+_SUMS = 16
 
 
-class Candle:
-    """The trades of one interval in integers; ``position`` counts the trades that came before them."""
+class Rendered:
+    """
+    Candles that are over in Binance's twelve elements, rendered once, since they are asked for again and again.
 
-    __slots__ = (
-        "buy_quote", "buy_volume", "close", "count", "first_id", "high", "last_id", "low", "open", "position", "quote",
-        "shown", "start", "volume",
-    )  # fmt: skip
+    As many are kept as were ever asked for at once, and what was rendered first leaves first: who polls the newest
+    thousand finds them all, and a history that is paged through does not stay.
+    """
 
-    def __init__(self, start: int, position: int, trade_id: int, price: int) -> None:
-        self.start = start
-        self.position = position
-        self.first_id = self.last_id = trade_id
-        self.open = self.high = self.low = self.close = price
-        self.count = self.volume = self.quote = self.buy_volume = self.buy_quote = 0
-        self.shown: list[Any] | None = None
+    def __init__(self, period: Period) -> None:
+        self._period = period
+        self._most = 0
+        self._shown: dict[int, list[Any]] = {}
 
-    def add(self, records: list[Record]) -> None:
-        """Take in trades that followed; column by column, which is faster than trade by trade."""
-        _, _, prices, quantities, quotes, _ = zip(*records, strict=True)
-        self.high = max(self.high, *prices)
-        self.low = min(self.low, *prices)
-        self.close = prices[-1]
-        self.last_id = records[-1][0]
-        self.count += len(records)
-        self.volume += sum(quantities)
-        self.quote += sum(quotes)
-        self.buy_volume += sum([record[3] for record in records if not record[5]])
-        self.buy_quote += sum([record[4] for record in records if not record[5]])
-        self.shown = None
+    def __len__(self) -> int:
+        return len(self._shown)
 
-    def merge(self, later: Candle) -> None:
-        """Take in what happened after this candle's trades."""
-        self.high = max(self.high, later.high)
-        self.low = min(self.low, later.low)
-        self.close = later.close
-        self.last_id = later.last_id
-        self.count += later.count
-        self.volume += later.volume
-        self.quote += later.quote
-        self.buy_volume += later.buy_volume
-        self.buy_quote += later.buy_quote
-        self.shown = None
+    def rows(self, columns: Columns, dropped: int, first: int, stop: int) -> list[list[Any]]:
+        """Consecutive candles; ``dropped`` have left the columns."""
+        numbers = range(first + dropped, stop + dropped)
+        try:
+            return list(map(self._shown.__getitem__, numbers))
+        except KeyError:
+            self._most = max(self._most, len(numbers))
+            known = [self._shown.get(number) for number in numbers]
+            return [
+                row or self._render(columns.candle(place), place + dropped) for place, row in enumerate(known, first)
+            ]
 
-    def copy(self, start: int) -> Candle:
-        """The same trades in a candle that opened at ``start``."""
-        twin = Candle(start, self.position, self.first_id, self.open)
-        twin.merge(self)
-        return twin
+    def _render(self, candle: Candle, number: int) -> list[Any]:
+        row = self._shown[number] = _shown(candle, self._period)
+        if len(self._shown) > self._most:
+            del self._shown[next(iter(self._shown))]
+        return row
 
 
 class Series(ABC):
     """
     Candles on one grid, oldest first, each with at least one trade.
 
-    ``rows`` are the newest ``keep`` to ``2 * keep``; ``dropped`` counts those that left.
+    ``rows`` are those that are over, ``newest`` is what was taken in since. Both together are the newest ``keep`` to
+    ``2 * keep``; ``dropped`` counts those that left.
     """
 
     def __init__(self, period: Period, keep: int) -> None:
         self.period = period
         self.keep = keep
-        self.rows: list[Candle] = []
+        self.rows = Columns()
+        self.newest: Candle | None = None
+        self.rendered = Rendered(period)
+        self._sums: dict[tuple[int, int], Candle] = {}
         self.dropped = 0
 
     @abstractmethod
@@ -102,33 +91,69 @@ class Series(ABC):
         """Take in what is new."""
 
     def tail(self) -> Candle | None:
-        """The newest candle with all that happened so far, None before the first trade."""
-        return self.rows[-1] if self.rows else None
+        """The candle in progress with all that happened so far, None before the first trade."""
+        return self.newest
+
+    def _finish(self) -> None:
+        """The newest candle is over."""
+        if self.newest is not None:
+            self.rows.append(self.newest)
+            self.newest = None
 
     def trim(self) -> None:
         """Let the oldest candles go when there are twice as many as should be kept."""
-        if len(self.rows) >= 2 * self.keep:
-            del self.rows[: self.keep]
+        if len(self.rows) + (self.newest is not None) >= 2 * self.keep:
+            self.rows.drop(self.keep)
             self.dropped += self.keep
+
+    def _span(self, first: int, last: int) -> tuple[int, int]:
+        """The places of those candles that are over and opened within both."""
+        starts = self.rows.starts
+        return bisect_left(starts, first), bisect_right(starts, last)
+
+    def _last(self, first: int, last: int) -> list[Candle]:
+        """The candle in progress if it opened within both."""
+        tail = self.tail()
+        return [tail] if tail is not None and first <= tail.start <= last else []
 
     def between(self, first: int, last: int) -> list[Candle]:
         """The candles that opened within both, the newest one included."""
-        rows = self.rows
-        found = rows[bisect_left(rows, first, key=_start) : bisect_right(rows, last, key=_start)]
-        tail = self.tail()
-        if tail is not None and first <= tail.start <= last:
-            if found and found[-1].start == tail.start:
-                found.pop()
-            found.append(tail)
+        return [self.rows.candle(place) for place in range(*self._span(first, last))] + self._last(first, last)
+
+    def summed(self, first: int, last: int) -> list[Candle]:
+        """The same trades in two candles at most, those that are over as one; not to be edited."""
+        begin, stop = self._span(first, last)
+        return ([self._sum(begin, stop)] if begin < stop else []) + self._last(first, last)
+
+    def _sum(self, begin: int, stop: int) -> Candle:
+        # a window that is asked for again and again mostly begins and ends with the same candles as before
+        number = (begin + self.dropped, stop + self.dropped)
+        found = self._sums.get(number)
+        if found is None:
+            found = self._sums[number] = self.rows.merged(begin, stop)
+            if len(self._sums) > _SUMS:
+                del self._sums[next(iter(self._sums))]
         return found
+
+    def shown(self, first: int, last: int) -> list[list[Any]]:
+        """The same candles in Binance's twelve elements."""
+        newest = [_shown(candle, self.period) for candle in self._last(first, last)]
+        return self.rendered.rows(self.rows, self.dropped, *self._span(first, last)) + newest
 
     def before(self, moment: int) -> Candle | None:
         """The last candle that opened before a moment."""
         tail = self.tail()
         if tail is None or tail.start < moment:
             return tail
-        index = bisect_left(self.rows, moment, key=_start)
-        return self.rows[index - 1] if index else None
+        place = bisect_left(self.rows.starts, moment)
+        return self.rows.candle(place - 1) if place else None
+
+    def oldest(self) -> int:
+        """When the first candle opened that is kept, FAR without one."""
+        if len(self.rows):
+            return self.rows.starts[0]
+        tail = self.tail()
+        return FAR if tail is None else tail.start
 
 
 class TradeSeries(Series):
@@ -148,22 +173,19 @@ class TradeSeries(Series):
         """
         tape, position = self._tape, self._position
         fresh = tape.records[position - tape.trimmed :] if position > tape.trimmed else tape.records
-        if not fresh:
-            return
-        rows = self.rows
-        if rows:
-            rows[-1].shown = None
         index, length = 0, len(fresh)
         while index < length:
             # a slice per candle: what it sums is then summed by C code
-            end = rows[-1].start + self.period.width if rows else 0
+            newest = self.newest
+            end = newest.start + self.period.width if newest else 0
             stop = next((at for at in range(index, length) if fresh[at][1] >= end), length)
-            if stop > index:
-                rows[-1].add(fresh[index:stop])
+            if newest is not None and stop > index:
+                newest.add(fresh[index:stop])
                 index = stop
             else:
-                trade_id, time, price, _, _, _ = fresh[index]
-                rows.append(Candle(self.period.start(time), position + index, trade_id, price))
+                self._finish()
+                first = fresh[index]
+                self.newest = Candle.opened(self.period.start(first[1]), position + index, first)
         self._position = position + length
 
 
@@ -177,35 +199,55 @@ class MergedSeries(Series):
         self._end = 0
         if base.dropped:
             # the first candle would lack its beginning
-            oldest = base.rows[0].start
-            self._taken += sum(1 for row in base.rows if period.start(row.start) < oldest)
+            oldest = base.oldest()
+            whole = period.start(oldest)
+            if whole < oldest:
+                whole = period.following(whole)
+            self._taken += bisect_left(base.rows.starts, whole)
 
     def refresh(self) -> None:
         """Take in what is new in the finer series."""
         base = self._base
         base.refresh()
+        starts, place = base.rows.starts, self._taken - base.dropped
+        if self.newest is not None:
+            stop = bisect_left(starts, self._end, place)
+            if place < stop:
+                self.newest.merge(base.rows.merged(place, stop))
+                place = stop
+        if place < len(starts):
+            self._begin(place)
+        self._taken = len(starts) + base.dropped
         newest = base.tail()
-        if newest is None:
-            return
-        index = self._taken - base.dropped
-        stop = len(base.rows) - (base.rows[-1].start == newest.start) if base.rows else 0
-        for row in base.rows[index:stop]:
-            if row.start >= self._end:
-                start = self.period.start(row.start)
-                self._end = self.period.following(start)
-                self.rows.append(row.copy(start))
-            else:
-                self.rows[-1].merge(row)
-        self._taken = max(stop, index) + base.dropped
+        if newest is not None and newest.start >= self._end:
+            self._finish()
+
+    def _begin(self, place: int) -> None:
+        """Take in the candles that begin at a place of the finer series, the last of which may be in progress."""
+        self._finish()
+        finer, period = self._base.rows, self.period
+        starts, length = finer.starts, len(finer)
+        # a bound on the search, since the next candle mostly begins close by
+        most = period.width // self._base.period.width or length
+        bounds, openings = [], []
+        while place < length:
+            opening = period.start(starts[place])
+            self._end = period.following(opening)
+            bounds.append(place)
+            openings.append(opening)
+            place = bisect_left(starts, self._end, place, min(place + most, length))
+        self.rows.take(finer, bounds, openings[:-1])
+        self.newest = finer.merged(bounds[-1], length)
+        self.newest.start = openings[-1]
 
     def tail(self) -> Candle | None:
-        """The newest candle with all that happened so far, None before the first trade."""
+        """The candle in progress with all that happened so far, None before the first trade."""
         newest = self._base.tail()
         if newest is None:
             return None
-        if newest.start >= self._end:
+        if self.newest is None:
             return newest.copy(self.period.start(newest.start))
-        tail = self.rows[-1].copy(self.rows[-1].start)
+        tail = self.newest.copy(self.newest.start)
         tail.merge(newest)
         return tail
 
@@ -262,15 +304,15 @@ class CandleStore:
         tail = series.tail()
         if tail is None:
             return []
-        oldest = series.rows[0].start if series.rows else tail.start
-        starts = chosen(period.starts(oldest, period.start(max(now, tail.start))), start, end, limit)
+        last = period.start(max(now, tail.start))
+        starts = chosen(period.starts(series.oldest(), last), start, end, limit)
         if not starts:
             return []
-        found = series.between(starts[0], starts[-1])
+        found = series.shown(starts[0], starts[-1])
         if len(found) == len(starts):
-            return [_shown(row, period) for row in found]
+            return found
         previous = series.before(starts[0])
-        return _filled(found, starts, previous.close if previous else found[0].open, period)
+        return _filled(found, starts, to_text(previous.close) if previous else found[0][1], period)
 
     def since(self, start: int) -> list[Candle]:
         """
@@ -282,7 +324,7 @@ class CandleStore:
         self.quarters.refresh()
         minute, quarter = -(-start // MINUTE) * MINUTE, -(-start // _QUARTER.width) * _QUARTER.width
         edge = self._cut(start, minute) if minute > start else []
-        return edge + self.minutes.between(minute, quarter - 1) + self.quarters.between(quarter, FAR)
+        return edge + self.minutes.summed(minute, quarter - 1) + self.quarters.summed(quarter, FAR)
 
     def previous_close(self, start: int) -> int:
         """The price of the last trade before a moment, 0 without one."""
@@ -303,8 +345,7 @@ class CandleStore:
         rest = held[bisect_left(held, start, key=_time) :]
         if not rest:
             return []
-        trade_id, time, price, _, _, _ = rest[0]
-        part = Candle(time, 0, trade_id, price)
+        part = Candle.opened(rest[0][1], 0, rest[0])
         part.add(rest)
         return [part]
 
@@ -318,35 +359,31 @@ class CandleStore:
 
 
 def _shown(row: Candle, period: Period) -> list[Any]:
-    """A candle in Binance's twelve elements; rendered once, since what is over is asked for again and again."""
-    if row.shown is None:
-        row.shown = [
-            row.start,
-            to_text(row.open),
-            to_text(row.high),
-            to_text(row.low),
-            to_text(row.close),
-            to_text(row.volume),
-            period.following(row.start) - 1,
-            to_text(row.quote),
-            row.count,
-            to_text(row.buy_volume),
-            to_text(row.buy_quote),
-            "0",
-        ]
-    return row.shown
+    """A candle in Binance's twelve elements."""
+    return [
+        row.start,
+        to_text(row.open),
+        to_text(row.high),
+        to_text(row.low),
+        to_text(row.close),
+        to_text(row.volume),
+        period.following(row.start) - 1,
+        to_text(row.quote),
+        row.count,
+        to_text(row.buy_volume),
+        to_text(row.buy_quote),
+        "0",
+    ]
 
 
-def _filled(found: list[Candle], starts: Sequence[int], close: int, period: Period) -> list[list[Any]]:
-    """The candles of every opening; those without trades stay at the close before them."""
-    shown, rows = [], {row.start: row for row in found}
+def _filled(found: list[list[Any]], starts: Sequence[int], price: str, period: Period) -> list[list[Any]]:
+    """The candles of every opening; those without trades stay at the close before them, at first at ``price``."""
+    shown, rows = [], {row[0]: row for row in found}
     for start in starts:
         row = rows.get(start)
         if row is None:
-            price = to_text(close)
             ending = period.following(start) - 1
-            shown.append([start, price, price, price, price, _ZERO, ending, _ZERO, 0, _ZERO, _ZERO, "0"])
-        else:
-            close = row.close
-            shown.append(_shown(row, period))
+            row = [start, price, price, price, price, _ZERO, ending, _ZERO, 0, _ZERO, _ZERO, "0"]
+        price = row[4]
+        shown.append(row)
     return shown

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from datetime import UTC, datetime
 
 import pytest
@@ -76,7 +77,7 @@ def brute(records, period, now):
 def as_numbers(kline):
     """A kline's numbers in the order of ``brute``."""
     start, *prices, volume, _end, quote, count, buy_volume, buy_quote, _ = kline
-    money = [round(float(text) * SCALE) for text in (*prices, volume, quote, buy_volume, buy_quote)]
+    money = [int(text.replace(".", "")) for text in (*prices, volume, quote, buy_volume, buy_quote)]
     return (start, *money[:6], count, *money[6:])
 
 
@@ -131,6 +132,63 @@ def test_edge_emptied():
     _, store, now = filled([(0, 10, 1, True), (MINUTE, 20, 1, True)])
     found = Statistics.since(store, START + 1, now)
     assert (found.open, found.count) == (20 * SCALE, 1)
+
+
+# Shorter gaps, and more than the tape and the minutes hold.
+MANY = st.lists(
+    st.tuples(
+        st.sampled_from((0, 999, 30_000, 60_000, 61_001, 4 * MINUTE, 15 * MINUTE, HOUR + 7, DAY)),
+        st.integers(1, 50), st.sampled_from((1, 9, 10**11, 10**13)), st.booleans(),
+    ),
+    min_size=1, max_size=60,
+)  # fmt: skip
+INTERVALS = st.sampled_from(("1m", "3m", "15m", "1h", "1d", "1M"))
+MOMENTS = st.none() | st.integers(0, 3 * DAY)
+KEPT = st.sampled_from((4, 7, 30))
+
+
+@given(MANY, INTERVALS, KEPT, st.booleans(), st.tuples(MOMENTS, MOMENTS, st.integers(1, 500)))
+def test_forgotten(trades, interval, keep, often, asked):
+    """However much was forgotten and whatever the amounts, what is left of the candles is what all trades give."""
+    period = Period.of(interval)
+    since, until, limit = asked
+    start, end = (moment if moment is None else START + moment for moment in (since, until))
+
+    def poll(store, now):
+        store.klines(period, now, None, None, 1 + now % 5)
+
+    _, store, now = filled(trades, 3, keep, poll=poll if often else None)
+    now += 61_000
+    opened = store.klines(period, now, 0, None, 1)[0][0]
+    rows = [row for row in brute(records_of(trades), period, now) if row[0] >= opened]
+    wanted = [row for row in rows if (start is None or row[0] >= start) and (end is None or row[0] <= end)]
+    expected = wanted[-limit:] if start is None else wanted[:limit]
+    for _ in range(2):
+        assert [as_numbers(row) for row in store.klines(period, now, start, end, limit)] == expected
+    if period.width >= 15 * MINUTE or not period.width:
+        assert opened == period.start(START + trades[0][0])
+    elif often or interval == "1m":
+        traded = len({period.start(record[1]) for record in records_of(trades)})
+        assert min(keep, traded) <= sum(row[6] > 0 for row in rows) < 2 * keep + 6
+
+
+@given(MANY, KEPT, st.integers(0, 5 * DAY), st.booleans())
+def test_forgotten_statistics(trades, keep, back, often):
+    """Whatever was asked before, a window that begins within the minutes that are kept has all its trades."""
+
+    def poll(store, now):
+        Statistics.since(store, now - back, now)
+
+    tape, store, now = filled(trades, 3, keep, poll=poll if often else None)
+    start = max(now - back, store.klines(Period.of("1m"), now, 0, None, 1)[0][0])
+    records = records_of(trades)
+    held = not tape.trimmed or tape.records[0][1] < start
+    edges = [start] if held else [start, start - start % MINUTE]
+    legal = [[record for record in records if record[1] >= edge] for edge in edges]
+    found = Statistics.since(store, start, now)
+    assert found == Statistics.since(store, start, now)
+    numbers = [found.open, found.high, found.low, found.last, found.volume, found.quote, found.count]
+    assert numbers in [totals(inside)[:7] if inside else [0] * 7 for inside in legal]
 
 
 @given(TRADES, st.integers(0, 3 * DAY))
@@ -193,6 +251,60 @@ def test_rendered_anew():
     tape.records.append((2, now + 1, 30 * SCALE, SCALE, 30 * SCALE, True))
     for period in (Period.of("1m"), Period.of("1h")):
         assert store.klines(period, now, None, None, 1)[0][2] == to_text(30 * SCALE)
+
+
+def test_rendered_once():
+    """Candles that are over are rendered once, however often something trades in between."""
+    tape, store, now = filled([(MINUTE, 10, 1, True)] * 50)
+    first = store.klines(Period.of("1m"), now, None, None, 20)
+    tape.records.append((51, now + MINUTE, SCALE, SCALE, SCALE, True))
+    second = store.klines(Period.of("1m"), now + MINUTE, None, None, 20)
+    assert [one is other for one, other in zip(first[1:], second, strict=False)] == [True] * 18 + [False]
+    assert first[-1] == second[-2]
+
+
+def test_asked_all_along():
+    """What is remembered of candles and of windows stays theirs when older candles leave."""
+    trades = [(MINUTE, 1 + number % 47, 1 + number % 7, True) for number in range(90)]
+    records = records_of(trades)
+
+    def check(store, now):
+        passed = [record for record in records if record[1] <= now]
+        rows = store.klines(Period.of("1m"), now, None, None, 4)
+        assert [as_numbers(row) for row in rows] == brute(passed, Period.of("1m"), now)[-4:]
+        assert Statistics.since(store, now - 2 * MINUTE, now).volume == sum(record[3] for record in passed[-3:])
+
+    _, store, _ = filled(trades, limit=1, keep=5, poll=check)
+    assert store.minutes.dropped == 85
+
+
+def test_rendered_few():
+    """No more candles stay rendered than were asked for at once, also when all of them are paged through."""
+    _, store, now = filled([(MINUTE, 10, 1, True)] * 500)
+    for start in range(START, now, 20 * MINUTE):
+        store.klines(Period.of("1m"), now, start, None, 20)
+    assert len(store.minutes.rendered) == 20
+
+
+def test_small():
+    """What is remembered of a minute that is over is little more than its numbers, whatever was asked of it."""
+
+    def ask(store, now):
+        Statistics.since(store, now - HOUR, now)
+        store.klines(Period.of("1m"), now, None, None, 5)
+
+    tape, store, now = filled([(MINUTE, 10, 1, True)] * 300, limit=10, poll=ask)
+    tracemalloc.start()
+    for number in range(301, 2301):
+        now += MINUTE
+        tape.records.append((number, now, 10 * SCALE, SCALE, 10 * SCALE, True))
+        if len(tape.records) >= tape.most:
+            tape.trim()
+        ask(store, now)
+    grown, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(store.minutes.rows) == 2299
+    assert grown / 2000 < 150
 
 
 def test_no_trades():
