@@ -136,8 +136,12 @@ class PaperExchange:
         False when that cannot be: it has not happened then, and they are told so.
         """
         self.finish_settling()
-        kept = self.journal is None or self.journal.settle()
-        self._tell(kept)
+        kept = False
+        try:
+            kept = self.journal is None or self.journal.settle()
+        finally:
+            # what was interrupted has not happened either
+            self._tell(kept)
         return kept
 
     def start_settling(self) -> Commit | None:
@@ -150,10 +154,14 @@ class PaperExchange:
         if self.journal is None or not self.journal.waits:
             self.settle()
             return None
-        commit = self.journal.start()
-        if commit is None:
-            self._tell(not self.journal.failure)
-        else:
+        commit, kept = None, False
+        try:
+            commit = self.journal.start()
+            kept = not self.journal.failure
+        finally:
+            if commit is None:
+                self._tell(kept)
+        if commit is not None:
             self.gateway.departures.close()
         return commit
 
@@ -165,6 +173,7 @@ class PaperExchange:
         if not journal.finish() or journal.failure:
             self._tell(False)  # noqa: FBT003
         elif journal.is_dirty:
+            self.gateway.is_shut = False
             departures.depart()
             self.gateway.user_data.go_on()
         else:
@@ -173,7 +182,7 @@ class PaperExchange:
     def _tell(self, kept: bool) -> None:  # noqa: FBT001
         """All that waits may leave, or has not happened."""
         gateway = self.gateway
-        gateway.is_shut = not kept
+        gateway.is_shut = self.journal is not None and bool(self.journal.failure)
         if kept:
             gateway.departures.release()
             gateway.user_data.go_on()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import time
 from datetime import UTC, datetime
@@ -275,11 +276,13 @@ class Journal:
 
     def finish(self) -> bool:
         """Wait for what ``start`` began; False when it could not be written down, nor what has changed since."""
-        commit, self._commit = self._commit, None
+        commit = self._commit
         if commit is None or self._is_forked:
             # a child has nothing to wait for: the thread that waits is its parent's
+            self._commit = None
             return True
         commit()
+        self._commit = None
         if commit.error is not None:
             # it is to be said again that they are noted
             self._chronicle.has_begun = self._chronicle.has_begun or commit.begins
@@ -329,6 +332,12 @@ class Journal:
             _log.exception("paper accounts could not be put into words")
             self._give_up(repr(error))
             return False
+        except BaseException as error:
+            # how far it came nobody knows: only the database does
+            self._give_up(repr(error))
+            self._failed_at = -math.inf
+            self._try_again()
+            raise
         return True
 
     def _write(self) -> None:
@@ -419,6 +428,8 @@ class Journal:
         self._failed_at = self._clock()
         standing: list[Standing] = []
         try:
+            # what was interrupted may have left it open
+            self.store.backend.roll_back()
             self.store.backend.renew()
             self.store.note_market(self._venue_name, {**self.store.market(self._venue_name), "now": self._venue.now})
             for name in tuple(self._books):
@@ -452,6 +463,10 @@ class Journal:
                     self.store.close_door(self._books[name].row.id)
             except JournalError as error:
                 _log.error("what moved last could not be written down: %s", error)
+            except BaseException as error:
+                # who closes it again must not write on
+                self.failure = repr(error)
+                raise
         self._recorder.close()
         self._chronicle.release()
         self.store.close()

@@ -26,15 +26,19 @@ class Commit:
         self._lock = threading.Lock()
         self._is_done = False
         #: why it failed
-        self.error: Exception | None = None
+        self.error: BaseException | None = None
 
     def __call__(self) -> None:
-        """Do it, or wait for who does; what goes wrong is left in ``error``."""
+        """Do it, or wait for who does; what goes wrong is left in ``error``, also an interruption, which is raised."""
         with self._lock:
             if self._is_done:
                 return
-            self._is_done = True
             try:
                 self._commit()
-            except Exception as error:  # noqa: BLE001 - whatever it is: nobody may be told that it is written down
+            except BaseException as error:
+                # whatever it is: nobody may be told that it is written down
                 self.error = error
+                if not isinstance(error, Exception):
+                    raise
+            finally:
+                self._is_done = True

@@ -13,7 +13,7 @@ from exec_plugin.account import House, PaperAccount, PaperExchange, Settings
 from exec_plugin.core.errors import ConfigError, JournalError
 from exec_plugin.core.units import parse_units
 from exec_plugin.journal import open_store
-from exec_plugin.journal.books import NOTE_EVERY
+from exec_plugin.journal.books import NOTE_EVERY, RETRY_AFTER
 
 START = 1_767_614_400_000
 FUNDS = {"USDT": "100000", "BTC": "1"}
@@ -196,6 +196,59 @@ def test_lost(start, monkeypatch):
     query = form({**ORDER, "price": "50000", "timestamp": account.milliseconds(), "signature": "x"})
     reply = account.request("POST", f"/api/v3/order?{query}", {"X-MBX-APIKEY": "x"}, None)
     assert (reply.status, json.loads(reply.text)["code"]) == (503, -1001)
+
+
+def test_interrupted(start, monkeypatch):
+    """Where Ctrl-C meets an order that is being written down nobody is told of it, and the bot can clean up at once."""
+    account = start()
+    ask(account, "POST", "/api/v3/order", **ORDER, price="50000")
+    told = []
+    account.exchange.gateway.user_data.subscribe("default", lambda event: told.append(event["e"]))
+    with monkeypatch.context() as patch:
+        patch.setattr(account.exchange.journal.store, "append", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            ask(account, "POST", "/api/v3/order", **ORDER, price="50001")
+    assert [order["orderId"] for order in ask(account)] == [1]
+    assert told == []
+    ask(account, "DELETE", "/api/v3/openOrders", symbol="BTCUSDT")
+    assert "executionReport" in told
+    again = start()
+    assert ask(again) == []
+
+
+def test_interrupted_beginning(start, monkeypatch):
+    """The same where the commit would have been left to another thread."""
+    exchange = start().exchange
+    account, log = exchange.venue.accounts["default"], []
+    monkeypatch.setattr(exchange.journal.store, "begin", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    exchange.venue.place(account, "BTCUSDT", True, "LIMIT", parse_units("0.01"), parse_units("50000"))
+    exchange.gateway.departures.leave(lambda: log.append("happened"), lambda: log.append("not"))
+    with pytest.raises(KeyboardInterrupt):
+        exchange.start_settling()
+    assert log == ["not"]
+    assert account.open_orders == []
+    assert exchange.settle()
+
+
+def test_open_again(start, monkeypatch):
+    """Once accounts can be written down again their requests are answered, also while the market goes on changing them."""
+    served = start()
+    exchange = served.exchange
+    now = [0.0]
+    monkeypatch.setattr(exchange.journal, "_clock", lambda: now[0])
+    with monkeypatch.context() as patch:
+        patch.setattr(exchange.journal.store, "begin", lambda *_: (_ for _ in ()).throw(JournalError("full")))
+        exchange.gateway.user_data.chronicle.begin("default")
+        assert exchange.start_settling() is None
+    now[0] += RETRY_AFTER
+    exchange.journal._chronicle.has_begun = True
+    assert exchange.start_settling() is not None
+    exchange.venue.place(
+        exchange.venue.accounts["default"], "BTCUSDT", True, "LIMIT", parse_units("0.01"), parse_units("50000")
+    )
+    exchange.finish_settling()
+    assert exchange.is_dirty
+    assert not exchange.gateway.is_shut
 
 
 @pytest.mark.parametrize(("given", "told"), [({"db_url": "file.sqlite"}, "sqlite:///path/to/file"),

@@ -432,6 +432,89 @@ def test_unforeseen(failing, monkeypatch, caplog):
     assert picture(kept.venue)["alice"] == before
 
 
+class Interrupted:
+    """A backend during which somebody presses Ctrl-C, before or after a statement or a commit."""
+
+    def __init__(self, backend, at, *, late):
+        self._backend = backend
+        self._at, self._late = at, late
+
+    def __getattr__(self, name):
+        return getattr(self._backend, name)
+
+    def _meet(self, what, do):
+        is_it, self._at = self._at in what, "" if self._at in what else self._at
+        if is_it and not self._late:
+            raise KeyboardInterrupt
+        found = do()
+        if is_it:
+            raise KeyboardInterrupt
+        return found
+
+    def run(self, sql, params=()):
+        """Run a statement."""
+        return self._meet(sql, lambda: self._backend.run(sql, params)) if self._at else self._backend.run(sql, params)
+
+    def begin(self):
+        """Begin a transaction."""
+        self._meet("begin", self._backend.begin) if self._at else self._backend.begin()
+
+    def commit(self):
+        """End it."""
+        self._meet("commit", self._backend.commit) if self._at else self._backend.commit()
+
+
+@pytest.mark.parametrize("late", [False, True])
+@pytest.mark.parametrize("at", ["INTO entries", "begin", "commit"])
+def test_interrupted(open_kept, at, late):
+    """Where a step is interrupted while it is written down, the database says whether it has happened; it goes on from there."""
+    kept = open_kept()
+    kept.place("buy", "LIMIT", "1", "90")
+    assert kept.settle()
+    kept.store.backend = Interrupted(kept.store.backend, at, late=late)
+    kept.place("buy", "LIMIT", "1", "91")
+    is_left = at != "INTO entries"
+    with pytest.raises(KeyboardInterrupt):
+        kept.journal.start()() if is_left else kept.journal.settle()
+    assert kept.journal.finish() is (at != "commit")
+    assert kept.settle(RETRY_AFTER)
+    kept.place("buy", "LIMIT", "1", "92")
+    assert kept.settle()
+    before = picture(kept.venue)
+    is_there = late and at == "commit"
+    assert len(kept.account.open_orders) == 2 + is_there
+    kept.journal.close()
+    assert picture(open_kept().venue) == before
+
+
+def test_interrupted_close(open_kept, monkeypatch):
+    """Where the end is interrupted, a second one writes nothing that does not follow on what is there."""
+    kept = open_kept()
+    kept.place("buy", "LIMIT", "1", "90")
+    with monkeypatch.context() as patch:
+        patch.setattr(kept.store, "append", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            kept.journal.close()
+    kept.place("buy", "LIMIT", "1", "91")
+    kept.journal.close()
+    assert open_kept().account.open_orders == []
+
+
+def test_half_begun(open_kept, monkeypatch):
+    """Where something goes wrong between a step's statements and its commit, nothing of it is left in the way."""
+    kept = open_kept()
+    with monkeypatch.context() as patch:
+        patch.setattr(book_module, "FOLD_AT", 1)
+        patch.setattr(book_module.Book, "folded", lambda _: 1 / 0)
+        kept.place("buy", "LIMIT", "1", "90")
+        assert kept.journal.start() is None
+    assert "ZeroDivisionError" in kept.journal.failure
+    assert kept.settle(RETRY_AFTER)
+    assert kept.account.open_orders == []
+    kept.place("buy", "LIMIT", "1", "91")
+    assert kept.settle()
+
+
 def test_under_way(open_kept):
     """While a commit is under way an account trades on; when it is done what it was to write is there, and no more."""
     kept = open_kept()
