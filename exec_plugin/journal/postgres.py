@@ -186,6 +186,8 @@ class PostgresBackend:
         self._db = self._connected()
         for account in tuple(self._claimed):
             if not self.claim(account):
+                # a connection without all leases is none: the next time begins anew
+                self._db.close()
                 raise JournalError(f"{self.where}: another process has taken over while the server was out of reach")
 
     @staticmethod

@@ -108,8 +108,10 @@ def test_connection_lost(url, postgres):
     postgres.execute(cut)
     assert not kept.settle()
     quicker = Kept(url)
-    assert not kept.settle(2.0)
-    assert "another process has taken over" in kept.journal.failure
+    # however often it is tried, as long as the other one has it
+    for _ in range(3):
+        assert not kept.settle(2.0)
+        assert "another process has taken over" in kept.journal.failure
     quicker.place("buy", "MARKET", "1")
     assert quicker.settle()
     quicker.crash()
