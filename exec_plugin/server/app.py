@@ -104,10 +104,13 @@ class PaperServer:
         # what was asked is answered before its connection ends
         await self.stage.rest()
         await self.doors.sockets.close(WSCloseCode.GOING_AWAY, "the server stops")
+        # and what came while others were told
+        self.stage.settle()
         for lane in tuple(self._lanes):
             lane.close()
         self._listener.pre_shutdown()
         await self._listener.shutdown(LAST_REQUESTS)
+        await self.stage.rest()
         self._server = None
         _log.info("stopped")
 

@@ -225,6 +225,28 @@ async def test_stops_meanwhile(exchange, server, raw, stuck_disk):
     assert len(entries(exchange)) == 1
 
 
+@pytest.mark.parametrize("is_lane", [True, False])
+async def test_asked_while_it_stops(exchange, server, raw, stuck_disk, monkeypatch, is_lane):
+    """What is asked while a server that is being stopped closes its sockets is answered before its connection ends."""
+    reader, writer = await raw()
+    close = server.doors.sockets.close
+    asked = request(**ORDER)
+    if not is_lane:
+        asked = asked.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
+
+    async def close_late(*found):
+        writer.write(asked)
+        await stuck_disk.is_reached()
+        stuck_disk.goes_on()
+        await close(*found)
+
+    monkeypatch.setattr(server.doors.sockets, "close", close_late)
+    await server.stop()
+    assert await answers(reader, 1) == [b"200"]
+    assert server.stage._writing is None
+    assert len(entries(exchange)) == 1
+
+
 FAILED = (503, {"code": -1001, "msg": "Internal error; unable to process your request. Please try again."})
 
 
