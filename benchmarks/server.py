@@ -153,8 +153,10 @@ def main(peers: _peers.Peers, rounds: int, count: int) -> None:  # noqa: ARG001 
         [
             *notes,
             *skipped,
-            f"The target is {TARGET:,} orders/s, and p99 under 20 ms at half; of orders that are kept {KEPT_TARGET:,}/s "
-            f"with p99 under {KEPT_TAIL} ms.",
+            (
+                f"The target is {TARGET:,} orders/s, and p99 under 20 ms at half; of orders that are kept {KEPT_TARGET:,}/s "
+                f"with p99 under {KEPT_TAIL} ms."
+            ),
         ],
     )
 
