@@ -5,6 +5,7 @@ orders share it, and how long it takes to open an account with a long past.
 from __future__ import annotations
 
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from statistics import median
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 #: How many orders share a commit: one, as in a bot's own process, and as many as reach a busy server together.
 BATCHES = (1, 16, 64)
+#: How many do where a server goes on while another thread waits for the disk.
+MEANWHILE = (64, 256)
 #: Price of the limit orders in cents.
 LOW = 50_000_00
 CORE = "core, nothing written"
@@ -58,9 +61,30 @@ def kept(url: str, durability: str, *, told: bool = False) -> tuple[Venue, Accou
     return venue, venue.accounts["default"], journal
 
 
-def orders(kind: str, durability: str, batch: int, count: int, *, told: bool = False) -> Sample:
-    """Orders that are filled or cancelled at once, one a tick, written down in groups; with their events, or without."""
-    with tempfile.TemporaryDirectory() as folder:
+def settled(journal: Journal) -> None:
+    """Write down what has changed."""
+    if not journal.settle():
+        raise RuntimeError(journal.failure)
+
+
+def begun(writer: ThreadPoolExecutor, journal: Journal) -> None:
+    """Begin to write down what has changed, once what was begun before is written."""
+    commit = journal.start()
+    if commit is None:
+        raise RuntimeError(journal.failure)
+    writer.submit(commit)
+
+
+def orders(
+    kind: str, durability: str, batch: int, count: int, *, told: bool = False, meanwhile: bool = False
+) -> Sample:
+    """
+    Orders that are filled or cancelled at once, one a tick, written down in groups; with their events, or without.
+
+    ``meanwhile`` is whether they go on while another thread waits for the disk.
+    """
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(1) as writer:
+        write = partial(begun, writer) if meanwhile else settled
         url = f"sqlite:///{folder}/accounts.sqlite" if durability else ""
         venue, account, journal = kept(url, durability, told=told)
         rows, price, is_buy = market.quotes(count), LOW * market.CENT, True
@@ -71,8 +95,10 @@ def orders(kind: str, durability: str, batch: int, count: int, *, told: bool = F
                 venue.place(account, market.NAME, is_buy, "MARKET", market.QTY)
             else:
                 venue.cancel(venue.place(account, market.NAME, is_buy, "LIMIT", market.QTY, price))
-            if journal is not None and not number % batch and not journal.settle():
-                raise RuntimeError(journal.failure)
+            if journal is not None and not number % batch:
+                write(journal)
+        if journal is not None and not journal.finish():
+            raise RuntimeError(journal.failure)
         seconds = perf_counter() - began
         if journal is not None:
             journal.close()
@@ -130,6 +156,9 @@ def main(peers: _peers.Peers, rounds: int, count: int, past: int) -> None:  # no
                 few = count // 10 // BATCHES[-1] * BATCHES[-1] if (level, batch) == ("full", 1) else count // 64 * 64
                 run = partial(orders, kind, level, batch, few)
                 cases.append(Case(f"{title}: {level}, {batch} a commit", run, ratios))
+        for batch in MEANWHILE:
+            run = partial(orders, kind, "full", batch, count // batch * batch, meanwhile=True)
+            cases.append(Case(f"{title}: full, {batch} a commit, going on meanwhile", run, ratios))
         run = partial(orders, kind, "full", BATCHES[-1], count // 64 * 64, told=True)
         cases.append(Case(f"{title}: full, {BATCHES[-1]} a commit, with events", run, ratios))
     results, skipped = measure(cases, rounds)

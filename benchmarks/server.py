@@ -29,7 +29,9 @@ ORDERS = {
 }
 #: What it must reach, and the share of that at which the 99th percentile must stay under 20 ms.
 TARGET, SHARE = 2500, 0.5
-CONNECTIONS, MANY, SUBSCRIBERS, EVENTS = 8, 64, 200, 100
+#: Of orders that are written down, and their 99th percentile in ms.
+KEPT_TARGET, KEPT_TAIL = 2000, 25
+CONNECTIONS, SOME, MANY, SUBSCRIBERS, EVENTS = 8, 24, 64, 200, 100
 #: Where accounts are kept, by what stands behind a case's name.
 KEPT = {
     "": "sqlite://",
@@ -135,7 +137,10 @@ def main(peers: _peers.Peers, rounds: int, count: int) -> None:  # noqa: ARG001 
         *(
             Case(f"orders, {kind}{kept}, {many} connections", partial(orders, notes, kind, count, 0, kept, many))
             for kind in ORDERS
-            for kept, many in ((", kept", CONNECTIONS), (", kept", MANY), (", kept, normal", CONNECTIONS))
+            for kept, many in (
+                *((", kept", many) for many in (CONNECTIONS, SOME, MANY)),
+                (", kept, normal", CONNECTIONS),
+            )
         ),
         Case(f"orders, filled, kept, at {half:.0f}/s", partial(orders, notes, "filled", count // 2, half, ", kept")),
         Case(f"frames, {SUBSCRIBERS} subscribers at {EVENTS} events/s", partial(subscribers, notes, 5)),
@@ -145,7 +150,14 @@ def main(peers: _peers.Peers, rounds: int, count: int) -> None:  # noqa: ARG001 
         "Server",
         "times",
         results,
-        [*notes, *skipped, f"The target is {TARGET:,} orders/s, and p99 under 20 ms at half."],
+        [
+            *notes,
+            *skipped,
+            (
+                f"The target is {TARGET:,} orders/s, and p99 under 20 ms at half; of orders that are kept {KEPT_TARGET:,}/s "
+                f"with p99 under {KEPT_TAIL} ms."
+            ),
+        ],
     )
 
 

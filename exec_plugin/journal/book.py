@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from exec_plugin.journal.entries import Entry, Fold, Step, merge
+from exec_plugin.journal.entries import Entry, Fold, Step, chain, merge
 
 if TYPE_CHECKING:
     from exec_plugin.journal.recorder import Changes
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 #: How many records entries may hold before they are folded with the next one: some ms of work for those who wait for it,
 #: and at most as much to open.
 FOLD_AT = 256
+#: How many records a step has that goes into the tables at once: an entry would be as much work again.
+LARGE = 64
 #: How many records have to follow what is over and folded before it leaves memory.
 KEPT = 1_000
 
@@ -21,7 +23,7 @@ KEPT = 1_000
 class Book:
     """One account that is written down here."""
 
-    __slots__ = ("_folded", "_marks", "changes", "crc", "numbers", "row", "seq", "step")
+    __slots__ = ("_folded", "_marks", "changes", "crc", "is_due", "numbers", "row", "seq", "step")
 
     def __init__(self, row: Row, changes: Changes, numbers: dict[str, Any]) -> None:
         self.row = row
@@ -31,6 +33,8 @@ class Book:
         #: all its numbers, and what entries have told since they were folded
         self.numbers = numbers
         self.step = Step()
+        #: whether its entries are to be folded now
+        self.is_due = False
         #: how many records were folded, and how far they went at each time
         self._folded = 0
         self._marks: deque[Mark] = deque()
@@ -40,16 +44,19 @@ class Book:
         """The place of the last entry."""
         return Entry(self.row.id, self.seq, self.crc, "")
 
-    def follow(self, entry: Entry, step: Step) -> None:
-        """An entry was written."""
-        self.seq, self.crc = entry.seq, entry.crc
+    def follow(self, step: Step) -> Entry:
+        """
+        What is to be written of a step.
+
+        Of one with which all is folded that is its number only: nobody else can write that then.
+        """
         self.step.follow(step)
         merge(self.numbers, step.numbers)
-
-    @property
-    def is_due(self) -> bool:
-        """Whether its entries are to be folded."""
-        return self.seq - self.row.folded >= FOLD_AT or self.step.weight >= FOLD_AT
+        self.seq += 1
+        self.is_due = step.weight >= LARGE or self.step.weight >= FOLD_AT or self.seq - self.row.folded >= FOLD_AT
+        body = "" if self.is_due else step.body()
+        self.crc = chain(self.crc, body)
+        return Entry(self.row.id, self.seq, self.crc, body)
 
     @property
     def fold(self) -> Fold:

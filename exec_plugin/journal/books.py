@@ -15,7 +15,7 @@ from exec_plugin.core.venue.state import STATE_VERSION, look_again, meet_missed,
 from exec_plugin.journal.book import Book
 from exec_plugin.journal.commit import Commit
 from exec_plugin.journal.doors import this_machine
-from exec_plugin.journal.entries import Entry, Fold, Step, chain, dump, merge, read_step, unseal
+from exec_plugin.journal.entries import Fold, Step, dump, merge, read_step, unseal
 from exec_plugin.journal.past import TablePast
 from exec_plugin.journal.recorder import Changes, Recorder
 from exec_plugin.journal.revival import Revival
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from exec_plugin.core.ledger import Account
     from exec_plugin.core.venue import Venue
     from exec_plugin.journal.doors import Door
+    from exec_plugin.journal.entries import Entry
     from exec_plugin.journal.revival import Standing
     from exec_plugin.journal.store import Row, Store
 
@@ -358,12 +359,7 @@ class Journal:
             # who is noted again after a restart is written down as such already
             self._chronicle.has_begun = False
             return None
-        entries = []
-        for book, step in steps:
-            body = step.body()
-            entries.append(Entry(book.row.id, book.seq + 1, chain(book.crc, body), body))
-        for (book, step), entry in zip(steps, entries, strict=True):
-            book.follow(entry, step)
+        entries = [book.follow(step) for book, step in steps]
         due = [book for book, _ in steps if book.is_due]
         told = {book.row.name: each for book, _ in steps if (each := self._told(book)) is not None}
         write(entries, [*told.values()], [book.fold for book in due])

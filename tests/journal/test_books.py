@@ -15,7 +15,7 @@ from exec_plugin.core.orders import UNSEEN
 from exec_plugin.core.units import parse_units
 from exec_plugin.journal import open_store
 from exec_plugin.journal.books import RETRY_AFTER, SWEEP_EVERY, Journal
-from exec_plugin.journal.entries import seal
+from exec_plugin.journal.entries import Entry, chain, seal
 
 
 @pytest.fixture
@@ -513,6 +513,37 @@ def test_half_begun(open_kept, monkeypatch):
     assert kept.account.open_orders == []
     kept.place("buy", "LIMIT", "1", "91")
     assert kept.settle()
+
+
+def large_step(kept):
+    """So many orders at once that they go into the tables with their step."""
+    for _ in range(book_module.LARGE):
+        kept.place("buy", "LIMIT", "0.01", "90")
+
+
+def test_large_step(open_kept):
+    """A step of many records is written once, into the tables, with what entries tell of the steps before."""
+    kept = open_kept()
+    kept.place("buy", "LIMIT", "1", "91")
+    kept.settle()
+    large_step(kept)
+    assert kept.settle()
+    kept.place("buy", "MARKET", "1")
+    assert kept.settle()
+    row = kept.store.rows()[0]
+    assert (row.folded, [entry.seq for entry in kept.store.entries(row)]) == (2, [3])
+    before = picture(kept.venue)
+    assert picture(open_kept().venue) == before
+
+
+def test_large_step_of_two(open_kept):
+    """Nor can it be written where another writer has written a step of that number meanwhile."""
+    kept = open_kept()
+    row = kept.store.rows()[0]
+    kept.store.append([Entry(row.id, row.folded + 1, chain(row.crc, "{}"), "{}")])
+    large_step(kept)
+    assert not kept.settle()
+    assert [entry.body for entry in kept.store.entries(kept.store.rows()[0])] == ["{}"]
 
 
 def test_under_way(open_kept):
