@@ -134,8 +134,8 @@ class SqliteBackend:
         if self._synchronous != "FULL":
             self.run(sql, params)
             return
-        self.run("PRAGMA synchronous = NORMAL")
         try:
+            self.run("PRAGMA synchronous = NORMAL")
             self.run(sql, params)
         finally:
             self.run("PRAGMA synchronous = FULL")

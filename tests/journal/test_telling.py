@@ -165,6 +165,24 @@ def test_durability_stays(tmp_path):
     store.close()
 
 
+def test_durability_stays_interrupted(tmp_path, monkeypatch):
+    """It does so where somebody presses Ctrl-C in between, too."""
+    store = open_store(f"sqlite:///{tmp_path}/accounts.sqlite", "full")
+    run = store.backend.run
+
+    def interrupted(sql, params=()):
+        run(sql, params)
+        if sql.endswith("NORMAL"):
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store.backend, "run", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            store.told.acknowledge(1, "a", 1)
+    assert run("PRAGMA synchronous") == [(2,)]
+    store.close()
+
+
 def test_forgotten(reopen):
     """Who removes an account removes what it was told, and how far its listeners were."""
     kept = reopen()
