@@ -27,8 +27,8 @@ from _seeds import WORDS
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-#: Bytes of the longest input, and seconds that none may take.
-LONGEST, SLOW = 4096, 2.0
+#: Bytes of the longest input, seconds of the processor that none may take, and seconds that none may wait.
+LONGEST, SLOW, STUCK = 4096, 2.0, 30.0
 #: Digits that conversions and containers may fear.
 _MANY = (b"9" * 5000, b"[" * 3000, b"0" * 400)
 
@@ -43,13 +43,16 @@ def place(error: BaseException) -> str:
 
 def failure(read: Callable[[bytes], None], data: bytes) -> tuple[str, str]:
     """How an input fails: which failure it is, and what it says; empty where it does not fail."""
-    began = time.perf_counter()
+    began, worked = time.perf_counter(), time.process_time()
     try:
         read(data)
     except Exception as error:  # noqa: BLE001  whatever it raises is what is looked for
         return place(error), f"{error!r}"[:300]
-    taken = time.perf_counter() - began
-    return (f"slower than {SLOW:.0f} s", f"{taken:.1f} s") if taken > SLOW else ("", "")
+    # on a machine that is busy otherwise seconds pass by themselves
+    taken, waited = time.process_time() - worked, time.perf_counter() - began
+    if taken > SLOW:
+        return f"slower than {SLOW:.0f} s", f"{taken:.1f} s"
+    return (f"stuck for {STUCK:.0f} s", f"{waited:.1f} s") if waited > STUCK else ("", "")
 
 
 class Watch:

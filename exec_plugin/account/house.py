@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import logging
 import threading
 from contextlib import suppress
 from functools import partial
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
     from exec_plugin.journal.commit import Commit
     from exec_plugin.journal.doors import Door
     from exec_plugin.plugins import Plugins
+
+_log = logging.getLogger(__name__)
 
 #: How much of a recording may pass before it is open, looked at in steps of so many ms.
 LONGEST_OPENING, OPENING_STEP = 60_000, 10
@@ -97,6 +100,8 @@ class PaperExchange:
             self.gateway.inject(Faults.read(settings.faults))
         # a second between signing and asking is many of a fast clock's
         self.gateway.timing_slack = int(1000 * max(factor - 1, 0))
+        #: why accounts are refused although nothing has failed; empty while they are not
+        self.slow = ""
         #: what has something written down that the market has changed
         self.on_dirty: Callable[[], object] = self.settle
         self.on_move: Callable[[], None] | None = None
@@ -122,7 +127,7 @@ class PaperExchange:
             catches_up=settings.feed == "live",
         )
         self.gateway.departures.is_held = lambda: journal.is_behind
-        self.gateway.checks["journal"] = lambda: journal.failure
+        self.gateway.checks["journal"] = lambda: journal.failure or self.slow
 
     @property
     def is_dirty(self) -> bool:
@@ -168,26 +173,27 @@ class PaperExchange:
     def finish_settling(self) -> None:
         """Wait for what ``start_settling`` left to do, and tell it; without that, nothing."""
         journal, departures = self.journal, self.gateway.departures
-        if journal is None or not departures.is_closed:
-            return
-        if not journal.finish() or journal.failure:
-            self._tell(False)  # noqa: FBT003
-        elif journal.is_dirty:
-            self.gateway.is_shut = False
-            departures.depart()
-            self.gateway.user_data.go_on()
-        else:
-            self._tell(True)  # noqa: FBT003
+        if journal is not None and departures.is_closed:
+            kept = journal.finish() and not journal.failure
+            self._tell(kept, departures.depart if journal.is_dirty else departures.release)
 
-    def _tell(self, kept: bool) -> None:  # noqa: FBT001
-        """All that waits may leave, or has not happened."""
+    def _tell(self, kept: bool, leave: Callable[[], None] | None = None) -> None:  # noqa: FBT001
+        """What waits may leave, or has not happened."""
         gateway = self.gateway
-        gateway.is_shut = self.journal is not None and bool(self.journal.failure)
+        # what was interrupted has been turned back, and may be asked again
+        gateway.is_shut, self.slow = self.journal is not None and bool(self.journal.failure), ""
         if kept:
-            gateway.departures.release()
+            (leave or gateway.departures.release)()
             gateway.user_data.go_on()
         else:
             gateway.departures.turn_back()
+
+    def refuse(self, why: str) -> None:
+        """Refuse what accounts are asked until the commit under way is done."""
+        if not self.slow:
+            _log.warning("paper accounts are refused for now: %s", why)
+        self.slow = why
+        self.gateway.is_shut = True
 
     def _model(self, kind: str) -> Any:
         name, params = self.settings.model(kind)

@@ -176,7 +176,10 @@ class Doors:
             log_frame(peer, name, status, seconds)
 
         lost = HTTPStatus.SERVICE_UNAVAILABLE.value
-        exchange.gateway.departures.leave(lambda: note(status), lambda: note(lost))
+        if exchange.gateway.is_shut:
+            note(status)
+        else:
+            exchange.gateway.departures.leave(lambda: note(status), lambda: note(lost))
 
     @staticmethod
     def _breaks(exchange: PaperExchange | ScriptedExchange, path: str) -> Callable[[], bool] | None:

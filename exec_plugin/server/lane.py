@@ -31,6 +31,8 @@ _LONGEST_HEAD = 16 * 1024
 #: Digits of the longest body that anybody could mean.
 _DIGITS = 15
 _END = b"\r\n\r\n"
+#: Answers of a connection that may wait to be written.
+_MOST_UNWRITTEN = 256
 
 
 class Plain(NamedTuple):
@@ -84,8 +86,12 @@ class Desk(Protocol):
     def answer(self, plain: Plain, body: str, peer: str) -> Reply | None:
         """The reply to a request; None when it takes time to answer."""
 
-    def leave(self, write: Callable[[Reply | None], None]) -> None:
-        """Have a reply written when it may leave: None for the one that was made, else what is sent instead of it."""
+    def leave(self, write: Callable[[Reply | None], None], *, alone: bool) -> None:
+        """
+        Have a reply written when it may leave: None for the one that was made, else what is sent instead of it.
+
+        ``alone`` is whether the connection waits for no other one.
+        """
 
     def note(self, plain: Plain, began: float, peer: str, status: int) -> None:
         """Count a request whose answer leaves now."""
@@ -132,6 +138,7 @@ class Lane(asyncio.Protocol):
         self.peer = ""
         self._transport: asyncio.Transport | None = None
         self._unwritten = 0
+        self._is_paused = False
         #: when it last brought a whole request or began with one, by the loop's clock: a trickle is no use
         self.used = 0.0
         #: whether there is no room for one more from an address
@@ -181,18 +188,29 @@ class Lane(asyncio.Protocol):
             if reply is None:
                 self._leave()
                 return
+            self._read = data = data[plain.end :]
             self._unwritten += 1
             note = partial(self._desk.note, plain, began, self.peer)
-            self._desk.leave(partial(self._write, transport, note, reply))
-            if transport.is_closing():
+            self._desk.leave(partial(self._write, transport, note, reply), alone=self._unwritten == 1)
+            if not self._goes_on(transport):
                 return
-            self._read = data = data[plain.end :]
+
+    def _goes_on(self, transport: asyncio.Transport) -> bool:
+        """Whether more may be asked now; who has asked for more than can be written down is not listened to for a while."""
+        if self._unwritten >= _MOST_UNWRITTEN and not transport.is_closing():
+            self._is_paused = True
+            transport.pause_reading()
+        return not (self._is_paused or transport.is_closing())
 
     def _write(
         self, transport: asyncio.Transport, note: Callable[[int], None], reply: Reply, other: Reply | None
     ) -> None:
         """Write a reply, or another one instead of it."""
         self._unwritten -= 1
+        if self._is_paused and not self._unwritten:
+            self._is_paused = False
+            transport.resume_reading()
+            self._loop.call_soon(self.data_received, b"")
         sent = other or reply
         note(sent.status)
         if transport.is_closing():

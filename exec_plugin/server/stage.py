@@ -38,6 +38,8 @@ class Session(Protocol):
 
 #: Seconds between two looks at a feed: what a live one has received should not wait for long.
 TICK, LIVE_TICK = 0.05, 0.01
+#: Seconds that a commit may wait for the disk before nothing more is taken on.
+PATIENCE = 5.0
 
 
 class Stage:
@@ -54,6 +56,7 @@ class Stage:
         self._is_due = False
         #: what another thread writes down just now
         self._writing: asyncio.Future[None] | None = None
+        self._began = 0.0
         #: waits for the disk, while the loop goes on
         self._writer = ThreadPoolExecutor(1, "exec_plugin-writer")
         self._follow(exchange)
@@ -104,14 +107,19 @@ class Stage:
 
     # ------------------------------------------------------------------ what is written down before it is told
 
-    def leave(self, write: Callable[[Reply | None], None]) -> None:
+    def leave(self, write: Callable[[Reply | None], None], *, alone: bool = True) -> None:
         """
         Have a reply written: at once, or once what it tells of is written down, together with all that comes until then.
 
-        ``write`` gets None for the reply that was made, or what is sent instead of it because it has not happened.
+        ``write`` gets None for the reply that was made, or what is sent instead of it because it has not happened;
+        ``alone`` is whether its connection waits for no other one.
         """
         gateway = self.gateway
         with self.lock:
+            if gateway.is_shut and alone:
+                # it tells of nothing that has happened, and has nothing to wait for
+                write(None)
+                return
             gateway.departures.leave(partial(write, None), lambda: write(gateway.lost()))
         self.settle_soon()
 
@@ -142,22 +150,26 @@ class Stage:
             self.settle()
             return
         if self._writing is not None:
+            waited = clock() - self._began
+            if waited > PATIENCE:
+                with exchange.lock:
+                    exchange.refuse(f"a commit has waited for the disk for {waited:.0f} s")
             return
-        began = clock()
+        self._began = clock()
         with exchange.lock:
             was_dirty = exchange.is_dirty
             commit = exchange.start_settling()
         if commit is not None:
             self._writing = asyncio.get_running_loop().run_in_executor(self._writer, commit)
-            self._writing.add_done_callback(partial(self._written, exchange, began))
+            self._writing.add_done_callback(partial(self._written, exchange))
         elif was_dirty:
-            self.written.add(clock() - began)
+            self.written.add(clock() - self._began)
 
-    def _written(self, exchange: PaperExchange, began: float, _: object) -> None:
+    def _written(self, exchange: PaperExchange, _: object) -> None:
         self._writing = None
         with exchange.lock:
             exchange.finish_settling()
-        self.written.add(clock() - began)
+        self.written.add(clock() - self._began)
         self.settle_soon()
 
     async def rest(self) -> None:

@@ -14,6 +14,7 @@ from protocol.signing_client import form
 import exec_plugin.server.app as app_module
 import exec_plugin.server.doors as doors_module
 import exec_plugin.server.lane as lane_module
+import exec_plugin.server.stage as stage_module
 from exec_plugin.account import PaperExchange, Settings
 from exec_plugin.core.errors import JournalError
 from exec_plugin.journal.books import RETRY_AFTER
@@ -141,16 +142,15 @@ def stuck_disk(exchange, monkeypatch):
             """A commit has come as far as the disk."""
             assert await asyncio.to_thread(self.reached.acquire, timeout=5)
 
-        def goes_on(self, why=None):
-            """One commit is done, or fails."""
+        def goes_on(self, why=None, times=1):
+            """So many commits are done, or fail."""
             self.why = why
-            self.free.release()
+            self.free.release(times)
 
     disk = Disk()
     monkeypatch.setattr(exchange.journal.store.backend, "commit", disk)
     yield disk
-    for _ in range(10):
-        disk.goes_on()
+    disk.goes_on(None, 100)
 
 
 async def happens(what):
@@ -194,6 +194,70 @@ async def test_question_meanwhile(exchange, raw, stuck_disk, monkeypatch):
     assert await answers(reader, 1) == [b"200"]
     assert await answers(asking, 1) == [b"200"]
     assert log == [200, 200]
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    """No commit may wait for the disk."""
+    monkeypatch.setattr(stage_module, "PATIENCE", -1.0)
+
+
+async def test_slow_disk(exchange, http, raw, stuck_disk, impatient, caplog):
+    """While the disk takes too long accounts are refused, and nothing of what is refused happens; what waits goes on waiting."""
+    reader, writer = await raw()
+    writer.write(request(**ORDER))
+    await stuck_disk.is_reached()
+    await happens(lambda: exchange.slow)
+    assert await ask(http, **ORDER) == FAILED
+    assert await ask(http, "GET", "/api/v3/openOrders") == FAILED
+    async with http.get("/ready") as reply:
+        assert reply.status == 503
+        assert "waited for the disk" in (await reply.json())["why"]["journal"]
+    async with http.get("/api/v3/ping") as reply:
+        assert reply.status == 200
+    assert "paper accounts are refused for now" in caplog.text
+    stuck_disk.goes_on()
+    assert await answers(reader, 1) == [b"200"]
+    async with http.get("/ready") as reply:
+        assert reply.status == 200
+    status, found = await ask(http, "GET", "/api/v3/openOrders")
+    assert (status, [order["orderId"] for order in found]) == (200, [1])
+
+
+async def test_slow_disk_in_order(exchange, raw, stuck_disk, impatient):
+    """On a connection that waits for an answer a refusal comes after it."""
+    reader, writer = await raw()
+    writer.write(request(**ORDER))
+    await stuck_disk.is_reached()
+    await happens(lambda: exchange.slow)
+    writer.write(request(**ORDER))
+    await happens(lambda: len(exchange.gateway.departures._waiting) == 2)
+    stuck_disk.goes_on()
+    assert await answers(reader, 2) == [b"200", b"503"]
+
+
+async def test_slow_disk_on_a_socket(exchange, api, stuck_disk, impatient):
+    """Over the WebSocket API a refusal comes at once, and the answers that wait after it."""
+    await say(api, "order.place", **ORDER)
+    await stuck_disk.is_reached()
+    await happens(lambda: exchange.slow)
+    await say(api, "openOrders.status")
+    reply = await api.receive_json(timeout=5)
+    assert (reply["id"], reply["status"]) == ("openOrders-status", 503)
+    stuck_disk.goes_on()
+    told = [await api.receive_json(timeout=5) for _ in range(3)]
+    assert told[-1]["id"] == "order-place"
+
+
+async def test_too_many_waiting(exchange, raw, stuck_disk, monkeypatch):
+    """A client that asks for more than can be written down is not listened to until it has its answers."""
+    monkeypatch.setattr(lane_module, "_MOST_UNWRITTEN", 3)
+    reader, writer = await raw()
+    stuck_disk.goes_on(None, 10)
+    writer.write(request(**ORDER) * 8)
+    assert await answers(reader, 8) == [b"200"] * 8
+    assert len(exchange.venue.accounts["alice"].open_orders) == 8
+    assert max(len(json.loads(entry.body)["orders"]) for entry in entries(exchange)) == 3
 
 
 @pytest.mark.parametrize("why", [JournalError("disk full"), MemoryError()])

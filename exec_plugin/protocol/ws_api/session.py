@@ -268,8 +268,13 @@ class ApiSession:
         return _Done(http_status(error), {"error": body})
 
     def _reply(self, number: int | str | None, done: _Done, *, shown: bool) -> None:
+        text = self._text(number, done, shown=shown)
+        if self._gateway.is_shut:
+            # it tells of nothing that has happened; clients find their answers by the id
+            self._push(text)
+            return
         self._gateway.departures.leave(
-            partial(self._push, self._text(number, done, shown=shown)),
+            partial(self._push, text),
             lambda: self._push(self._text(number, self._failed(failed(NOT_WRITTEN)), shown=shown)),
         )
 
