@@ -162,7 +162,8 @@ class Lane(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Answer what is whole, and keep the rest."""
         transport = self._transport
-        if transport is None:
+        if transport is None or transport.is_closing():
+            # it may have gone while it was not listened to
             return
         if not self._read:
             self.used = self._loop.time()

@@ -260,6 +260,26 @@ async def test_too_many_waiting(exchange, raw, stuck_disk, monkeypatch):
     assert max(len(json.loads(entry.body)["orders"]) for entry in entries(exchange)) == 3
 
 
+@pytest.mark.parametrize("more", [request(**ORDER), b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"])
+async def test_gone_while_not_listened_to(exchange, server, raw, stuck_disk, monkeypatch, caplog, more):
+    """Where such a client goes before it has its answers, nothing more is done for it, and nothing of it stays."""
+    monkeypatch.setattr(lane_module, "_MOST_UNWRITTEN", 1)
+    _, writer = await raw()
+    writer.write(request(**ORDER) + more)
+    await stuck_disk.is_reached()
+    [lane] = server._lanes
+    lane._transport.abort()
+    await happens(lambda: not server._lanes)
+    stuck_disk.goes_on()
+    await happens(lambda: server.stage._writing is None)
+    # what was called for soon has been
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert server._connections()["http"] == 0
+    assert len(exchange.venue.accounts["alice"].open_orders) == 1
+    assert caplog.records == []
+
+
 @pytest.mark.parametrize("why", [JournalError("disk full"), MemoryError()])
 async def test_fails_meanwhile(exchange, http, raw, stuck_disk, why):
     """Where a commit fails, neither what it was to write has happened nor what came while it waited for the disk."""
