@@ -50,8 +50,8 @@ class SqliteBackend:
         self._leases: dict[int, sqlite3.Connection] = {}
         self._synchronous = synchronous
         self.waits = synchronous == "FULL"
-        #: held by the thread that uses the connection
-        self._turn = threading.Lock()
+        #: held by the thread that uses the connection, also while a signal handler of its own comes in between
+        self._turn = threading.RLock()
         try:
             if not read_only:
                 private_folder(path.parent)

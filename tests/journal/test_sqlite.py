@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import sqlite3
 import stat
 import threading
@@ -328,3 +329,41 @@ def test_glance(path):
     looking.join()
     looker.close()
     writer.close()
+
+
+class Signalled:
+    """A connection during whose next statement a signal comes."""
+
+    def __init__(self, db):
+        self._db = db
+
+    def __getattr__(self, name):
+        return getattr(self._db, name)
+
+    def execute(self, sql, params=()):
+        """Run a statement."""
+        found = self._db.execute(sql, params)
+        signal.raise_signal(signal.SIGTERM)
+        return found
+
+
+def test_signal(path):
+    """A signal handler that comes in between statements uses the file like whom it interrupts: a bot that cleans up."""
+    backend = SqliteBackend(path)
+    db, seen = backend._db, []
+
+    def clean_up(*_):
+        backend._db = db
+        # a lock that it would have to wait for is held by itself
+        if is_free := backend._turn.acquire(blocking=False):
+            backend._turn.release()
+        seen.append(is_free and backend.run("SELECT 1"))
+
+    former = signal.signal(signal.SIGTERM, clean_up)
+    try:
+        backend._db = Signalled(db)
+        assert backend.run("SELECT 2") == [(2,)]
+    finally:
+        signal.signal(signal.SIGTERM, former)
+    assert seen == [[(1,)]]
+    backend.close()
