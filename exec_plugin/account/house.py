@@ -7,6 +7,7 @@ import logging
 import threading
 from contextlib import suppress
 from functools import partial
+from itertools import cycle
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -93,6 +94,7 @@ class PaperExchange:
         attach(self.plugins, self.venue, self.gateway.departures.leave)
         self.listening = Listening(self.lock, self.gateway, lambda: self.journal)
         self.pump.streams = self.gateway.streams
+        self._tapes = cycle(market.tape for market in self.venue.markets.values())
         #: what its accounts are written down in, where they are
         self.journal: Journal | None = None
         self.gateway.free_orders = settings.free_orders
@@ -285,6 +287,8 @@ class PaperExchange:
             self.gateway.is_away = self.feed.is_behind
         if self.pump.is_paced or isinstance(self.feed, PushFeed):
             self.move_to(self.pump.now())
+            # one market at a time: it is a few ms of work now and then
+            next(self._tapes).pack()
 
     def leg(self) -> int:
         """How many ms a request, or its answer, is on its way this time."""

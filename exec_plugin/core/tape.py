@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, overload
 
 from exec_plugin.core.clock import MINUTE
 from exec_plugin.core.events import PublicTrade
+from exec_plugin.core.packed import Packed
 from exec_plugin.core.units import FAR
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+#: A trade as it is kept: id, time, price, quantity, quote quantity, whether the taker sold.
+Record = tuple[int, int, int, int, int, bool]
+#: How many of the newest trades are not packed.
+FRESH = 4096
+
 
 class Tape:
     """
-    A bounded list of public trades, oldest first, with the moving average that filters ask for.
+    A bounded sequence of public trades, oldest first, with the moving average that filters ask for.
 
-    ``records`` holds the fields of the newest ``limit`` to ``most`` of them: plain tuples of numbers are
-    cheap to keep. ``lowest`` and ``highest`` bound every price there was, and so every average. ``trimmed`` counts those
+    It holds the fields of the newest ``limit`` to ``most`` of them: the latest in ``records``, as tuples, and those
+    before, where somebody has time to ``pack`` them, as columns. ``lowest`` and ``highest`` bound every price there was, and so every average. ``trimmed`` counts those
     that left; ``on_trim`` is called before some do, so that candles can be complete although the list is not. ``cuts``
     are the places between trades that are known to be of different takers.
     """
@@ -26,6 +32,7 @@ class Tape:
         "_after",
         "_amount",
         "_first",
+        "_packed",
         "_volume",
         "_window",
         "cuts",
@@ -35,13 +42,17 @@ class Tape:
         "most",
         "on_trim",
         "records",
+        "room",
         "trimmed",
     )
 
     def __init__(self, limit: int = 50_000, most: int = 56_250) -> None:
         self.limit = limit
         self.most = most
-        self.records: list[tuple[int, int, int, int, int, bool]] = []
+        self.records: list[Record] = []
+        self._packed = Packed(6)
+        #: how many may be in ``records``
+        self.room = most
         self.lowest = FAR
         self.highest = 0
         self.trimmed = 0
@@ -55,28 +66,66 @@ class Tape:
         self._first = self._after = self.trimmed
         self._volume = self._amount = 0
 
+    def __len__(self) -> int:
+        return len(self._packed) + len(self.records)
+
+    @overload
+    def __getitem__(self, place: int) -> Record: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[Record]: ...
+    def __getitem__(self, place: int | slice) -> Record | list[Record]:
+        packed = len(self._packed)
+        if isinstance(place, slice):
+            start, stop, _ = place.indices(packed + len(self.records))
+            fresh = self.records[max(start - packed, 0) : max(stop - packed, 0)]
+            if start >= packed:
+                return fresh
+            ids, times, prices, quantities, quotes, sides = [column[start:stop] for column in self._packed.columns]
+            return [*zip(ids, times, prices, quantities, quotes, map(bool, sides), strict=True), *fresh]
+        if place < 0:
+            place += packed + len(self.records)
+        if place >= packed:
+            return self.records[place - packed]
+        if place < 0:
+            raise IndexError(place)
+        return self[place : place + 1][0]
+
+    def pack(self) -> None:
+        """Have all but the newest take a sixth of the memory; called where there is time."""
+        surplus = len(self.records) - FRESH
+        if surplus < FRESH:
+            return
+        for place, numbers in enumerate(zip(*self.records[:surplus], strict=True)):
+            self._packed.extend(place, numbers)
+        del self.records[:surplus]
+        self.room -= surplus
+
     def trades(self, start: int = 0, stop: int | None = None) -> list[PublicTrade]:
         """A slice of the kept trades, oldest first."""
-        return [PublicTrade(*record) for record in self.records[start:stop]]
+        return [PublicTrade(*record) for record in self[start:stop]]
 
     def trim(self) -> None:
         """Let the oldest go; called when there are as many as there may be."""
         if self.on_trim is not None:
             self.on_trim()
         leaving = self.most - self.limit
-        del self.records[:leaving]
+        packed = min(leaving, len(self._packed))
+        self._packed.drop(packed)
+        self.room += packed
+        del self.records[: leaving - packed]
         self.trimmed += leaving
         self.cuts = [cut for cut in self.cuts if cut >= self.trimmed]
-        self._restart()
+        if self._first < self.trimmed:
+            self._restart()
 
     @property
     def end(self) -> int:
         """How many trades there have been."""
-        return self.trimmed + len(self.records)
+        return self.trimmed + len(self)
 
     def cut(self) -> None:
         """The next trade is of another taker than the last."""
-        end = self.trimmed + len(self.records)
+        end = self.trimmed + len(self._packed) + len(self.records)
         if not self.cuts or self.cuts[-1] != end:
             self.cuts.append(end)
 
@@ -89,22 +138,36 @@ class Tape:
         if minutes != self._window:
             self._window = minutes
             self._restart()
-        records, offset = self.records, self.trimmed
+        offset, since = self.trimmed, now - minutes * MINUTE
+        if self._first == self._after:
+            # nothing is in it yet: what came before it need not be added
+            self._first = self._after = self._passed(since)
         volume, amount, first = self._volume, self._amount, self._first
-        known = len(records) + offset
-        for index in range(self._after - offset, known - offset):
-            record = records[index]
+        known = len(self) + offset
+        for record in self[self._after - offset :]:
             qty = record[3]
             volume += qty
             amount += record[2] * qty
-        since = now - minutes * MINUTE
-        while first < known and (record := records[first - offset])[1] <= since:
+        while first < known and (record := self[first - offset])[1] <= since:
             qty = record[3]
             volume -= qty
             amount -= record[2] * qty
             first += 1
         self._after, self._first, self._volume, self._amount = known, first, volume, amount
         return volume, amount
+
+    def _passed(self, since: int) -> int:
+        """The place of the first trade from ``_first`` on that is later than a moment."""
+        place, packed = self._first - self.trimmed, len(self._packed)
+        for column in (
+            self._packed.columns[1][place:],
+            [record[1] for record in self.records[max(place - packed, 0) :]],
+        ):
+            for time in column:
+                if time > since:
+                    return place + self.trimmed
+                place += 1
+        return place + self.trimmed
 
     def average(self, minutes: int, now: int) -> int:
         """Volume-weighted price of the last minutes, rounded down; 0 without trades in them."""

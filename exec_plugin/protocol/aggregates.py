@@ -46,9 +46,9 @@ class Aggregates:
         index = position - tape.trimmed
         if position == tape.end:
             return
-        before = tape.records[index - 1] if index else None
+        before = tape[index - 1] if index else None
         cuts = frozenset(tape.cuts)
-        for record in tape.records[index:]:
+        for record in tape[index:]:
             if (
                 before is None
                 or record[1] != before[1]
@@ -94,15 +94,15 @@ class Aggregates:
     def _place(self, moment: int | None, later: int) -> int | None:
         if moment is None:
             return None
-        records, trimmed = self._tape.records, self._tape.trimmed
-        return bisect_left(self._begins, moment + later, key=lambda begin: records[begin - trimmed][1]) - later
+        tape, trimmed = self._tape, self._tape.trimmed
+        return bisect_left(self._begins, moment + later, key=lambda begin: tape[begin - trimmed][1]) - later
 
     def _rows(self, places: Sequence[int]) -> list[Aggregate]:
-        begins, records, trimmed = self._begins, self._tape.records, self._tape.trimmed
+        begins, tape, trimmed = self._begins, self._tape, self._tape.trimmed
         found = []
         for place in places:
             end = begins[place + 1] if place + 1 < len(begins) else self._position
-            part = records[begins[place] - trimmed : end - trimmed]
+            part = tape[begins[place] - trimmed : end - trimmed]
             first_id, time, price, _, _, taker_is_seller = part[0]
             qty = sum([record[3] for record in part])
             number = self._dropped + place + 1

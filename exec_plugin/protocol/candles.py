@@ -22,8 +22,7 @@ from exec_plugin.protocol.periods import Period, chosen
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from exec_plugin.core.tape import Tape
-    from exec_plugin.protocol.columns import Record
+    from exec_plugin.core.tape import Record, Tape
 
 _time = itemgetter(1)
 _QUARTER = Period(15 * MINUTE)
@@ -97,7 +96,7 @@ class Series(ABC):
     def _finish(self) -> None:
         """The newest candle is over."""
         if self.newest is not None:
-            self.rows.append(self.newest)
+            self.rows.follow(self.newest)
             self.newest = None
 
     def trim(self) -> None:
@@ -172,7 +171,7 @@ class TradeSeries(Series):
         venue's time, feeds the exchange's, and candles never change once they are over.
         """
         tape, position = self._tape, self._position
-        fresh = tape.records[position - tape.trimmed :] if position > tape.trimmed else tape.records
+        fresh = tape[max(position - tape.trimmed, 0) :]
         index, length = 0, len(fresh)
         while index < length:
             # a slice per candle: what it sums is then summed by C code
@@ -351,11 +350,11 @@ class CandleStore:
 
     def _held(self, row: Candle, moment: int) -> list[Record]:
         """The trades of a minute as far as the tape has them, none when it lacks some after the moment."""
-        records, first = self.tape.records, row.position - self.tape.trimmed
+        tape, first = self.tape, row.position - self.tape.trimmed
         last = first + row.count
-        if first < 0 and (last <= 0 or records[0][1] >= moment):
+        if first < 0 and (last <= 0 or tape[0][1] >= moment):
             return []
-        return records[max(first, 0) : last]
+        return tape[max(first, 0) : last]
 
 
 def _shown(row: Candle, period: Period) -> list[Any]:

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from array import array
 from itertools import pairwise
 from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING
 
 from attrs import define, fields
 
+from exec_plugin.core.packed import Packed
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    #: One number of every candle; a list where one of them did not fit into 64 bits.
-    Column = array[int] | list[int]
-
-#: A trade as the tape keeps it: id, time, price, quantity, quote quantity, whether the taker sold.
-Record = tuple[int, int, int, int, int, bool]
+    from exec_plugin.core.packed import Column
+    from exec_plugin.core.tape import Record
 
 
 @define(eq=False)
@@ -82,33 +80,22 @@ _FOLDS: tuple[Callable[[Column], int], ...] = (
 )  # fmt: skip
 
 
-class Columns:
-    """
-    Candles that are over, oldest first: ``columns`` holds one array for each field of `Candle`.
+class Columns(Packed):
+    """Candles that are over, oldest first: a column for each field of `Candle`."""
 
-    Volumes of cheap coins and amounts in cheap currencies may outgrow 64 bits; their column is a list from then on.
-    """
-
-    __slots__ = ("columns",)
+    __slots__ = ()
 
     def __init__(self) -> None:
-        self.columns: list[Column] = [array("q") for _ in _NAMES]
-
-    def __len__(self) -> int:
-        return len(self.columns[0])
+        super().__init__(len(_NAMES))
 
     @property
     def starts(self) -> Sequence[int]:
         """When each candle opened."""
         return self.columns[0]
 
-    def append(self, candle: Candle) -> None:
+    def follow(self, candle: Candle) -> None:
         """Take in the candle that followed."""
-        for place, (column, number) in enumerate(zip(self.columns, _numbers(candle), strict=True)):
-            try:
-                column.append(number)
-            except OverflowError:
-                self.columns[place] = [*column, number]
+        self.append(_numbers(candle))
 
     def candle(self, place: int) -> Candle:
         """One candle as an object."""
@@ -122,13 +109,4 @@ class Columns:
         """Take in candles that opened at ``starts``, merged from those of ``finer`` between two ``bounds`` each."""
         spans = [slice(first, stop) for first, stop in pairwise(bounds)]
         for place, (fold, column) in enumerate(zip(_FOLDS, finer.columns, strict=True)):
-            numbers = [fold(column[span]) for span in spans] if place else starts
-            try:
-                self.columns[place].extend(array("q", numbers))
-            except OverflowError:
-                self.columns[place] = [*self.columns[place], *numbers]
-
-    def drop(self, count: int) -> None:
-        """Let the oldest go."""
-        for column in self.columns:
-            del column[:count]
+            self.extend(place, [fold(column[span]) for span in spans] if place else starts)

@@ -145,17 +145,17 @@ def shown_qty(market: Market, qty: int) -> str:
 
 def trades_recent(context: Context, params: Params) -> list[dict[str, Any]]:
     """The newest public trades."""
-    records = _one(context, params).tape.records
-    return [_trade(record) for record in records[-_limit(params, 500, 1000) :]]
+    tape = _one(context, params).tape
+    return [_trade(record) for record in tape[-_limit(params, 500, 1000) :]]
 
 
 def trades_historical(context: Context, params: Params) -> list[dict[str, Any]]:
     """Public trades from an id on, as far back as the tape."""
     if "fromId" not in params:
         return trades_recent(context, params)
-    records = _one(context, params).tape.records
-    first = bisect_left(records, params["fromId"], key=itemgetter(0))
-    return [_trade(record) for record in records[first : first + _limit(params, 500, 1000)]]
+    tape = _one(context, params).tape
+    first = bisect_left(tape, params["fromId"], key=itemgetter(0))
+    return [_trade(record) for record in tape[first : first + _limit(params, 500, 1000)]]
 
 
 def _trade(record: tuple[Any, ...]) -> dict[str, Any]:
@@ -222,7 +222,7 @@ def average_price(context: Context, params: Params) -> dict[str, Any]:
     return {
         "mins": AVERAGE,
         "price": to_text(price),
-        "closeTime": tape.records[-1][1] if tape.records else 0,
+        "closeTime": tape[-1][1] if tape else 0,
     }
 
 
@@ -241,7 +241,7 @@ def ticker_24hr(context: Context, params: Params) -> Any:
         return statistics.daily(
             name,
             previous=store.previous_close(start),
-            last_qty=market.tape.records[-1][3] if statistics.count else 0,
+            last_qty=market.tape[-1][3] if statistics.count else 0,
             touch=_touch(market),
         )
 

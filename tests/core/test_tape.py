@@ -1,16 +1,20 @@
 from __future__ import annotations
 
+import sys
+from itertools import dropwhile
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import exec_plugin.core.tape as tape_module
 from exec_plugin.core.clock import MINUTE
-from exec_plugin.core.tape import Tape
+from exec_plugin.core.tape import FRESH, Tape
 
 
 def _add(tape, time, price=100, qty=1):
-    number = tape.trimmed + len(tape.records) + 1
-    tape.records.append((number, time, price, qty, price * qty, False))
-    if len(tape.records) >= tape.most:
+    tape.records.append((tape.end + 1, time, price, qty, price * qty, False))
+    if len(tape.records) >= tape.room:
         tape.trim()
 
 
@@ -70,14 +74,73 @@ def test_trim():
     assert [trade.id for trade in tape.trades()] == list(range(10, 36))
 
 
-@given(st.lists(st.tuples(st.integers(0, 50_000), st.integers(1, 9), st.integers(1, 9), st.booleans()), max_size=60))
+MOVES = st.tuples(
+    st.integers(0, 50_000),
+    st.integers(0, 100),
+    st.integers(1, 9),
+    st.integers(1, 9),
+    st.sampled_from(["", "ask", "pack"]),
+)
+
+
+@given(st.lists(MOVES, max_size=60))
 def test_brute_force(moves):
-    """The moving average is that of all kept trades in the window, however often it is asked."""
-    tape, now = Tape(limit=8, most=16), 0
-    for step, price, qty, asked in moves:
-        now += step
-        _add(tape, now, price, qty)
-        if asked:
-            kept = [trade for trade in tape.trades() if trade.time > now - MINUTE]
-            volume = sum(trade.qty for trade in kept)
-            assert tape.average(1, now) == sum(trade.quote for trade in kept) // volume
+    """The moving average is that of the kept trades from the first one in the window on, however often it is asked."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tape_module, "FRESH", 2)
+        tape, now = Tape(limit=8, most=16), 0
+        for step, late, price, qty, then in moves:
+            now += step
+            _add(tape, now - late, price, qty)
+            if then == "pack":
+                tape.pack()
+            elif then:
+                since = now - MINUTE
+                kept = [*dropwhile(lambda trade, since=since: trade.time <= since, tape.trades())]
+                volume = sum(trade.qty for trade in kept)
+                assert tape.average(1, now) == sum(trade.quote for trade in kept) // volume
+
+
+def test_packed():
+    """A packed tape is the same sequence, whatever is asked of it, and trims as it did."""
+    packed, plain = Tape(limit=3 * FRESH, most=4 * FRESH), Tape(limit=3 * FRESH, most=4 * FRESH)
+    for tape in (packed, plain):
+        for number in range(6 * FRESH + 7):
+            price = 10**25 if number == 5 * FRESH else 100 + number % 7
+            tape.records.append((tape.end + 1, number, price, 2, price * 2, number % 3 == 0))
+            if len(tape.records) >= tape.room:
+                tape.trim()
+            if tape is packed and number % 1000 == 0:
+                tape.pack()
+    assert len(packed.records) < 2 * FRESH + 1000
+    assert (len(packed), packed.trimmed, packed.end) == (len(plain), plain.trimmed, plain.end)
+    assert packed[:] == plain[:] == plain.records
+    edge = len(packed) - len(packed.records)
+    for first, stop in ((0, 3), (edge - 2, edge + 2), (edge, edge + 1), (edge + 5, None), (-3, None), (7, 7), (9, 2)):
+        assert packed[first:stop] == plain[first:stop]
+    for place in (0, 1, edge - 1, edge, -1, -len(packed)):
+        assert packed[place] == plain[place]
+    assert {type(record[5]) for record in packed[:10]} == {bool}
+    for place in (len(packed), -len(packed) - 1):
+        with pytest.raises(IndexError):
+            packed[place]
+
+
+def test_packed_is_small():
+    """A packed trade takes some 50 bytes."""
+    tape = Tape()
+    for number in range(50_000):
+        tape.records.append((10**9 + number, 10**12 + number, 10**11 + number, 10**7 + number, 10**10 + number, False))
+    tape.pack()
+    packed = len(tape) - len(tape.records)
+    assert len(tape.records) == FRESH
+    assert sum(sys.getsizeof(column) for column in tape._packed.columns) / packed < 60
+
+
+def test_nothing_to_pack():
+    """A short tape stays as it is."""
+    tape = Tape()
+    for time in range(FRESH):
+        _add(tape, time)
+    tape.pack()
+    assert len(tape.records) == FRESH

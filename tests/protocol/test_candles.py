@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import exec_plugin.core.tape as tape_module
 from exec_plugin.core.clock import DAY, HOUR, MINUTE, SECOND
 from exec_plugin.core.errors import RequestRejected
 from exec_plugin.core.tape import Tape
@@ -27,6 +28,14 @@ TRADES = st.lists(
 ZONES = st.sampled_from((0, 8 * HOUR, -HOUR, 5 * HOUR + 45 * MINUTE, -12 * HOUR, 7 * MINUTE))
 
 
+@pytest.fixture(scope="module", autouse=True)
+def packed():
+    """All but a few of the newest trades are packed."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tape_module, "FRESH", 2)
+        yield
+
+
 def filled(trades, limit=1000, keep=66_000, *, poll=None):
     """A tape and its store after trades of (step, price, quantity, taker sells); ``poll`` sees every state."""
     tape = Tape(limit, 2 * limit)
@@ -36,8 +45,9 @@ def filled(trades, limit=1000, keep=66_000, *, poll=None):
         moment += step
         quote = price * qty * SCALE
         tape.records.append((number, moment, price * SCALE, qty * SCALE, quote, taker_is_seller))
-        if len(tape.records) >= tape.most:
+        if len(tape.records) >= tape.room:
             tape.trim()
+        tape.pack()
         if poll is not None:
             poll(store, moment)
     return tape, store, moment
@@ -45,7 +55,7 @@ def filled(trades, limit=1000, keep=66_000, *, poll=None):
 
 def records_of(trades):
     """All trades as records, trimmed or not."""
-    return filled(trades, limit=10_000)[0].records
+    return filled(trades, limit=10_000)[0][:]
 
 
 def totals(records):
@@ -102,7 +112,7 @@ def test_statistics(trades, back, limit):
     tape, store, now = filled(trades, limit)
     start = now - back
     found = Statistics.since(store, start, now)
-    held = not tape.trimmed or tape.records[0][1] < start
+    held = not tape.trimmed or tape[0][1] < start
     records = records_of(trades)
     exact = [record for record in records if record[1] >= start]
     by_minute = [record for record in records if record[1] >= start - start % MINUTE]
@@ -182,7 +192,7 @@ def test_forgotten_statistics(trades, keep, back, often):
     tape, store, now = filled(trades, 3, keep, poll=poll if often else None)
     start = max(now - back, store.klines(Period.of("1m"), now, 0, None, 1)[0][0])
     records = records_of(trades)
-    held = not tape.trimmed or tape.records[0][1] < start
+    held = not tape.trimmed or tape[0][1] < start
     edges = [start] if held else [start, start - start % MINUTE]
     legal = [[record for record in records if record[1] >= edge] for edge in edges]
     found = Statistics.since(store, start, now)
@@ -298,7 +308,7 @@ def test_small():
     for number in range(301, 2301):
         now += MINUTE
         tape.records.append((number, now, 10 * SCALE, SCALE, 10 * SCALE, True))
-        if len(tape.records) >= tape.most:
+        if len(tape.records) >= tape.room:
             tape.trim()
         ask(store, now)
     grown, _ = tracemalloc.get_traced_memory()

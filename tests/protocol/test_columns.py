@@ -26,7 +26,7 @@ def filled(candles):
     """The columns of candles."""
     columns = Columns()
     for candle in candles:
-        columns.append(candle)
+        columns.follow(candle)
     return columns
 
 
@@ -52,7 +52,7 @@ def test_kept(candles, leaving):
     assert plain(unpacked(columns)) == plain(candles[leaving:])
     assert list(columns.starts) == [candle.start for candle in candles[leaving:]]
     for candle in candles:
-        columns.append(candle)
+        columns.follow(candle)
     assert plain(unpacked(columns)) == plain(candles[leaving:] + candles)
 
 

@@ -9,6 +9,7 @@ import pytest
 from exec_plugin.core.clock import DAY, HOUR, MINUTE
 from exec_plugin.core.errors import RequestRejected
 from exec_plugin.core.symbols import Symbol, default_symbol
+from exec_plugin.core.tape import Tape
 from exec_plugin.core.units import FAR, SCALE
 from exec_plugin.core.venue import Venue
 from exec_plugin.protocol.candles import CandleStore
@@ -38,7 +39,7 @@ class Desk:
         self.venue = Venue([default_symbol("BTCUSDT"), default_symbol("ETHUSDT"), halted], now=NOW)
         self.stores = {}
         for name, market in self.venue.markets.items():
-            market.tape.limit, market.tape.most = tape_limit, 2 * tape_limit
+            market.tape = Tape(tape_limit, 2 * tape_limit)
             self.stores[name] = CandleStore(market.tape)
 
     @property

@@ -175,7 +175,7 @@ class Market:
             tape.lowest = price
         if price > tape.highest:
             tape.highest = price
-        if len(records) >= tape.most:
+        if len(records) >= tape.room:
             tape.trim()
         if price >= self._rise or price <= self._fall:
             self._reach_stops(price)

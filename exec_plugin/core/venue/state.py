@@ -174,7 +174,7 @@ def meet_missed(venue: Venue, after: Mapping[str, int]) -> None:
     for name, last_id in after.items():
         market = venue.markets[name]
         last = market.last
-        for trade_id, _, price, qty, _, taker_is_seller in tuple(market.tape.records):
+        for trade_id, _, price, qty, _, taker_is_seller in market.tape[:]:
             if trade_id <= last_id:
                 continue
             if price <= market.buys.best or price >= market.sells.best:

@@ -29,7 +29,7 @@ class Trades(Topic):
         tape = self._tape
         first, self._position = self._position - tape.trimmed, tape.end
         now = self.hub.venue.now
-        for trade_id, time, price, qty, _, taker_is_seller in tape.records[first:]:
+        for trade_id, time, price, qty, _, taker_is_seller in tape[first:]:
             self.send({
                 "e": "trade",
                 "E": now,

@@ -161,7 +161,7 @@ def test_told_is_whole(place):
 def test_trimmed(place):
     """A tape that lets go of its oldest trades takes nothing from those who listen."""
     tape = place.venue.markets["BTCUSDT"].tape
-    tape.limit, tape.most = 4, 8
+    tape.limit, tape.most, tape.room = 4, 8, 8
     ear = place.listen("trade", "aggTrade")
     for number in range(1, 30):
         place.trade(str(number))
