@@ -7,7 +7,7 @@ import logging
 import threading
 from contextlib import suppress
 from functools import partial
-from itertools import cycle
+from itertools import cycle, islice
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -288,7 +288,8 @@ class PaperExchange:
         if self.pump.is_paced or isinstance(self.feed, PushFeed):
             self.move_to(self.pump.now())
             # one market at a time: it is a few ms of work now and then
-            next(self._tapes).pack()
+            for tape in islice(self._tapes, 1):
+                tape.pack()
 
     def leg(self) -> int:
         """How many ms a request, or its answer, is on its way this time."""

@@ -138,17 +138,23 @@ class Tape:
         if minutes != self._window:
             self._window = minutes
             self._restart()
-        offset, since = self.trimmed, now - minutes * MINUTE
+        since = now - minutes * MINUTE
         if self._first == self._after:
             # nothing is in it yet: what came before it need not be added
             self._first = self._after = self._passed(since)
         volume, amount, first = self._volume, self._amount, self._first
-        known = len(self) + offset
-        for record in self[self._after - offset :]:
+        # most often all that is looked at is among the newest
+        records, offset = self.records, self.trimmed + len(self._packed)
+        known, place = offset + len(records), self._after - offset
+        for record in records[place:] if place >= 0 else self[place - len(records) :]:
             qty = record[3]
             volume += qty
             amount += record[2] * qty
-        while first < known and (record := self[first - offset])[1] <= since:
+        while first < known:
+            place = first - offset
+            record = records[place] if place >= 0 else self[place - len(records)]
+            if record[1] > since:
+                break
             qty = record[3]
             volume -= qty
             amount -= record[2] * qty

@@ -13,6 +13,7 @@ import ccxt.pro
 import pytest
 
 import exec_plugin
+import exec_plugin.core.tape as tape_module
 from exec_plugin.account import HOUSE, House, PaperAccount, PaperExchange, Settings, open_account
 from exec_plugin.account import house as house_module
 from exec_plugin.account.paper import REQUEST_MS
@@ -223,7 +224,7 @@ def test_synthetic_replay():
     assert one.venue.now == EPOCH
     for exchange in (one, other):
         exchange.move_to(EPOCH + 30_000)
-    tapes = [exchange.venue.markets["BTCUSDT"].tape.records for exchange in (one, other)]
+    tapes = [exchange.venue.markets["BTCUSDT"].tape[:] for exchange in (one, other)]
     assert tapes[0] == tapes[1] != []
 
 
@@ -245,13 +246,13 @@ def test_live_synthetic():
     """A live synthetic market goes with the wall clock, looked at or not."""
     clock = Clock()
     exchange = PaperExchange(Settings.read({"symbols": "BTCUSDT"}), clock)
-    before = len(exchange.venue.markets["BTCUSDT"].tape.records)
+    before = len(exchange.venue.markets["BTCUSDT"].tape)
     clock.now += 60_000
     account = PaperAccount(exchange, exchange.open_account("a", {}), "secret")
     assert account.milliseconds() == START + 60_000
     assert call(account, "GET", "account")["accountType"] == "SPOT"
     assert exchange.venue.now == START + 60_000
-    assert len(exchange.venue.markets["BTCUSDT"].tape.records) > before
+    assert len(exchange.venue.markets["BTCUSDT"].tape) > before
 
 
 def test_pushed():
@@ -446,3 +447,16 @@ def test_opening_holds_nobody_up(monkeypatch):
     for thread in threads:
         thread.join()
     assert found[0] is found[1]
+
+
+@pytest.mark.parametrize(("speed", "packed"), [("real", True), ("max", False)])
+def test_packed(monkeypatch, speed, packed):
+    """Where a clock drives the market its older trades are packed, a market at each look; a replay has no time for that."""
+    clock = Clock()
+    monkeypatch.setattr(tape_module, "FRESH", 100)
+    exchange = PaperExchange(Settings.read({"symbols": "BTCUSDT,ETHUSDT", "speed": speed}), clock)
+    for _ in range(2):
+        exchange.catch_up()
+    tapes = [market.tape for market in exchange.venue.markets.values()]
+    assert [len(tape.records) < len(tape) for tape in tapes] == [packed] * 2
+    assert all(len(tape) > 200 for tape in tapes)

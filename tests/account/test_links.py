@@ -98,7 +98,7 @@ def history(streams):
         exchange.venue.place(account, "BTCUSDT", True, "LIMIT", 10**6, price - number * 10**6)
         exchange.move_to(exchange.venue.now + 10_000)
     fills = [tuple(fill) for desk in account.desks.values() for fill in desk.fills]
-    return fills, market.tape.records[-50:], market.depth_view(FAR), exchange.venue.now
+    return fills, market.tape[-50:], market.depth_view(FAR), exchange.venue.now
 
 
 @pytest.mark.parametrize(

@@ -57,7 +57,7 @@ def pump_of(rows, factor=0.0, clock=None):
 
 def ids(pump):
     """The trades that have happened."""
-    return [record[0] for record in pump.venue.markets["BTCUSDT"].tape.records]
+    return [record[0] for record in pump.venue.markets["BTCUSDT"].tape]
 
 
 def test_wall_clock():

@@ -127,7 +127,7 @@ class Client:
     @staticmethod
     def _market(market):
         ids = (market.trade_id, market.match_id)
-        return market.depth_view(5000), market.last, ids, list(market.prevented), list(market.tape.records)
+        return market.depth_view(5000), market.last, ids, list(market.prevented), market.tape[:]
 
 
 def _balances(account):

@@ -129,7 +129,7 @@ def test_statistics(trades, back, limit):
 def test_edge_gone():
     """A minute that the tape holds only the end of counts whole, unless the window begins within what is held."""
     _, store, now = filled([(0, 10, 1, True)] + [(1000, 20, 1, True)] * 8, limit=3)
-    assert store.tape.records[0][1] == START + 6000
+    assert store.tape[0][1] == START + 6000
     assert Statistics.since(store, START + 2000, now).count == 9
     assert Statistics.since(store, START + 6000, now).count == 9
     assert Statistics.since(store, START + 7000, now).count == 2

@@ -123,7 +123,7 @@ async def test_server(upstream):
                 assert (await reply.json())["asks"] == [["0.06000000", "5.00000000"]]
             await asyncio.to_thread(upstream.print_trade, "100.5", "0.75", "BUY")
             event = json.loads((await socket.receive(PATIENCE)).data)
-            theirs = upstream.exchange.venue.market("BTCUSDT").tape.records[-1]
+            theirs = upstream.exchange.venue.market("BTCUSDT").tape[-1]
             assert (event["t"], event["p"], event["q"]) == (theirs[0], "100.50000000", "0.75000000")
             assert exchange.venue.market("BTCUSDT").last == 201 * SCALE // 2
             async with session.post(f"{server.url}/paper/reset", json={"symbols": [{"symbol": "BTCUSDT"}]}) as reply:

@@ -129,7 +129,7 @@ def wait_for(condition):
 
 def tape(exchange, symbol="BTCUSDT"):
     """The trades of a market, without the moments of the candles' prints."""
-    return [record[:4] for record in exchange.venue.market(symbol).tape.records]
+    return [record[:4] for record in exchange.venue.market(symbol).tape]
 
 
 def test_same_market(upstream):

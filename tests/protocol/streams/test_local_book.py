@@ -145,7 +145,7 @@ def test_trades(steps, joins):
     events = ear.heard()
     single = [event for event in events if event["e"] == "trade"]
     whole = [event for event in events if event["e"] == "aggTrade"]
-    assert [event["t"] for event in single] == [record[0] for record in run.market.tape.records[begun:]]
+    assert [event["t"] for event in single] == [record[0] for record in run.market.tape[begun:]]
     for aggregate in whole:
         parts = [event for event in single if aggregate["f"] <= event["t"] <= aggregate["l"]]
         assert sum(parse(event["q"]) for event in parts) == parse(aggregate["q"])
@@ -164,7 +164,7 @@ def listed_before(run, begun):
     """The aggregates of what traded before a position of the tape."""
     if not begun:
         return []
-    last = run.market.tape.records[begun - 1][0]
+    last = run.market.tape[begun - 1][0]
     return [row for row in run.rest("aggTrades", limit=1000) if row["l"] <= last]
 
 
