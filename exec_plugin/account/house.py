@@ -49,6 +49,29 @@ LONGEST_OPENING, OPENING_STEP = 60_000, 10
 MOST_ROWS = 10_000
 
 
+class Whole:
+    """
+    Holds an exchange's lock while something is done to its accounts, and has it taken back if it does not come to its end.
+
+    Errors of our own are told before anything is done; any other one, and Ctrl-C, may come in the middle.
+    """
+
+    __slots__ = ("_exchange",)
+
+    def __init__(self, exchange: PaperExchange) -> None:
+        self._exchange = exchange
+
+    def __enter__(self) -> None:
+        self._exchange.lock.acquire()
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
+        try:
+            if error is not None and not isinstance(error, ExecPluginError):
+                self._exchange.take_back(error)
+        finally:
+            self._exchange.lock.release()
+
+
 class PaperExchange:
     """
     One market with its venue, its time and its protocol, under one re-entrant lock.
@@ -61,6 +84,8 @@ class PaperExchange:
     ) -> None:
         self.settings = settings
         self.lock = threading.RLock()
+        #: the same, for what changes accounts: it is done as a whole, or taken back
+        self.whole = Whole(self)
         #: whoever is active when it opens stays so for it
         self.plugins = plugins or current()
         store = open_store(settings.db_url, settings.durability)
@@ -190,6 +215,13 @@ class PaperExchange:
         else:
             gateway.departures.turn_back()
 
+    def take_back(self, error: BaseException) -> None:
+        """What was interrupted has not happened, nor what was not written down by then; accounts in memory stay as they are."""
+        if self.journal is not None:
+            self.finish_settling()
+            self.journal.take_back(repr(error))
+            self._tell(False)  # noqa: FBT003
+
     def refuse(self, why: str) -> None:
         """Refuse what accounts are asked until the commit under way is done."""
         if not self.slow:
@@ -240,7 +272,7 @@ class PaperExchange:
 
     def move_to(self, moment: int) -> None:
         """Let the market go on until a moment."""
-        with self.lock:
+        with self.whole:
             ended, was_dirty = self.pump.ended, self.is_dirty
             self.pump.move_to(moment)
             # what a request has changed before is written down when it is answered, together with others

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from exec_plugin.core.errors import ConfigError, JournalError
 from exec_plugin.core.venue.chronicle import Chronicle, packed
-from exec_plugin.core.venue.state import STATE_VERSION, look_again, meet_missed, place, resume, withdraw
+from exec_plugin.core.venue.state import STATE_VERSION, clear, look_again, meet_missed, place, resume
 from exec_plugin.journal.book import Book
 from exec_plugin.journal.commit import Commit
 from exec_plugin.journal.doors import this_machine
@@ -334,12 +334,18 @@ class Journal:
             self._give_up(repr(error))
             return False
         except BaseException as error:
-            # how far it came nobody knows: only the database does
-            self._give_up(repr(error))
-            self._failed_at = -math.inf
-            self._try_again()
+            self.take_back(repr(error))
             raise
         return True
+
+    def take_back(self, why: str) -> None:
+        """Read the accounts as they were written down last: how far what was interrupted came, nobody knows."""
+        if self.failure or self._is_forked:
+            return
+        self._await()
+        self._give_up(why)
+        self._failed_at = -math.inf
+        self._try_again()
 
     def _write(self) -> None:
         for name, last in (self._put(self.store.append) or {}).items():
@@ -413,8 +419,7 @@ class Journal:
         """Take the accounts out of the market: nothing may happen to them that cannot be written down."""
         _log.error("paper accounts cannot be written down and are refused until they can: %s", why)
         self.failure, self._failed_at, self._unread = why, self._clock(), ""
-        for book in self._books.values():
-            withdraw(self._venue, book.changes.account.open_orders)
+        clear(self._venue)
         self._recorder.forget()
         self._chronicle.drop()
 

@@ -19,6 +19,7 @@ from exec_plugin.server.tally import Times, clock
 if TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Mapping
+    from contextlib import AbstractContextManager
 
     from exec_plugin.protocol import Gateway, Reply, StreamHub
     from exec_plugin.protocol.faults import Faults, Way
@@ -39,7 +40,7 @@ class Session(Protocol):
 #: Seconds between two looks at a feed: what a live one has received should not wait for long.
 TICK, LIVE_TICK = 0.05, 0.01
 #: Seconds that a commit may wait for the disk before nothing more is taken on.
-PATIENCE = 5.0
+PATIENCE = 10.0
 
 
 class Stage:
@@ -72,6 +73,12 @@ class Stage:
     def lock(self) -> threading.RLock:
         """Held while anything of it is used."""
         return self.exchange.lock
+
+    @property
+    def whole(self) -> AbstractContextManager[object]:
+        """The same, for what changes accounts: it is done as a whole, or taken back."""
+        exchange = self.exchange
+        return exchange.whole if isinstance(exchange, PaperExchange) else exchange.lock
 
     @property
     def streams(self) -> StreamHub:

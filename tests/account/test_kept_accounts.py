@@ -7,10 +7,12 @@ import subprocess
 import sys
 
 import pytest
+from journal.desk import picture
 from protocol.signing_client import form
 
 from exec_plugin.account import House, PaperAccount, PaperExchange, Settings
 from exec_plugin.core.errors import ConfigError, JournalError
+from exec_plugin.core.tape import Tape
 from exec_plugin.core.units import parse_units
 from exec_plugin.journal import open_store
 from exec_plugin.journal.books import NOTE_EVERY, RETRY_AFTER
@@ -214,6 +216,39 @@ def test_interrupted(start, monkeypatch):
     assert "executionReport" in told
     again = start()
     assert ask(again) == []
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, ZeroDivisionError])
+def test_interrupted_within(start, monkeypatch, error):
+    """What is interrupted while it trades, by Ctrl-C or by a plugin's mistake, has not happened, and nothing of it is left."""
+    account = start()
+    exchange = account.exchange
+    market = exchange.venue.markets["BTCUSDT"]
+    ask(account, "POST", "/api/v3/order", **ORDER, price="50000")
+    before, told, times = picture(exchange.venue), [], []
+    exchange.gateway.user_data.subscribe("default", lambda event: told.append(event["e"]))
+    cut = Tape.cut
+
+    def interrupted(tape):
+        cut(tape)
+        times.append(1)
+        if len(times) == 2:
+            raise error
+
+    with monkeypatch.context() as patch:
+        # after the fill, before the order is said to be filled
+        patch.setattr(Tape, "cut", interrupted)
+        with pytest.raises(error):
+            ask(account, "POST", "/api/v3/order", symbol="BTCUSDT", side="BUY", type="MARKET", quantity="0.01")
+    after = picture(exchange.venue)
+    # numbers are not given again
+    assert {**after, "ids": before["ids"]} == before
+    assert after["ids"] > before["ids"]
+    assert told == []
+    assert exchange.settle()
+    assert ask(account, "POST", "/api/v3/order", **ORDER, price="50001")["status"] == "NEW"
+    assert len(market.buys.levels) == 2
+    assert len(ask(start())) == 2
 
 
 def test_interrupted_beginning(start, monkeypatch):

@@ -234,6 +234,12 @@ class Market:
                 (self.stops_above if self.waits_above(order) else self.stops_below).remove(order)
             self._guard_stops()
 
+    def clear(self) -> None:
+        """Forget all orders, whatever state they were left in."""
+        for side in (self.buys, self.sells, self.stops_above, self.stops_below, self.trails, self.reached):
+            side.clear()
+        self._guard_stops()
+
     def _reach_stops(self, price: int) -> None:
         # each print counts, also when the same event goes on to trade at other prices
         above, below, trails = self.stops_above, self.stops_below, self.trails

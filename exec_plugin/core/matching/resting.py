@@ -69,6 +69,12 @@ class RestingSide:
         self._heap: list[int] = []
         self.best = 0 if is_bid else FAR
 
+    def clear(self) -> None:
+        """Forget all orders."""
+        self.levels.clear()
+        self._heap.clear()
+        self.best = 0 if self.is_bid else FAR
+
     def add(self, order: LiveOrder, ahead: int) -> None:
         """Put an order at the end of the queue at its price, behind ``ahead`` external units."""
         price = order.price
@@ -134,6 +140,12 @@ class StopSide:
         self._heap: list[tuple[int, int, LiveOrder]] = []
         self._dead = 0
         self.nearest = FAR if above else 0
+
+    def clear(self) -> None:
+        """Forget all orders."""
+        self._heap.clear()
+        self._dead = 0
+        self._find_nearest()
 
     def add(self, order: LiveOrder) -> None:
         """Arm an order."""

@@ -25,6 +25,11 @@ class Trails:
         self.rise = FAR
         self.fall = 0
 
+    def clear(self) -> None:
+        """Forget all orders."""
+        self._orders.clear()
+        self._guard()
+
     def track(self, order: LiveOrder, trail: Trail, price: int, now: int) -> None:
         """Follow the market from a price on; 0 is none yet, the first print will be."""
         order.armed = True

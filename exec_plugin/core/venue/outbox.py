@@ -47,6 +47,12 @@ class Outbox:
         self._changed: dict[str, Account] = {}
         self._delivering = False
 
+    def clear(self) -> None:
+        """Tell nothing of what was not delivered yet."""
+        self.events.clear()
+        self._changed.clear()
+        self._delivering = False
+
     def touch(self, desk: Desk, now: int) -> None:
         """Remember that a desk's two balances may have changed."""
         account = desk.account

@@ -199,7 +199,12 @@ def look_again(venue: Venue) -> None:
     venue.outbox.deliver(venue.now)
 
 
-def withdraw(venue: Venue, orders: Iterable[LiveOrder]) -> None:
-    """Take orders out of the market and tell nobody: their accounts are put back from elsewhere, or not any more."""
-    for order in orders:
-        venue.markets[order.symbol.name].withdraw(order)
+def clear(venue: Venue) -> None:
+    """
+    Take all orders out of the market and tell nobody: their accounts are put back from elsewhere, or not any more.
+
+    It does not matter what state an interruption has left them in.
+    """
+    for market in venue.markets.values():
+        market.clear()
+    venue.outbox.clear()

@@ -9,9 +9,9 @@ from stage import Stage, units
 
 from exec_plugin.core.orders import UNSEEN, Peg
 from exec_plugin.core.venue.state import (
-    GAP,
     LIST_FIELDS,
     ORDER_FIELDS,
+    clear,
     list_state,
     look_again,
     meet_missed,
@@ -21,7 +21,6 @@ from exec_plugin.core.venue.state import (
     revive_list,
     revive_order,
     turns,
-    withdraw,
 )
 
 
@@ -148,14 +147,22 @@ def test_place(book):
     assert place(resting) == (units("4"), 0, 0)
 
 
-def test_withdrawn(book):
-    """An order that is taken out is nowhere in the market, and nobody is told."""
-    orders = [book.place("BUY", "LIMIT", "1", "99"), book.place("SELL", "STOP_LOSS", "1", stop="90")]
+def test_cleared(book):
+    """Once all orders are taken out none is met or triggered, nobody is told, and others can take their places."""
+    book.place("BUY", "LIMIT", "1", "99")
+    book.place("SELL", "STOP_LOSS", "1", stop="90")
+    book.place("SELL", "STOP_LOSS", "1", trailing=100)
     events = []
     book.venue.listeners.append(events.append)
-    withdraw(book.venue, orders)
-    assert (book.market.buys.levels, book.market.stops_below.nearest, events) == ({}, 0, [])
-    assert [plain(order)[GAP] for order in orders] == [None, None]
+    clear(book.venue)
+    book.sold("80", "9")
+    market = book.market
+    assert (market.buys.levels, market.buys.best, market.stops_below.nearest, market.trails.fall) == ({}, 0, 0, 0)
+    assert events == []
+    book.book({"100": "5"}, {"101": "5"})
+    order = book.place("BUY", "LIMIT", "1", "99")
+    book.sold("98", "9")
+    assert order.status == "FILLED"
 
 
 def test_market_beyond(book):
@@ -181,7 +188,7 @@ def test_missed(book):
     again = moved(order, other)
     meet_missed(other.venue, {other.name: met})
     assert again.is_open
-    withdraw(other.venue, [again])
+    clear(other.venue)
     other.sold("94", "0.4")
     other.bought("101", "1")
     resume(other.venue, [(again, plain(order))])
