@@ -23,9 +23,10 @@ class Tape:
     A bounded sequence of public trades, oldest first, with the moving average that filters ask for.
 
     It holds the fields of the newest ``limit`` to ``most`` of them: the latest in ``records``, as tuples, and those
-    before, where somebody has time to ``pack`` them, as columns. ``lowest`` and ``highest`` bound every price there was, and so every average. ``trimmed`` counts those
-    that left; ``on_trim`` is called before some do, so that candles can be complete although the list is not. ``cuts``
-    are the places between trades that are known to be of different takers.
+    before, where somebody has time to ``pack`` them, as columns. ``lowest`` and ``highest`` bound every price there was,
+    and so every average. ``trimmed`` counts those that left; ``on_trim`` is called before some do, so that candles can
+    be complete although the tape is not. ``cuts`` are the places between trades that are known to be of different
+    takers.
     """
 
     __slots__ = (
