@@ -76,6 +76,8 @@ class SqliteBackend:
         tables = self.run("SELECT count(*) FROM sqlite_master")[0][0]
         if (tables or version) and mark != APPLICATION_ID:
             raise JournalError(f"{self.where} is no file of exec_plugin's; it is left as it is. Name another db_url")
+        if version < 0:
+            raise JournalError(f"{self.where} is damaged: version {version}{_advice(ValueError('malformed'))}")
         if version > SCHEMA_VERSION:
             raise JournalError(
                 f"{self.where} was written by a newer exec_plugin (version {version}, this one knows "

@@ -3,7 +3,7 @@ A budget in a file that all processes of a machine share, mapped into their memo
 
 The file is a header and the cells: fixed layout, one file for each host. A change is made under a lock of the file;
 a counter in the header is odd while one is made, so that one that a killed process left half-made is recognised. A
-file that is torn, foreign, of another layout or of another boot of the machine begins anew.
+file that is torn, foreign, damaged, of another layout or of another boot of the machine begins anew.
 """
 
 from __future__ import annotations
@@ -36,6 +36,8 @@ _MAGIC = b"execlims"
 _COUNTER = _HEADER.size // 8
 _FIRST = _COUNTER + 1
 SIZE = (_FIRST + CELLS) * 8
+#: No moment and no count comes near it; what is beyond, or no number at all, nobody has written.
+_LARGEST = 2**53
 #: Locks are here, since they are needed before the process knows more.
 AVAILABLE = fcntl is not None
 
@@ -121,6 +123,8 @@ class MappedStore:
                 found = bytes(view[: _HEADER.size])
                 if size != SIZE or found != self._header:
                     self._begin("" if not size or _is_other_boot(found, self._header) else "is not one of ours")
+                elif self._counter[0] >= _LARGEST or not all([-_LARGEST < cell < _LARGEST for cell in self._cells]):
+                    self._begin("is damaged")
             finally:
                 fcntl.lockf(self._file, fcntl.LOCK_UN)
 

@@ -100,6 +100,17 @@ def test_newer(path):
     assert path.read_bytes() == before
 
 
+def test_damaged_version(path):
+    """A file of a version that cannot be is refused and left as it is."""
+    kept, _ = traded(path)
+    kept.store.backend.run("PRAGMA user_version = -7")
+    kept.crash()
+    before = path.read_bytes()
+    with pytest.raises(JournalError, match=r"version -7; it is left as it is\. See exec-plugin account verify"):
+        kept_at(path)
+    assert path.read_bytes() == before
+
+
 def test_older(path, monkeypatch):
     """A file of an older version is brought up to date, once, and loses nothing."""
     kept, pictures = traded(path)

@@ -6,6 +6,7 @@ import stat
 import struct
 import threading
 import warnings
+from math import inf, nan
 
 import pytest
 
@@ -132,6 +133,23 @@ def test_foreign(path, content):
         store = MappedStore(path, boot=1)
     assert store.update(add, 1.0) == 1.0
     assert path.stat().st_size == mapped.SIZE
+
+
+@pytest.mark.parametrize(
+    ("place", "kind", "number"),
+    [(mapped._COUNTER, "Q", 2**64 - 2), *[(mapped._FIRST + 9, "d", number) for number in (nan, inf, -inf, 1e16)]],
+)
+def test_damaged(path, place, kind, number):
+    """So is one in which stands what nobody has written: a number that is none, or beyond all bounds."""
+    store = MappedStore(path, boot=1)
+    store.update(add, 7.0)
+    store.close()
+    content = bytearray(path.read_bytes())
+    struct.pack_into(kind, content, place * 8, number)
+    path.write_bytes(content)
+    with pytest.warns(RuntimeWarning, match="is damaged"):
+        store = MappedStore(path, boot=1)
+    assert store.update(add, 1.0) == 1.0
 
 
 def test_all_cells(path):
