@@ -123,7 +123,7 @@ class MappedStore:
                 found = bytes(view[: _HEADER.size])
                 if size != SIZE or found != self._header:
                     self._begin("" if not size or _is_other_boot(found, self._header) else "is not one of ours")
-                elif self._counter[0] >= _LARGEST or not all([-_LARGEST < cell < _LARGEST for cell in self._cells]):
+                elif self._counter[0] >= _LARGEST or not all(-_LARGEST < cell < _LARGEST for cell in self._cells):
                     self._begin("is damaged")
             finally:
                 fcntl.lockf(self._file, fcntl.LOCK_UN)
