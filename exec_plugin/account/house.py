@@ -51,9 +51,10 @@ MOST_ROWS = 10_000
 
 class Whole:
     """
-    Holds an exchange's lock while something is done to its accounts, and has it taken back if it does not come to its end.
+    Has what is done to an exchange's accounts, under its lock, taken back if it does not come to its end.
 
-    Errors of our own are told before anything is done; any other one, and Ctrl-C, may come in the middle.
+    Errors of our own are told before anything is done; any other one, and Ctrl-C, may come in the middle. The lock itself
+    is held by a ``with`` of its own, which Ctrl-C cannot leave it held by.
     """
 
     __slots__ = ("_exchange",)
@@ -62,14 +63,11 @@ class Whole:
         self._exchange = exchange
 
     def __enter__(self) -> None:
-        self._exchange.lock.acquire()
+        """Nothing is done yet."""
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
-        try:
-            if error is not None and not isinstance(error, ExecPluginError):
-                self._exchange.take_back(error)
-        finally:
-            self._exchange.lock.release()
+        if error is not None and not isinstance(error, ExecPluginError):
+            self._exchange.take_back(error)
 
 
 class PaperExchange:
@@ -84,7 +82,7 @@ class PaperExchange:
     ) -> None:
         self.settings = settings
         self.lock = threading.RLock()
-        #: the same, for what changes accounts: it is done as a whole, or taken back
+        #: within it, for what changes accounts: it is done as a whole, or taken back
         self.whole = Whole(self)
         #: whoever is active when it opens stays so for it
         self.plugins = plugins or current()
@@ -272,7 +270,7 @@ class PaperExchange:
 
     def move_to(self, moment: int) -> None:
         """Let the market go on until a moment."""
-        with self.whole:
+        with self.lock, self.whole:
             ended, was_dirty = self.pump.ended, self.is_dirty
             self.pump.move_to(moment)
             # what a request has changed before is written down when it is answered, together with others
@@ -320,8 +318,9 @@ class PaperExchange:
         if self.pump.is_paced or isinstance(self.feed, PushFeed):
             self.move_to(self.pump.now())
             # one market at a time: it is a few ms of work now and then
-            for tape in islice(self._tapes, 1):
-                tape.pack()
+            with self.lock:
+                for tape in islice(self._tapes, 1):
+                    tape.pack()
 
     def leg(self) -> int:
         """How many ms a request, or its answer, is on its way this time."""
