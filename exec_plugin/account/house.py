@@ -215,10 +215,17 @@ class PaperExchange:
 
     def take_back(self, error: BaseException) -> None:
         """What was interrupted has not happened, nor what was not written down by then; accounts in memory stay as they are."""
-        if self.journal is not None:
+        journal = self.journal
+        if journal is None:
+            return
+        # whatever goes wrong with one of them, or is interrupted once more
+        try:
             self.finish_settling()
-            self.journal.take_back(repr(error))
-            self._tell(False)  # noqa: FBT003
+        finally:
+            try:
+                journal.take_back(repr(error))
+            finally:
+                self._tell(False)  # noqa: FBT003
 
     def refuse(self, why: str) -> None:
         """Refuse what accounts are asked until the commit under way is done."""

@@ -342,10 +342,15 @@ class Journal:
         """Read the accounts as they were written down last: how far what was interrupted came, nobody knows."""
         if self.failure or self._is_forked:
             return
-        self._await()
-        self._give_up(why)
-        self._failed_at = -math.inf
-        self._try_again()
+        try:
+            self._await()
+            self._give_up(why)
+            self._failed_at = -math.inf
+            self._try_again()
+        except BaseException:
+            # once more: then it is for the next one who asks to begin anew
+            self.failure = why
+            raise
 
     def _write(self) -> None:
         for name, last in (self._put(self.store.append) or {}).items():
@@ -391,9 +396,7 @@ class Journal:
     def _told(self, book: Book) -> Told | None:
         """What an account is told of a step, once that is written down."""
         last, fresh = self._chronicle.last(book.row.name), self._chronicle.fresh(book.row.name)
-        if not fresh:
-            return None
-        return Told(book.row.id, last + 1, last + len(fresh), dump(packed(fresh)))
+        return Told(book.row.id, last + 1, last + len(fresh), dump(packed(fresh))) if fresh else None
 
     def _note(self, now: float) -> None:
         self._noted = now
@@ -419,6 +422,9 @@ class Journal:
         """Take the accounts out of the market: nothing may happen to them that cannot be written down."""
         _log.error("paper accounts cannot be written down and are refused until they can: %s", why)
         self.failure, self._failed_at, self._unread = why, self._clock(), ""
+        self._clear()
+
+    def _clear(self) -> None:
         clear(self._venue)
         self._recorder.forget()
         self._chronicle.drop()
@@ -428,6 +434,7 @@ class Journal:
             return
         self._failed_at = self._clock()
         standing: list[Standing] = []
+        self._clear()
         try:
             # what was interrupted may have left it open
             self.store.backend.roll_back()
@@ -439,8 +446,6 @@ class Journal:
                     standing += self._load(row)
         except JournalError as error:
             self.failure = str(error)
-            self._recorder.forget()
-            self._chronicle.drop()
             return
         self.failure = ""
         self._count_on(self._books)

@@ -14,7 +14,8 @@ from exec_plugin.account import House, PaperAccount, PaperExchange, Settings
 from exec_plugin.core.errors import ConfigError, JournalError
 from exec_plugin.core.tape import Tape
 from exec_plugin.core.units import parse_units
-from exec_plugin.journal import open_store
+from exec_plugin.core.venue import state
+from exec_plugin.journal import Journal, books, open_store
 from exec_plugin.journal.books import NOTE_EVERY, RETRY_AFTER
 
 START = 1_767_614_400_000
@@ -249,6 +250,40 @@ def test_interrupted_within(start, monkeypatch, error):
     assert ask(account, "POST", "/api/v3/order", **ORDER, price="50001")["status"] == "NEW"
     assert len(market.buys.levels) == 2
     assert len(ask(start())) == 2
+
+
+@pytest.mark.parametrize(
+    ("where", "place"), [(Journal, "_await"), (books, "clear"), (Journal, "_load"), (state, "_rest")]
+)
+def test_interrupted_twice(start, monkeypatch, where, place):
+    """Who presses Ctrl-C once more while an account is read back finds it as it was written down all the same."""
+    account = start()
+    exchange = account.exchange
+    journal = exchange.journal
+    journal._clock = lambda: 0.0
+    for price in ("50000", "50001"):
+        ask(account, "POST", "/api/v3/order", **ORDER, price=price)
+    before, told, act = picture(exchange.venue), [], getattr(where, place)
+    exchange.gateway.user_data.subscribe("default", lambda event: told.append(event["e"]))
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    def interrupted_again(*args):
+        act(*args)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Tape, "cut", interrupted)
+        patch.setattr(where, place, interrupted_again)
+        with pytest.raises(KeyboardInterrupt):
+            ask(account, "POST", "/api/v3/order", symbol="BTCUSDT", side="BUY", type="MARKET", quantity="0.01")
+    journal._clock = lambda: RETRY_AFTER
+    assert exchange.settle()
+    assert {**picture(exchange.venue), "ids": before["ids"]} == before
+    assert told == []
+    ask(account, "POST", "/api/v3/order", **ORDER, price="50002")
+    assert [order["price"][:5] for order in ask(start())] == ["50000", "50001", "50002"]
 
 
 def test_interrupted_beginning(start, monkeypatch):
