@@ -286,6 +286,27 @@ def test_interrupted_twice(start, monkeypatch, where, place):
     assert [order["price"][:5] for order in ask(start())] == ["50000", "50001", "50002"]
 
 
+def test_other_books(start):
+    """A book that the orders of an account leave and come back to has another id each time."""
+    account = start()
+    exchange = account.exchange
+
+    def look():
+        return json.loads(exchange.gateway.handle("GET", "/api/v3/depth?symbol=BTCUSDT&limit=5000", {}).text)
+
+    ask(account, "POST", "/api/v3/order", **ORDER, price="50000")
+    before = look()
+    assert look() == before
+    exchange.journal._give_up("the disk is full")
+    without = look()
+    assert without["bids"] != before["bids"]
+    exchange.journal._clock = lambda: exchange.journal._failed_at + RETRY_AFTER
+    assert exchange.settle()
+    again = look()
+    assert again["bids"] == before["bids"]
+    assert before["lastUpdateId"] < without["lastUpdateId"] < again["lastUpdateId"]
+
+
 def test_interrupted_beginning(start, monkeypatch):
     """The same where the commit would have been left to another thread."""
     exchange = start().exchange
