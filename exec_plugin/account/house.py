@@ -353,7 +353,7 @@ class PaperExchange:
         units = {
             name: {asset: to_units(text) for asset, text in balances.items()} for name, balances in accounts.items()
         }
-        with self.lock:
+        with self.lock, self.whole:
             if self.journal is None:
                 for name, held in units.items():
                     self.venue.open_account(name, held)

@@ -17,6 +17,7 @@ from exec_plugin.core.units import parse_units
 from exec_plugin.core.venue import state
 from exec_plugin.journal import Journal, books, open_store
 from exec_plugin.journal.books import NOTE_EVERY, RETRY_AFTER
+from exec_plugin.journal.store import Store
 
 START = 1_767_614_400_000
 FUNDS = {"USDT": "100000", "BTC": "1"}
@@ -284,6 +285,34 @@ def test_interrupted_twice(start, monkeypatch, where, place):
     assert told == []
     ask(account, "POST", "/api/v3/order", **ORDER, price="50002")
     assert [order["price"][:5] for order in ask(start())] == ["50000", "50001", "50002"]
+
+
+@pytest.mark.parametrize(
+    ("where", "place"),
+    [(Store, "claim"), (Journal, "_claim"), (Journal, "_load"), (state, "_rest")],
+)
+def test_interrupted_opening(start, tmp_path, monkeypatch, where, place):
+    """An account whose opening Ctrl-C interrupted can be opened again, and its orders are in the market then."""
+    account = start()
+    for price in ("50000", "50001"):
+        ask(account, "POST", "/api/v3/order", **ORDER, price=price)
+    before, act = picture(account.exchange.venue), getattr(where, place)
+    account.exchange.close()
+    settings = {"db_url": f"sqlite:///{tmp_path}/accounts.sqlite", "symbols": "BTCUSDT"}
+    exchange = PaperExchange(Settings.read(settings), start.clock)
+
+    def interrupted(*args):
+        act(*args)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(where, place, interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            exchange.open_accounts({"default": FUNDS})
+    exchange.open_accounts({"default": FUNDS})
+    assert {**picture(exchange.venue), "ids": before["ids"]} == before
+    assert len(ask(PaperAccount(exchange, exchange.venue.accounts["default"], None))) == 2
+    exchange.close()
 
 
 def test_other_books(start):
