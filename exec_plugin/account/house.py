@@ -200,7 +200,7 @@ class PaperExchange:
         journal, departures = self.journal, self.gateway.departures
         if journal is not None and departures.is_closed:
             kept = journal.finish() and not journal.failure
-            self._tell(kept, departures.depart if journal.is_dirty else departures.release)
+            self._tell(kept, (departures.depart if journal.is_dirty else departures.release) if kept else None)
 
     def _tell(self, kept: bool, leave: Callable[[], None] | None = None) -> None:  # noqa: FBT001
         """What waits may leave, or has not happened."""
@@ -211,21 +211,24 @@ class PaperExchange:
             (leave or gateway.departures.release)()
             gateway.user_data.go_on()
         else:
-            gateway.departures.turn_back()
+            (leave or gateway.departures.turn_back)()
 
     def take_back(self, error: BaseException) -> None:
         """What was interrupted has not happened, nor what was not written down by then; accounts in memory stay as they are."""
         journal = self.journal
         if journal is None:
             return
+        departures = self.gateway.departures
         # whatever goes wrong with one of them, or is interrupted once more
         try:
             self.finish_settling()
         finally:
+            lost = len(departures)
             try:
                 journal.take_back(repr(error))
             finally:
-                self._tell(False)  # noqa: FBT003
+                # not what the market did with orders that were put back
+                self._tell(False, lambda: departures.turn_back(lost))  # noqa: FBT003
 
     def refuse(self, why: str) -> None:
         """Refuse what accounts are asked until the commit under way is done."""

@@ -12,8 +12,10 @@ from protocol.signing_client import form
 
 from exec_plugin.account import House, PaperAccount, PaperExchange, Settings
 from exec_plugin.core.errors import ConfigError, JournalError
+from exec_plugin.core.events import QUOTE
+from exec_plugin.core.matching import Market
 from exec_plugin.core.tape import Tape
-from exec_plugin.core.units import parse_units
+from exec_plugin.core.units import SCALE, parse_units
 from exec_plugin.core.venue import state
 from exec_plugin.journal import Journal, books, open_store
 from exec_plugin.journal.books import NOTE_EVERY, RETRY_AFTER
@@ -251,6 +253,29 @@ def test_interrupted_within(start, monkeypatch, error):
     assert ask(account, "POST", "/api/v3/order", **ORDER, price="50001")["status"] == "NEW"
     assert len(market.buys.levels) == 2
     assert len(ask(start())) == 2
+
+
+def test_interrupted_fill(start, monkeypatch):
+    """What the market does with orders that were just put back is told like anything else."""
+    account = start(feed="push")
+    exchange = account.exchange
+    exchange.feed.push((QUOTE, START, "BTCUSDT", 50_000 * SCALE, SCALE, 50_010 * SCALE, SCALE))
+    ask(account, "POST", "/api/v3/order", **ORDER, price="50000")
+    told, fill, times = [], Market._maker_fill, []
+    exchange.gateway.user_data.subscribe("default", lambda event: told.append(event.get("x")))
+
+    def interrupted(*args):
+        fill(*args)
+        times.append(1)
+        if len(times) == 1:
+            raise ZeroDivisionError
+
+    monkeypatch.setattr(Market, "_maker_fill", interrupted)
+    exchange.feed.push((QUOTE, START, "BTCUSDT", 49_990 * SCALE, SCALE, 49_995 * SCALE, SCALE))
+    with pytest.raises(ZeroDivisionError):
+        ask(account)
+    assert ask(account) == []
+    assert told == ["TRADE", None]
 
 
 @pytest.mark.parametrize(
