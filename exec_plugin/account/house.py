@@ -51,9 +51,10 @@ MOST_ROWS = 10_000
 
 class Whole:
     """
-    Holds an exchange's lock while something is done to its accounts, and has it taken back if it does not come to its end.
+    Has what is done to an exchange's accounts, under its lock, taken back if it does not come to its end.
 
-    Errors of our own are told before anything is done; any other one, and Ctrl-C, may come in the middle.
+    Errors of our own are told before anything is done; any other one, and Ctrl-C, may come in the middle. The lock itself
+    is held by a ``with`` of its own, which Ctrl-C cannot leave it held by.
     """
 
     __slots__ = ("_exchange",)
@@ -62,14 +63,11 @@ class Whole:
         self._exchange = exchange
 
     def __enter__(self) -> None:
-        self._exchange.lock.acquire()
+        """Nothing is done yet."""
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
-        try:
-            if error is not None and not isinstance(error, ExecPluginError):
-                self._exchange.take_back(error)
-        finally:
-            self._exchange.lock.release()
+        if error is not None and not isinstance(error, ExecPluginError):
+            self._exchange.take_back(error)
 
 
 class PaperExchange:
@@ -84,7 +82,7 @@ class PaperExchange:
     ) -> None:
         self.settings = settings
         self.lock = threading.RLock()
-        #: the same, for what changes accounts: it is done as a whole, or taken back
+        #: within it, for what changes accounts: it is done as a whole, or taken back
         self.whole = Whole(self)
         #: whoever is active when it opens stays so for it
         self.plugins = plugins or current()
@@ -202,7 +200,7 @@ class PaperExchange:
         journal, departures = self.journal, self.gateway.departures
         if journal is not None and departures.is_closed:
             kept = journal.finish() and not journal.failure
-            self._tell(kept, departures.depart if journal.is_dirty else departures.release)
+            self._tell(kept, (departures.depart if journal.is_dirty else departures.release) if kept else None)
 
     def _tell(self, kept: bool, leave: Callable[[], None] | None = None) -> None:  # noqa: FBT001
         """What waits may leave, or has not happened."""
@@ -213,14 +211,24 @@ class PaperExchange:
             (leave or gateway.departures.release)()
             gateway.user_data.go_on()
         else:
-            gateway.departures.turn_back()
+            (leave or gateway.departures.turn_back)()
 
     def take_back(self, error: BaseException) -> None:
         """What was interrupted has not happened, nor what was not written down by then; accounts in memory stay as they are."""
-        if self.journal is not None:
+        journal = self.journal
+        if journal is None:
+            return
+        departures = self.gateway.departures
+        # whatever goes wrong with one of them, or is interrupted once more
+        try:
             self.finish_settling()
-            self.journal.take_back(repr(error))
-            self._tell(False)  # noqa: FBT003
+        finally:
+            lost = len(departures)
+            try:
+                journal.take_back(repr(error))
+            finally:
+                # not what the market did with orders that were put back
+                self._tell(False, lambda: departures.turn_back(lost))  # noqa: FBT003
 
     def refuse(self, why: str) -> None:
         """Refuse what accounts are asked until the commit under way is done."""
@@ -272,7 +280,7 @@ class PaperExchange:
 
     def move_to(self, moment: int) -> None:
         """Let the market go on until a moment."""
-        with self.whole:
+        with self.lock, self.whole:
             ended, was_dirty = self.pump.ended, self.is_dirty
             self.pump.move_to(moment)
             # what a request has changed before is written down when it is answered, together with others
@@ -320,8 +328,9 @@ class PaperExchange:
         if self.pump.is_paced or isinstance(self.feed, PushFeed):
             self.move_to(self.pump.now())
             # one market at a time: it is a few ms of work now and then
-            for tape in islice(self._tapes, 1):
-                tape.pack()
+            with self.lock:
+                for tape in islice(self._tapes, 1):
+                    tape.pack()
 
     def leg(self) -> int:
         """How many ms a request, or its answer, is on its way this time."""
@@ -347,7 +356,7 @@ class PaperExchange:
         units = {
             name: {asset: to_units(text) for asset, text in balances.items()} for name, balances in accounts.items()
         }
-        with self.lock:
+        with self.lock, self.whole:
             if self.journal is None:
                 for name, held in units.items():
                     self.venue.open_account(name, held)

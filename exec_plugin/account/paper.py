@@ -76,7 +76,7 @@ class PaperAccount:
         ``lost`` makes the answer where what was done could not be written down.
         """
         exchange = self.exchange
-        with exchange.whole:
+        with exchange.lock, exchange.whole:
             exchange.catch_up()
             if exchange.is_replay:
                 exchange.move_to(exchange.venue.now + exchange.leg())

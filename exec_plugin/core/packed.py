@@ -36,13 +36,20 @@ class Packed:
                 self.columns[place] = [*column, number]
 
     def extend(self, place: int, numbers: Sequence[int]) -> None:
-        """Take in numbers of many rows in one column; the caller does so in every one."""
+        """Take in numbers of many rows in one column; the caller does so in every one, from the first on."""
         try:
             self.columns[place].extend(array("q", numbers))
         except OverflowError:
             self.columns[place] = [*self.columns[place], *numbers]
 
-    def drop(self, count: int) -> None:
-        """Let the oldest rows go."""
-        for column in self.columns:
-            del column[:count]
+    def after(self, count: int) -> list[Column]:
+        """The columns without the oldest rows."""
+        return [column[count:] for column in self.columns]
+
+    def with_rows(self, rows: Iterable[Sequence[int]]) -> list[Column]:
+        """The columns with more rows, which are given column by column."""
+        more = Packed(0)
+        more.columns = self.after(0)
+        for place, numbers in enumerate(rows):
+            more.extend(place, numbers)
+        return more.columns

@@ -96,10 +96,9 @@ class Tape:
         surplus = len(self.records) - FRESH
         if surplus < FRESH:
             return
-        for place, numbers in enumerate(zip(*self.records[:surplus], strict=True)):
-            self._packed.extend(place, numbers)
-        del self.records[:surplus]
-        self.room -= surplus
+        columns = self._packed.with_rows(zip(*self.records[:surplus], strict=True))
+        # in one: what Ctrl-C interrupts leaves the tape as it was
+        self._packed.columns, self.records[:surplus], self.room = columns, (), self.room - surplus
 
     def trades(self, start: int = 0, stop: int | None = None) -> list[PublicTrade]:
         """A slice of the kept trades, oldest first."""
@@ -111,13 +110,12 @@ class Tape:
             self.on_trim()
         leaving = self.most - self.limit
         packed = min(leaving, len(self._packed))
-        self._packed.drop(packed)
-        self.room += packed
-        del self.records[: leaving - packed]
-        self.trimmed += leaving
+        columns, fresh = self._packed.after(packed), leaving - packed
+        # in one, as in ``pack``
+        self._packed.columns, self.records[:fresh], self.room, self.trimmed = (
+            columns, (), self.room + packed, self.trimmed + leaving,
+        )  # fmt: skip
         self.cuts = [cut for cut in self.cuts if cut >= self.trimmed]
-        if self._first < self.trimmed:
-            self._restart()
 
     @property
     def end(self) -> int:
@@ -136,9 +134,9 @@ class Tape:
 
         Each trade is added once and taken away once, however often this is asked.
         """
-        if minutes != self._window:
-            self._window = minutes
+        if minutes != self._window or self._first < self.trimmed:
             self._restart()
+            self._window = minutes
         since = now - minutes * MINUTE
         if self._first == self._after:
             # nothing is in it yet: what came before it need not be added

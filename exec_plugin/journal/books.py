@@ -138,27 +138,26 @@ class Journal:
         """
         self._await()
         standing: list[Standing] = []
-        opened = []
+        opened: list[Row] = []
         try:
             for name, balances in accounts.items():
-                row = self._claim(name)
-                opened.append(row)
+                row = self._claim(name, opened)
                 with readable(self.store.where):
                     row.check()
                     standing += self._load(row) if row.state else self._begin(row, balances)
-        except (ConfigError, JournalError):
+            # the market as it was, before anybody's orders are in it again
+            if self._advance is not None:
+                self._advance(max((self._books[name].numbers["now"] for name in accounts), default=0))
+            self._count_on(accounts)
+            # those of an account that trades already have met what was printed
+            others = [book.changes.account for name, book in self._books.items() if name not in accounts]
+            is_first = not any(account.open_orders for account in others)
+            self._resume(standing, self._met(accounts) if self._catches_up and is_first else {})
+        except BaseException:
+            # also Ctrl-C: they are not open then, and can be opened again
             for row in opened:
                 self._drop(row)
             raise
-        # the market as it was, before anybody's orders are in it again
-        if self._advance is not None:
-            self._advance(max((self._books[name].numbers["now"] for name in accounts), default=0))
-        self._count_on(accounts)
-        # those of an account that trades already have met what was printed
-        is_first = not any(
-            book.changes.account.open_orders for name, book in self._books.items() if name not in accounts
-        )
-        self._resume(standing, self._met(accounts) if self._catches_up and is_first else {})
 
     def _count_on(self, names: Iterable[str]) -> None:
         """Let order counts go on: an exchange does not forget them either."""
@@ -178,13 +177,14 @@ class Journal:
                     found[symbol] = max(found.get(symbol, 0), trade_id)
         return found
 
-    def _claim(self, name: str) -> Row:
+    def _claim(self, name: str, opened: list[Row]) -> Row:
         if not 0 < len(name) <= _LONGEST_NAME or not name.isprintable():
             msg = f"account {name[:_LONGEST_NAME]!r} is no name: 1 to {_LONGEST_NAME} printable characters"
             raise ConfigError(msg)
         row = self.store.enrol(self._venue_name, name, self._venue.now)
         since = datetime.now(tz=UTC).isoformat(timespec="seconds")
         self._holder = f"process {os.getpid()} on {this_machine()} since {since}"
+        opened.append(row)
         self.store.claim(row, self._holder)
         # it may have gone on until just now
         return self.store.find(self._venue_name, name) or row
@@ -342,10 +342,15 @@ class Journal:
         """Read the accounts as they were written down last: how far what was interrupted came, nobody knows."""
         if self.failure or self._is_forked:
             return
-        self._await()
-        self._give_up(why)
-        self._failed_at = -math.inf
-        self._try_again()
+        try:
+            self._await()
+            self._give_up(why)
+            self._failed_at = -math.inf
+            self._try_again()
+        except BaseException:
+            # once more: then it is for the next one who asks to begin anew
+            self.failure = why
+            raise
 
     def _write(self) -> None:
         for name, last in (self._put(self.store.append) or {}).items():
@@ -391,9 +396,7 @@ class Journal:
     def _told(self, book: Book) -> Told | None:
         """What an account is told of a step, once that is written down."""
         last, fresh = self._chronicle.last(book.row.name), self._chronicle.fresh(book.row.name)
-        if not fresh:
-            return None
-        return Told(book.row.id, last + 1, last + len(fresh), dump(packed(fresh)))
+        return Told(book.row.id, last + 1, last + len(fresh), dump(packed(fresh))) if fresh else None
 
     def _note(self, now: float) -> None:
         self._noted = now
@@ -419,6 +422,9 @@ class Journal:
         """Take the accounts out of the market: nothing may happen to them that cannot be written down."""
         _log.error("paper accounts cannot be written down and are refused until they can: %s", why)
         self.failure, self._failed_at, self._unread = why, self._clock(), ""
+        self._clear()
+
+    def _clear(self) -> None:
         clear(self._venue)
         self._recorder.forget()
         self._chronicle.drop()
@@ -428,6 +434,7 @@ class Journal:
             return
         self._failed_at = self._clock()
         standing: list[Standing] = []
+        self._clear()
         try:
             # what was interrupted may have left it open
             self.store.backend.roll_back()
@@ -439,8 +446,6 @@ class Journal:
                     standing += self._load(row)
         except JournalError as error:
             self.failure = str(error)
-            self._recorder.forget()
-            self._chronicle.drop()
             return
         self.failure = ""
         self._count_on(self._books)

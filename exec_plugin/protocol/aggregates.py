@@ -47,7 +47,7 @@ class Aggregates:
         if position == tape.end:
             return
         before = tape[index - 1] if index else None
-        cuts = frozenset(tape.cuts)
+        cuts, fresh, end = frozenset(tape.cuts), array("q"), len(self._begins)
         for record in tape[index:]:
             if (
                 before is None
@@ -56,10 +56,11 @@ class Aggregates:
                 or record[5] is not before[5]
                 or position in cuts
             ):
-                self._begins.append(position)
+                fresh.append(position)
             before = record
             position += 1
-        self._position = position
+        # in one: what Ctrl-C interrupts is done again
+        self._begins[end:], self._position = fresh, position
         tape.cuts = [cut for cut in tape.cuts if cut >= position]
 
     def total(self) -> int:
@@ -77,8 +78,7 @@ class Aggregates:
         self._refresh()
         tape = self._tape
         leaving = bisect_left(self._begins, tape.trimmed + tape.most - tape.limit)
-        del self._begins[:leaving]
-        self._dropped += leaving
+        self._begins[:leaving], self._dropped = array("q"), self._dropped + leaving
 
     def from_id(self, number: int, limit: int) -> list[Aggregate]:
         """Those from a number on."""

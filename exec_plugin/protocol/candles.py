@@ -102,8 +102,8 @@ class Series(ABC):
     def trim(self) -> None:
         """Let the oldest candles go when there are twice as many as should be kept."""
         if len(self.rows) + (self.newest is not None) >= 2 * self.keep:
-            self.rows.drop(self.keep)
-            self.dropped += self.keep
+            # in one: Ctrl-C must not leave columns of several lengths
+            self.rows.columns, self.dropped = self.rows.after(self.keep), self.dropped + self.keep
 
     def _span(self, first: int, last: int) -> tuple[int, int]:
         """The places of those candles that are over and opened within both."""
@@ -179,13 +179,15 @@ class TradeSeries(Series):
             end = newest.start + self.period.width if newest else 0
             stop = next((at for at in range(index, length) if fresh[at][1] >= end), length)
             if newest is not None and stop > index:
-                newest.add(fresh[index:stop])
+                grown = newest.copy(newest.start)
+                grown.add(fresh[index:stop])
+                # in one: what Ctrl-C interrupts is done again, and no trade counts twice
+                self.newest, self._position = grown, position + stop
                 index = stop
             else:
                 self._finish()
                 first = fresh[index]
                 self.newest = Candle.opened(self.period.start(first[1]), position + index, first)
-        self._position = position + length
 
 
 class MergedSeries(Series):
@@ -212,11 +214,13 @@ class MergedSeries(Series):
         if self.newest is not None:
             stop = bisect_left(starts, self._end, place)
             if place < stop:
-                self.newest.merge(base.rows.merged(place, stop))
+                grown = self.newest.copy(self.newest.start)
+                grown.merge(base.rows.merged(place, stop))
+                # in one, as above
+                self.newest, self._taken = grown, stop + base.dropped
                 place = stop
         if place < len(starts):
             self._begin(place)
-        self._taken = len(starts) + base.dropped
         newest = base.tail()
         if newest is not None and newest.start >= self._end:
             self._finish()
@@ -236,8 +240,9 @@ class MergedSeries(Series):
             openings.append(opening)
             place = bisect_left(starts, self._end, place, min(place + most, length))
         self.rows.take(finer, bounds, openings[:-1])
-        self.newest = finer.merged(bounds[-1], length)
-        self.newest.start = openings[-1]
+        newest = finer.merged(bounds[-1], length)
+        newest.start = openings[-1]
+        self.newest, self._taken = newest, length + self._base.dropped
 
     def tail(self) -> Candle | None:
         """The candle in progress with all that happened so far, None before the first trade."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from itertools import pairwise
 from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING
@@ -95,7 +96,14 @@ class Columns(Packed):
 
     def follow(self, candle: Candle) -> None:
         """Take in the candle that followed."""
+        self._end_before(candle.start)
         self.append(_numbers(candle))
+
+    def _end_before(self, start: int) -> None:
+        """Let go of what somebody was interrupted by Ctrl-C to take in, and takes in again, be it in some columns only."""
+        if self.starts and self.starts[-1] >= start:
+            end = bisect_left(self.starts, start)
+            self.columns = [column[:end] for column in self.columns]
 
     def candle(self, place: int) -> Candle:
         """One candle as an object."""
@@ -107,6 +115,9 @@ class Columns(Packed):
 
     def take(self, finer: Columns, bounds: list[int], starts: list[int]) -> None:
         """Take in candles that opened at ``starts``, merged from those of ``finer`` between two ``bounds`` each."""
+        if not starts:
+            return
+        self._end_before(starts[0])
         spans = [slice(first, stop) for first, stop in pairwise(bounds)]
         for place, (fold, column) in enumerate(zip(_FOLDS, finer.columns, strict=True)):
             self.extend(place, [fold(column[span]) for span in spans] if place else starts)

@@ -65,10 +65,15 @@ class Departures:
         self._leaving.extend(go for go, _ in waiting)
         self._tell()
 
-    def turn_back(self) -> None:
-        """Send what stands for all that waits: it has not happened."""
+    def __len__(self) -> int:
+        """How many wait."""
+        return len(self._waiting)
+
+    def turn_back(self, most: int | None = None) -> None:
+        """Send what stands for all that waits, or for the first so many: it has not happened."""
         self._closed = None
-        waiting, self._waiting = self._waiting, []
+        most = len(self) if most is None else most
+        waiting, self._waiting = self._waiting[:most], self._waiting[most:]
         self._leaving.extend(instead for _, instead in waiting)
         self._tell()
 

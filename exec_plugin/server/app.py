@@ -168,7 +168,7 @@ class PaperServer:
         stage = self.stage
         if not stage.is_near:
             return None
-        with stage.whole:
+        with stage.lock, stage.whole:
             stage.catch_up()
             return stage.gateway.handle(plain.method, plain.target, plain.headers, body, caller=peer)
 
@@ -215,7 +215,7 @@ class PaperServer:
         if way.cut and not way.executed:
             return cut(request)
         began = clock()
-        with stage.whole:
+        with stage.lock, stage.whole:
             stage.catch_up()
             reply = stage.gateway.handle(request.method, target, known, body, caller=peer)
         reply = await stage.departure(reply)

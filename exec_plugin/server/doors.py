@@ -145,7 +145,7 @@ class Doors:
                 # before the request is carried out or after: the client sees nothing of it either way
                 socket.cut()
             if not way.cut or way.executed:
-                with stage.whole:
+                with stage.lock, stage.whole:
                     stage.catch_up()
                     began = clock()
                     session.receive(text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -76,9 +76,9 @@ class Stage:
 
     @property
     def whole(self) -> AbstractContextManager[object]:
-        """The same, for what changes accounts: it is done as a whole, or taken back."""
+        """Within it, for what changes accounts: it is done as a whole, or taken back."""
         exchange = self.exchange
-        return exchange.whole if isinstance(exchange, PaperExchange) else exchange.lock
+        return exchange.whole if isinstance(exchange, PaperExchange) else nullcontext()
 
     @property
     def streams(self) -> StreamHub:

@@ -11,6 +11,7 @@ import ccxt
 import ccxt.async_support
 import ccxt.pro
 import pytest
+from interruptions import everywhere
 
 import exec_plugin
 import exec_plugin.core.tape as tape_module
@@ -20,6 +21,7 @@ from exec_plugin.account.paper import REQUEST_MS
 from exec_plugin.account.parts import EPOCH
 from exec_plugin.core.errors import ConfigError, FeedError
 from exec_plugin.core.events import QUOTE, TRADE
+from exec_plugin.core.tape import Tape
 from exec_plugin.core.units import SCALE
 from exec_plugin.protocol import sign
 
@@ -460,3 +462,37 @@ def test_packed(monkeypatch, speed, packed):
     tapes = [market.tape for market in exchange.venue.markets.values()]
     assert [len(tape.records) < len(tape) for tape in tapes] == [packed] * 2
     assert all(len(tape) > 200 for tape in tapes)
+
+
+def is_free(lock):
+    """Whether another thread could have a lock."""
+    found = []
+
+    def look():
+        found.append(lock.acquire(blocking=False))
+        if found[0]:
+            lock.release()
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    thread.join()
+    return found[0]
+
+
+def test_packed_under_lock(monkeypatch):
+    """A tape is packed while nobody else moves the market, also where a feed's own thread looks at it."""
+    exchange = PaperExchange(Settings.read({"symbols": "BTCUSDT"}), Clock())
+    found = []
+    monkeypatch.setattr(Tape, "pack", lambda _: found.append(is_free(exchange.lock)))
+    exchange.catch_up()
+    assert found == [False]
+
+
+def test_interrupted():
+    """Wherever Ctrl-C interrupts a request before it is carried out or after, other threads may go on."""
+    account = open_account({"symbols": "BTCUSDT"})
+    for interruption in everywhere("Whole.", every="opcode"):
+        is_cut = interruption.cuts(account.exchange.catch_up)
+        assert is_free(account.exchange.lock)
+        if not is_cut:
+            break

@@ -12,10 +12,14 @@ from protocol.signing_client import form
 
 from exec_plugin.account import House, PaperAccount, PaperExchange, Settings
 from exec_plugin.core.errors import ConfigError, JournalError
+from exec_plugin.core.events import QUOTE
+from exec_plugin.core.matching import Market
 from exec_plugin.core.tape import Tape
-from exec_plugin.core.units import parse_units
-from exec_plugin.journal import open_store
+from exec_plugin.core.units import SCALE, parse_units
+from exec_plugin.core.venue import state
+from exec_plugin.journal import Journal, books, open_store
 from exec_plugin.journal.books import NOTE_EVERY, RETRY_AFTER
+from exec_plugin.journal.store import Store
 
 START = 1_767_614_400_000
 FUNDS = {"USDT": "100000", "BTC": "1"}
@@ -249,6 +253,112 @@ def test_interrupted_within(start, monkeypatch, error):
     assert ask(account, "POST", "/api/v3/order", **ORDER, price="50001")["status"] == "NEW"
     assert len(market.buys.levels) == 2
     assert len(ask(start())) == 2
+
+
+def test_interrupted_fill(start, monkeypatch):
+    """What the market does with orders that were just put back is told like anything else."""
+    account = start(feed="push")
+    exchange = account.exchange
+    exchange.feed.push((QUOTE, START, "BTCUSDT", 50_000 * SCALE, SCALE, 50_010 * SCALE, SCALE))
+    ask(account, "POST", "/api/v3/order", **ORDER, price="50000")
+    told, fill, times = [], Market._maker_fill, []
+    exchange.gateway.user_data.subscribe("default", lambda event: told.append(event.get("x")))
+
+    def interrupted(*args):
+        fill(*args)
+        times.append(1)
+        if len(times) == 1:
+            raise ZeroDivisionError
+
+    monkeypatch.setattr(Market, "_maker_fill", interrupted)
+    exchange.feed.push((QUOTE, START, "BTCUSDT", 49_990 * SCALE, SCALE, 49_995 * SCALE, SCALE))
+    with pytest.raises(ZeroDivisionError):
+        ask(account)
+    assert ask(account) == []
+    assert told == ["TRADE", None]
+
+
+@pytest.mark.parametrize(
+    ("where", "place"), [(Journal, "_await"), (books, "clear"), (Journal, "_load"), (state, "_rest")]
+)
+def test_interrupted_twice(start, monkeypatch, where, place):
+    """Who presses Ctrl-C once more while an account is read back finds it as it was written down all the same."""
+    account = start()
+    exchange = account.exchange
+    journal = exchange.journal
+    journal._clock = lambda: 0.0
+    for price in ("50000", "50001"):
+        ask(account, "POST", "/api/v3/order", **ORDER, price=price)
+    before, told, act = picture(exchange.venue), [], getattr(where, place)
+    exchange.gateway.user_data.subscribe("default", lambda event: told.append(event["e"]))
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    def interrupted_again(*args):
+        act(*args)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Tape, "cut", interrupted)
+        patch.setattr(where, place, interrupted_again)
+        with pytest.raises(KeyboardInterrupt):
+            ask(account, "POST", "/api/v3/order", symbol="BTCUSDT", side="BUY", type="MARKET", quantity="0.01")
+    journal._clock = lambda: RETRY_AFTER
+    assert exchange.settle()
+    assert {**picture(exchange.venue), "ids": before["ids"]} == before
+    assert told == []
+    ask(account, "POST", "/api/v3/order", **ORDER, price="50002")
+    assert [order["price"][:5] for order in ask(start())] == ["50000", "50001", "50002"]
+
+
+@pytest.mark.parametrize(
+    ("where", "place"),
+    [(Store, "claim"), (Journal, "_claim"), (Journal, "_load"), (state, "_rest")],
+)
+def test_interrupted_opening(start, tmp_path, monkeypatch, where, place):
+    """An account whose opening Ctrl-C interrupted can be opened again, and its orders are in the market then."""
+    account = start()
+    for price in ("50000", "50001"):
+        ask(account, "POST", "/api/v3/order", **ORDER, price=price)
+    before, act = picture(account.exchange.venue), getattr(where, place)
+    account.exchange.close()
+    settings = {"db_url": f"sqlite:///{tmp_path}/accounts.sqlite", "symbols": "BTCUSDT"}
+    exchange = PaperExchange(Settings.read(settings), start.clock)
+
+    def interrupted(*args):
+        act(*args)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(where, place, interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            exchange.open_accounts({"default": FUNDS})
+    exchange.open_accounts({"default": FUNDS})
+    assert {**picture(exchange.venue), "ids": before["ids"]} == before
+    assert len(ask(PaperAccount(exchange, exchange.venue.accounts["default"], None))) == 2
+    exchange.close()
+
+
+def test_other_books(start):
+    """A book that the orders of an account leave and come back to has another id each time."""
+    account = start()
+    exchange = account.exchange
+
+    def look():
+        return json.loads(exchange.gateway.handle("GET", "/api/v3/depth?symbol=BTCUSDT&limit=5000", {}).text)
+
+    ask(account, "POST", "/api/v3/order", **ORDER, price="50000")
+    before = look()
+    assert look() == before
+    exchange.journal._give_up("the disk is full")
+    without = look()
+    assert without["bids"] != before["bids"]
+    exchange.journal._clock = lambda: exchange.journal._failed_at + RETRY_AFTER
+    assert exchange.settle()
+    again = look()
+    assert again["bids"] == before["bids"]
+    assert before["lastUpdateId"] < without["lastUpdateId"] < again["lastUpdateId"]
 
 
 def test_interrupted_beginning(start, monkeypatch):

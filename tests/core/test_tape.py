@@ -6,6 +6,7 @@ from itertools import dropwhile
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from interruptions import everywhere
 
 import exec_plugin.core.tape as tape_module
 from exec_plugin.core.clock import MINUTE
@@ -135,6 +136,37 @@ def test_packed_is_small():
     packed = len(tape) - len(tape.records)
     assert len(tape.records) == FRESH
     assert sum(sys.getsizeof(column) for column in tape._packed.columns) / packed < 60
+
+
+@pytest.mark.parametrize("what", ["pack", "trim", "window"])
+def test_interrupted(what, monkeypatch):
+    """What Ctrl-C interrupts, wherever, leaves the tape as it was or as it was to be, and goes on."""
+    monkeypatch.setattr(tape_module, "FRESH", 4)
+    for interruption in everywhere("core/tape.py", "core/packed.py"):
+        tape, plain = Tape(limit=20, most=26), Tape(limit=20, most=26)
+        for time in range(25):
+            for each in (tape, plain):
+                _add(each, time * 1000, price=100 + time)
+                each.average(1, time * 1000)
+            if time == 15:
+                tape.pack()
+        acts = {"pack": tape.pack, "trim": tape.trim, "window": lambda tape=tape: tape.average(2, 25_000)}
+        is_cut = interruption.cuts(acts[what])
+        if what == "trim":
+            plain.trim()
+            if not tape.trimmed:
+                tape.trim()
+        assert (tape[:], tape.trimmed, tape.end) == (plain[:], plain.trimmed, plain.end)
+        for time in range(26, 60):
+            for each in (tape, plain):
+                _add(each, time * 1000, price=100 + time)
+            tape.pack()
+            assert tape[:] == plain[:]
+            assert [tape.average(minutes, time * 1000) for minutes in (1, 2)] == [
+                plain.average(minutes, time * 1000) for minutes in (1, 2)
+            ]
+        if not is_cut:
+            break
 
 
 def test_nothing_to_pack():

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from interruptions import everywhere
 
 import exec_plugin.core.tape as tape_module
 from exec_plugin.core.clock import DAY, HOUR, MINUTE, SECOND
@@ -286,6 +287,43 @@ def test_asked_all_along():
 
     _, store, _ = filled(trades, limit=1, keep=5, poll=check)
     assert store.minutes.dropped == 85
+
+
+def test_interrupted():
+    """What Ctrl-C interrupts, wherever, is done again: no trade is lost, and none counts twice."""
+    places = (
+        "TradeSeries.refresh",
+        "MergedSeries.",
+        "Series._finish",
+        "Series.trim",
+        "Columns.",
+        "Packed.",
+        "Aggregates.",
+    )
+
+    def asked(store, moment):
+        rows = [store.klines(Period(width * MINUTE), moment, None, None, 1000) for width in (1, 2, 30)]
+        return rows, store.aggregates.from_id(1, 1000)
+
+    for interruption in everywhere(*places):
+        (tape, store, _), (other, plain, moment) = (filled([(40_000, 1, 1, True)] * 6, limit=12, keep=5) for _ in "ab")
+        assert asked(store, moment) == asked(plain, moment)
+        for number in range(7, 17):
+            moment += 40_000
+            for each in (tape, other):
+                each.records.append((number, moment, number * SCALE, SCALE, number * SCALE, False))
+
+        def act(store=store, tape=tape, moment=moment):
+            asked(store, moment)
+            tape.trim()
+
+        is_cut = interruption.cuts(act)
+        act(plain, other)
+        if not tape.trimmed:
+            act()
+        assert asked(store, moment) == asked(plain, moment)
+        if not is_cut:
+            break
 
 
 def test_rendered_few():

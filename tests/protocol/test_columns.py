@@ -14,7 +14,9 @@ from exec_plugin.protocol.columns import Candle, Columns
 
 # Of every field small numbers, the last and first that do and do not fit into 64 bits, and far larger ones.
 NUMBERS = st.sampled_from((0, 1, 7 * 10**8, 2**63 - 1, 2**63, 10**25))
-CANDLES = st.lists(st.lists(NUMBERS, min_size=13, max_size=13).map(lambda numbers: Candle(*numbers)), max_size=12)
+CANDLES = st.lists(st.lists(NUMBERS, min_size=12, max_size=12), max_size=12).map(
+    lambda rows: [Candle(start, *row) for start, row in enumerate(rows)]
+)
 
 
 def plain(candles):
@@ -48,12 +50,13 @@ def test_kept(candles, leaving):
     """What was taken in is given back, also what outgrows 64 bits, before and after the oldest left."""
     columns = filled(candles)
     assert plain(unpacked(columns)) == plain(candles)
-    columns.drop(leaving)
+    columns.columns = columns.after(leaving)
     assert plain(unpacked(columns)) == plain(candles[leaving:])
     assert list(columns.starts) == [candle.start for candle in candles[leaving:]]
-    for candle in candles:
+    later = [candle.copy(candle.start + 100) for candle in candles]
+    for candle in later:
         columns.follow(candle)
-    assert plain(unpacked(columns)) == plain(candles[leaving:] + candles)
+    assert plain(unpacked(columns)) == plain(candles[leaving:] + later)
 
 
 @given(CANDLES.filter(bool), st.data())

@@ -208,3 +208,5 @@ def clear(venue: Venue) -> None:
     for market in venue.markets.values():
         market.clear()
     venue.outbox.clear()
+    # books without them are others, under ids of their own
+    venue.outbox.seq += 1
