@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 
 #: What the head of the file says it is: "exep".
 APPLICATION_ID = 0x65786570
-#: What SQLite raises; where its message quotes a damaged file that is no text, Python cannot read the message.
-_ERRORS = (sqlite3.DatabaseError, UnicodeDecodeError)
+#: What SQLite raises. Where its message quotes a damaged file that is no text, Python cannot read the message; and such a
+#: file may say that it needs more memory than there is.
+_ERRORS = (sqlite3.DatabaseError, UnicodeDecodeError, MemoryError)
 #: Seconds to wait for a reader, such as ``exec-plugin account``, to let go; and for one who only looks whose a lease is.
 PATIENCE, GLANCE = 5.0, 0.25
 
@@ -111,7 +112,7 @@ class SqliteBackend:
         try:
             yield
         except _ERRORS as error:
-            raise JournalError(f"{self.where}: {error}{_advice(error)}") from error
+            raise JournalError(f"{self.where}: {str(error) or repr(error)}{_advice(error)}") from error
 
     def run(self, sql: str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Answer the rows of a statement."""
@@ -119,7 +120,7 @@ class SqliteBackend:
             with self._turn:
                 return self._db.execute(sql, params).fetchall()
         except _ERRORS as error:
-            raise JournalError(f"{self.where}: {error}{_advice(error)}") from error
+            raise JournalError(f"{self.where}: {str(error) or repr(error)}{_advice(error)}") from error
 
     def stream(self, sql: str, params: Sequence[Any] = ()) -> Iterator[tuple[Any, ...]]:
         """The rows of a statement one by one."""
@@ -228,7 +229,7 @@ def _connect(uri: str, patience: float = PATIENCE) -> sqlite3.Connection:
 
 
 def _advice(error: Exception) -> str:
-    text = "malformed" if isinstance(error, UnicodeDecodeError) else str(error)
+    text = "malformed" if isinstance(error, UnicodeDecodeError | MemoryError) else str(error)
     if "malformed" in text or "not a database" in text:
         return (
             "; it is left as it is. See exec-plugin account verify; account repair keeps what can be read in another "
