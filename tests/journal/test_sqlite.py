@@ -111,20 +111,6 @@ def test_damaged_version(path):
     assert path.read_bytes() == before
 
 
-def test_more_than_memory(path):
-    """So is one that says that it needs more memory than there is."""
-    kept, _ = traded(path)
-    kept.crash()
-    content = bytearray(path.read_bytes())
-    # the first cell of the first page
-    start = int.from_bytes(content[108:110], "big")
-    content[start : start + 30] = b"\xff" * 30
-    path.write_bytes(content)
-    with pytest.raises(JournalError, match="it is left as it is"):
-        kept_at(path)
-    assert path.read_bytes() == content
-
-
 def test_older(path, monkeypatch):
     """A file of an older version is brought up to date, once, and loses nothing."""
     kept, pictures = traded(path)
