@@ -92,7 +92,7 @@ class Tape:
         return self[place : place + 1][0]
 
     def pack(self) -> None:
-        """Have all but the newest take a sixth of the memory; called where there is time."""
+        """Have all but the newest take a fifth of the memory; called where there is time."""
         surplus = len(self.records) - FRESH
         if surplus < FRESH:
             return
