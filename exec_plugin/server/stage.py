@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from exec_plugin.account import PaperExchange
 from exec_plugin.account.pump import wall_clock
 from exec_plugin.core.errors import FeedError
+from exec_plugin.journal.commit import hand_over
 from exec_plugin.protocol.control import ScriptedExchange
 from exec_plugin.protocol.faults import CLEAR
 from exec_plugin.server.tally import Times, clock
@@ -167,7 +168,7 @@ class Stage:
             was_dirty = exchange.is_dirty
             commit = exchange.start_settling()
         if commit is not None:
-            self._writing = asyncio.get_running_loop().run_in_executor(self._writer, commit)
+            self._writing = asyncio.wrap_future(hand_over(commit, self._writer))
             self._writing.add_done_callback(partial(self._written, exchange))
         elif was_dirty:
             self.written.add(clock() - self._began)
