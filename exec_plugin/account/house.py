@@ -139,17 +139,25 @@ class PaperExchange:
     @property
     def is_dirty(self) -> bool:
         """Whether something has changed that nobody has begun to write down."""
-        return self.journal is not None and self.journal.is_dirty
+        journal = self.journal
+        return journal is not None and journal.is_dirty
 
     @property
     def waits(self) -> bool:
         """Whether those who ask wait for a disk or a server, and for nothing else: a replay moves while it is asked."""
-        return self.journal is not None and self.journal.waits and not self.is_replay
+        journal = self.journal
+        return journal is not None and journal.waits and not self.is_replay
 
     @property
     def is_behind(self) -> bool:
         """Whether something has changed that is not written down, or not told yet."""
         return self.is_dirty or self.gateway.departures.is_closed
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether accounts are refused until they can be written down again, which whoever settles tries."""
+        journal = self.journal
+        return journal is not None and bool(journal.failure)
 
     def settle(self) -> bool:
         """
@@ -198,7 +206,7 @@ class PaperExchange:
         """What waits may leave, or has not happened."""
         gateway = self.gateway
         # what was interrupted has been turned back, and may be asked again
-        gateway.is_shut, self.slow = self.journal is not None and bool(self.journal.failure), ""
+        gateway.is_shut, self.slow = self.has_failed, ""
         if kept:
             (leave or gateway.departures.release)()
             gateway.user_data.go_on()

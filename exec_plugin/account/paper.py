@@ -123,6 +123,9 @@ class PaperAccount:
         with exchange.lock, exchange.whole:
             exchange.catch_up()
             answer = ask()
+            if exchange.has_failed:
+                # the next one may find it mended
+                return answer if exchange.settle() or lost is None else lost()
             if gateway.is_shut or not exchange.is_behind:
                 return answer
             gateway.departures.leave(

@@ -82,8 +82,8 @@ class Writer:
             if gateway.is_shut and alone:
                 # it tells of nothing that has happened, and has nothing to wait for
                 write(None)
-                return
-            gateway.departures.leave(partial(write, None), lambda: write(gateway.lost()))
+            else:
+                gateway.departures.leave(partial(write, None), lambda: write(gateway.lost()))
         self.settle_soon()
 
     def departure(self, reply: Reply) -> asyncio.Future[Reply]:
@@ -109,8 +109,9 @@ class Writer:
 
     def settle_soon(self) -> None:
         """Write down what has changed once all that has arrived by now is answered."""
-        # also what a loop that has ended has begun to write
-        if self._exchange.is_behind and not (self._is_due or self._writing):
+        exchange = self._exchange
+        # also what a loop that has ended has begun to write; and where that failed nobody else may try it again
+        if (exchange.is_behind or exchange.has_failed) and not (self._is_due or self._writing):
             asyncio.get_running_loop().call_soon(self.write)
             self._is_due = True
 

@@ -5,6 +5,7 @@ from journal.stuck_disk import StuckDisk
 
 from account.stuck_desk import FUNDS, clock
 from exec_plugin.account import PaperAccount, PaperExchange, Settings
+from exec_plugin.journal.books import RETRY_AFTER
 
 
 @pytest.fixture
@@ -25,3 +26,15 @@ def disk(account, monkeypatch):
     monkeypatch.setattr(backend, "commit", disk)
     yield disk
     disk.goes_on(times=100)
+
+
+@pytest.fixture
+def later(account, monkeypatch):
+    """Lets the time pass after which a place that failed is tried again."""
+    passed = [0.0]
+    monkeypatch.setattr(account.exchange.journal, "_clock", lambda: passed[0])
+
+    def pass_time():
+        passed[0] += RETRY_AFTER
+
+    return pass_time

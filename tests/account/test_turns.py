@@ -74,6 +74,17 @@ async def test_fails(account, disk, others):
     assert entries(account) == []
 
 
+async def test_tried_again(account, disk, others, later):
+    """An account that could not be written down is tried again although nobody is ever alone with it."""
+    first = place(account)
+    await disk.is_reached()
+    disk.goes_on(JournalError("disk full"))
+    assert await first == LOST
+    later()
+    assert await ask(account) == LOST
+    assert await ask(account) == (200, 0)
+
+
 async def test_interrupted(account, disk, others):
     """What Ctrl-C interrupts at the disk has not happened, nor what came meanwhile; the account goes on at once."""
     first = place(account)

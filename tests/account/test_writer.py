@@ -61,6 +61,39 @@ async def test_fails(account, disk):
     assert entries(account) == []
 
 
+async def test_tried_again(account, disk, later):
+    """A loop that is alone with an account that could not be written down tries it again, and trades on."""
+    first = place(account)
+    await disk.is_reached()
+    disk.goes_on(JournalError("disk full"))
+    assert await first == LOST
+    assert await ask(account) == LOST
+    later()
+    disk.goes_on()
+    # who comes first is refused, and has the next one find it mended
+    assert await ask(account) == LOST
+    await asyncio.sleep(0)
+    assert await ask(account) == (200, 0)
+    assert (await place(account))[0] == 200
+
+
+async def test_tried_again_by_frames(account, disk, later):
+    """So does one that speaks the WebSocket API only."""
+    frames = []
+    link = account.connect("wss://x/ws-api/v3", frames.append)
+    first = place(account)
+    await disk.is_reached()
+    disk.goes_on(JournalError("disk full"))
+    assert await first == LOST
+    later()
+    params = {"timestamp": account.milliseconds(), "apiKey": "x", "signature": "x"}
+    for number in (1, 2):
+        link.send(json.dumps({"id": number, "method": "openOrders.status", "params": params}))
+        await asyncio.sleep(0)
+    assert [json.loads(frame)["status"] for frame in frames] == [503, 200]
+    link.close()
+
+
 async def test_slow(account, disk, monkeypatch):
     """While the disk takes too long nothing more happens, and who asks is told so at once."""
     first = place(account)
