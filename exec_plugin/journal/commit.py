@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from concurrent.futures import Executor, Future
+    from concurrent.futures import Executor
 
 
 class Commit:
@@ -50,7 +51,7 @@ def hand_over(commit: Commit, writer: Executor) -> Future[None]:
     Have another thread wait for the disk; returns as soon as it does.
 
     A thread that was only told to would get its turn when this one has worked on for 5 ms (Python's switch interval): the
-    disk would begin after what it is to be hidden behind.
+    disk would begin after what it is to be hidden behind. Where there can be no other thread this one waits itself.
     """
     has_begun = threading.Lock()
     has_begun.acquire()
@@ -59,6 +60,13 @@ def hand_over(commit: Commit, writer: Executor) -> Future[None]:
         has_begun.release()
         commit()
 
-    future = writer.submit(wait)
+    try:
+        future = writer.submit(wait)
+    except RuntimeError:
+        # the main thread has ended, and a bot in another one trades on
+        commit()
+        future = Future()
+        future.set_result(None)
+        return future
     has_begun.acquire()
     return future

@@ -94,6 +94,15 @@ async def test_tried_again_by_frames(account, disk, later):
     link.close()
 
 
+async def test_no_thread(account, disk):
+    """Where there can be no other thread, as in a bot whose main thread has ended, the loop waits for the disk itself."""
+    Writer.of(account.exchange)._thread.shutdown()
+    disk.goes_on(times=2)
+    assert await place(account) == (200, 1)
+    assert await place(account) == (200, 2)
+    assert len(entries(account)) == 2
+
+
 async def test_slow(account, disk, monkeypatch):
     """While the disk takes too long nothing more happens, and who asks is told so at once."""
     first = place(account)
