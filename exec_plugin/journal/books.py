@@ -115,8 +115,8 @@ class Journal:
 
     @property
     def waits(self) -> bool:
-        """Whether a commit waits for a disk, or for a server."""
-        return self.store.backend.waits
+        """Whether a commit waits for a disk, or for a server; a child process writes nothing, and waits for nobody."""
+        return self.store.backend.waits and not self._is_forked
 
     def __contains__(self, name: object) -> bool:
         return name in self._books

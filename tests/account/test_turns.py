@@ -9,6 +9,7 @@ import pytest
 
 from account.stuck_desk import LOST, ORDER, asked, entries, told
 from exec_plugin.core.errors import JournalError
+from exec_plugin.journal import books as books_module
 
 
 class Interruption(BaseException):
@@ -99,6 +100,18 @@ async def test_interrupted(account, disk, others):
     assert await ask(account) == (200, 0)
     disk.goes_on()
     assert (await place(account))[0] == 200
+
+
+async def test_fork(account, disk, others, monkeypatch):
+    """A child process is refused, and does not wait for a thread that only its parent has."""
+    order = place(account)
+    await disk.is_reached()
+    with monkeypatch.context() as patch:
+        patch.setattr(books_module.os, "getpid", lambda: 0)
+        async with asyncio.timeout(10):
+            assert await place(account) == LOST
+    disk.goes_on()
+    await order
 
 
 async def test_question(account, disk, others):
