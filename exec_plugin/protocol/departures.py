@@ -86,3 +86,6 @@ class Departures:
                 self._leaving.popleft()()
         finally:
             self._is_telling = False
+            if self._leaving:
+                # one of them has raised, as sys.exit does in a callback: the others are told all the same
+                self._tell()

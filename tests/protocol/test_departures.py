@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from functools import partial
+
+import pytest
 
 from exec_plugin.protocol.departures import Departures
 
@@ -54,3 +57,15 @@ def test_closed():
     assert not departures.is_closed
     departures.turn_back()
     assert told == [1, -2]
+
+
+def test_raises():
+    """Who raises when he is told keeps nobody else from being told."""
+    departures, told = Departures(), []
+    departures.is_held = lambda: True
+    for each in (1, 2, 3):
+        departures.leave(partial(told.append, each))
+        departures.leave(sys.exit)
+    with pytest.raises(SystemExit):
+        departures.release()
+    assert told == [1, 2, 3]
