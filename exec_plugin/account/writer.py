@@ -123,13 +123,15 @@ class Writer:
             return
         exchange = self._exchange
         self._began = self._clock()
-        with exchange.lock:
+        with exchange.lock, exchange.whole:
             was_dirty = exchange.is_dirty
             commit = exchange.start_settling()
-        if commit is not None:
-            self._writing = hand_over(commit, self._thread)
-            self._writing.add_done_callback(self._tell(asyncio.get_running_loop()))
-        elif was_dirty:
+            if commit is not None:
+                writing = hand_over(commit, self._thread)
+                writing.add_done_callback(self._tell(asyncio.get_running_loop()))
+                # last: once this is set, it is for ``_written`` to have the next one begin
+                self._writing = writing
+        if commit is None and was_dirty:
             self._note(self._clock() - self._began)
 
     def _tell(self, loop: asyncio.AbstractEventLoop) -> Callable[[object], None]:
@@ -142,7 +144,7 @@ class Writer:
 
     def _written(self) -> None:
         self._writing = None
-        with self._exchange.lock:
+        with self._exchange.lock, self._exchange.whole:
             self._exchange.finish_settling()
         self._note(self._clock() - self._began)
         self.settle_soon()

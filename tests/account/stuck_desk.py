@@ -18,6 +18,10 @@ FUNDS = {"USDT": "100000"}
 LOST = (503, -1001)
 
 
+class Interruption(BaseException):
+    """As Ctrl-C, which would end the event loop of the test as well."""
+
+
 def clock():
     """The market stands still."""
     return 1_767_614_400_000

@@ -7,13 +7,9 @@ import json
 
 import pytest
 
-from account.stuck_desk import LOST, ORDER, asked, entries, told
+from account.stuck_desk import LOST, ORDER, Interruption, asked, entries, told
 from exec_plugin.core.errors import JournalError
 from exec_plugin.journal import books as books_module
-
-
-class Interruption(BaseException):
-    """As Ctrl-C, which would end the event loop of the test as well."""
 
 
 @pytest.fixture

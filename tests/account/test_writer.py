@@ -7,7 +7,9 @@ import gc
 import json
 import weakref
 
-from account.stuck_desk import LOST, ORDER, asked, entries, told
+import pytest
+
+from account.stuck_desk import LOST, ORDER, Interruption, asked, entries, told
 from exec_plugin.account import writer as writer_module
 from exec_plugin.account.writer import Writer
 from exec_plugin.core.errors import JournalError
@@ -101,6 +103,27 @@ async def test_no_thread(account, disk):
     assert await place(account) == (200, 1)
     assert await place(account) == (200, 2)
     assert len(entries(account)) == 2
+
+
+@pytest.mark.parametrize("at", ["hand_over", "finish"])
+async def test_interrupted(account, disk, monkeypatch, caplog, at):
+    """Where Ctrl-C comes beside the commit, who waits for it is told what became of it, and the account goes on at once."""
+    where = writer_module if at == "hand_over" else account.exchange.journal
+    work, calls = getattr(where, at), []
+
+    def interrupted(*what):
+        calls.append(what)
+        # at first there is nothing to finish
+        if len(calls) == (1 if at == "hand_over" else 2):
+            raise Interruption
+        return work(*what)
+
+    monkeypatch.setattr(where, at, interrupted)
+    disk.goes_on(times=2)
+    assert await place(account) == (200, 1)
+    assert await place(account) == (200, 2)
+    assert len(account.account.open_orders) == 2
+    assert "Interruption" in caplog.text
 
 
 async def test_slow(account, disk, monkeypatch):
