@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from exec_plugin.account.attached import AttachedAccount
-from exec_plugin.account.house import HOUSE, House, PaperExchange, open_account, read_settings, served_at
+from exec_plugin.account.house import HOUSE, House, PaperExchange, open_account, served_at
 from exec_plugin.account.listeners import Listener, UserEvent
 from exec_plugin.account.paper import PaperAccount
 from exec_plugin.account.script import PaperControl
-from exec_plugin.account.settings import Settings
+from exec_plugin.account.settings import Settings, read_settings
 from exec_plugin.protocol import Reply
 
 __all__ = [

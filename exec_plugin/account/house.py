@@ -17,7 +17,7 @@ from exec_plugin.account.listeners import Listening
 from exec_plugin.account.paper import PaperAccount
 from exec_plugin.account.pump import Pump, wall_clock
 from exec_plugin.account.script import ScriptedAccount, Scripts
-from exec_plugin.account.settings import Settings
+from exec_plugin.account.settings import Settings, read_settings
 from exec_plugin.account.turns import Turns
 from exec_plugin.account.whole import Whole
 from exec_plugin.core.errors import ExecPluginError, FeedError
@@ -166,12 +166,13 @@ class PaperExchange:
         False when that cannot be: it has not happened then, and they are told so.
         """
         self.finish_settling()
-        kept = False
+        self._set_out()
         try:
             kept = self.journal is None or self.journal.settle()
-        finally:
-            # what was interrupted has not happened either
-            self._tell(kept)
+        except BaseException as error:
+            self.take_back(error)
+            raise
+        self._tell(kept)
         return kept
 
     def start_settling(self) -> Commit | None:
@@ -181,54 +182,67 @@ class PaperExchange:
         None where nothing is left to do. What happens meanwhile is written down together, and told, by the next one.
         """
         self.finish_settling()
-        if self.journal is None or not self.journal.waits:
+        journal = self.journal
+        if journal is None or not journal.waits:
             self.settle()
             return None
-        commit, kept = None, False
+        self._set_out()
         try:
-            commit = self.journal.start()
-            kept = not self.journal.failure
-        finally:
-            if commit is None:
-                self._tell(kept)
-        if commit is not None:
-            self.gateway.departures.close()
+            commit = journal.start()
+        except BaseException as error:
+            self.take_back(error)
+            raise
+        if commit is None:
+            self._tell(not journal.failure)
         return commit
 
     def finish_settling(self) -> None:
         """Wait for what ``start_settling`` left to do, and tell it; without that, nothing."""
         journal, departures = self.journal, self.gateway.departures
-        if journal is not None and departures.is_closed:
-            kept = journal.finish() and not journal.failure
-            self._tell(kept, (departures.depart if journal.is_dirty else departures.release) if kept else None)
+        if journal is None or not journal.is_writing:
+            return
+        waiting = len(departures)
+        if journal.finish() and not journal.failure:
+            self._tell(True, departures.depart if journal.is_dirty else departures.release)  # noqa: FBT003
+        else:
+            self._lose(waiting)
+
+    def _set_out(self) -> None:
+        """What waits now is to be written down."""
+        if self.journal is not None:
+            # first: what was written last has been told
+            self.journal.set_out()
+            self.gateway.departures.close()
+
+    def _lose(self, waiting: int) -> None:
+        """The first so many that wait have not happened, but for those that turn out to be written."""
+        is_written = self.journal is not None and self.journal.came_through
+        self._tell(False, lambda: self.gateway.departures.turn_back(waiting, is_written=is_written))  # noqa: FBT003
 
     def _tell(self, kept: bool, leave: Callable[[], None] | None = None) -> None:  # noqa: FBT001
         """What waits may leave, or has not happened."""
-        gateway = self.gateway
+        gateway, departures = self.gateway, self.gateway.departures
         # what was interrupted has been turned back, and may be asked again
         gateway.is_shut, self.slow = self.has_failed, ""
+        (leave or (departures.release if kept else departures.turn_back))()
         if kept:
-            (leave or gateway.departures.release)()
             gateway.user_data.go_on()
-        else:
-            (leave or gateway.departures.turn_back)()
 
     def take_back(self, error: BaseException) -> None:
         """What was interrupted has not happened, nor what was not written down by then; accounts in memory stay as they are."""
         journal = self.journal
         if journal is None:
             return
-        departures = self.gateway.departures
         # whatever goes wrong with one of them, or is interrupted once more
         try:
             self.finish_settling()
         finally:
-            lost = len(departures)
+            lost = len(self.gateway.departures)
             try:
                 journal.take_back(repr(error))
             finally:
                 # not what the market did with orders that were put back
-                self._tell(False, lambda: departures.turn_back(lost))  # noqa: FBT003
+                self._lose(lost)
 
     def refuse(self, why: str) -> None:
         """Refuse what accounts are asked until the commit under way is done."""
@@ -447,16 +461,6 @@ def _key(settings: Settings, plugins: Plugins) -> str:
 
 
 HOUSE = House()
-
-
-def read_settings(options: Mapping[str, Any], api_key: str | None = None) -> Settings:
-    """
-    The settings of an account: what the options say, over what the process's settings bind to its key or name, over
-    their ``[exec_plugin.paper]``.
-    """
-    given = {name: value for name, value in options.items() if value is not None}
-    name, bound = current().config.account(api_key, str(given.get("account", "")))
-    return Settings.read({**bound, **({"account": name} if name else {}), **given})
 
 
 def open_account(

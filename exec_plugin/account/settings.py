@@ -18,6 +18,7 @@ from exec_plugin.core.fill_models import FILL_MODELS, LinearSlippageModel, Rates
 from exec_plugin.core.units import to_units
 from exec_plugin.endpoints import RATE_LIMITS
 from exec_plugin.journal import KEPT_EVENTS, LEVELS, MEMORY, check_url, masked
+from exec_plugin.plugins import current
 from exec_plugin.protocol.faults import Faults
 
 if TYPE_CHECKING:
@@ -379,3 +380,13 @@ class Settings:
         """What a feed is opened with: all settings by name but where accounts are kept, ``history_ms`` among them."""
         names = [each.name for each in fields(type(self)) if each.name not in _OF_JOURNAL]
         return {name: getattr(self, name) for name in names} | {"history_ms": self.history_ms}
+
+
+def read_settings(options: Mapping[str, Any], api_key: str | None = None) -> Settings:
+    """
+    The settings of an account: what the options say, over what the process's settings bind to its key or name, over
+    their ``[exec_plugin.paper]``.
+    """
+    given = {name: value for name, value in options.items() if value is not None}
+    name, bound = current().config.account(api_key, str(given.get("account", "")))
+    return Settings.read({**bound, **({"account": name} if name else {}), **given})

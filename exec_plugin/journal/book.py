@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from exec_plugin.journal.entries import Entry, Fold, Step, chain, merge
+from exec_plugin.core.errors import JournalError
+from exec_plugin.core.venue.state import STATE_VERSION
+from exec_plugin.journal.entries import Entry, Fold, Step, chain, merge, unseal
 
 if TYPE_CHECKING:
     from exec_plugin.journal.recorder import Changes
@@ -89,3 +91,25 @@ class Mark(NamedTuple):
     #: by symbol, how many orders, fills and prevented matches there were
     ends: dict[str, tuple[int, int, int]]
     last_list: int
+
+
+def read_numbers(row: Row, where: str) -> dict[str, Any]:
+    """
+    An account's numbers.
+
+    Raises:
+        JournalError: when they cannot be read, or a newer version wrote them.
+    """
+    try:
+        numbers: dict[str, Any] = unseal(row.state)
+        version = numbers["version"]
+    except (JournalError, ValueError, KeyError, TypeError) as error:
+        raise JournalError(
+            f"account {row.name!r} in {where} is damaged and left as it is; see exec-plugin account verify"
+        ) from error
+    if version > STATE_VERSION:
+        raise JournalError(
+            f"account {row.name!r} in {where} was written by a newer exec_plugin; it is left as it is. "
+            "Upgrade exec_plugin, or name another account or db_url"
+        )
+    return numbers

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 from exec_plugin.core.errors import ConfigError, JournalError
 from exec_plugin.core.venue.chronicle import Chronicle, packed
 from exec_plugin.core.venue.state import STATE_VERSION, clear, look_again, meet_missed, place, resume
-from exec_plugin.journal.book import Book
+from exec_plugin.journal.book import Book, read_numbers
 from exec_plugin.journal.commit import Commit
 from exec_plugin.journal.doors import this_machine
-from exec_plugin.journal.entries import Fold, Step, dump, merge, read_step, unseal
+from exec_plugin.journal.entries import Fold, Step, dump, merge, read_step
 from exec_plugin.journal.past import TablePast
 from exec_plugin.journal.recorder import Changes, Recorder
 from exec_plugin.journal.revival import Revival
@@ -100,6 +100,10 @@ class Journal:
         self._holder = ""
         self._served: list[str] = []
         self._commit: Commit | None = None
+        #: by account, the numbers of the entries that are being written
+        self._under_way: dict[str, int] = {}
+        #: whether what was interrupted while it was written is there all the same
+        self.came_through = False
         #: why the accounts cannot be used at the moment; empty while they can
         self.failure = ""
 
@@ -112,6 +116,11 @@ class Journal:
     def is_behind(self) -> bool:
         """Whether something has changed that is not written down."""
         return self._commit is not None or self.is_dirty
+
+    @property
+    def is_writing(self) -> bool:
+        """Whether there is something to ``finish``."""
+        return self._commit is not None
 
     @property
     def waits(self) -> bool:
@@ -265,6 +274,10 @@ class Journal:
         """
         return self.finish() and self._is_ready() and self._succeeds(self._write)
 
+    def set_out(self) -> None:
+        """What is written from now on is another step."""
+        self._under_way, self.came_through = {}, False
+
     def start(self) -> Commit | None:
         """
         Begin to write down what has changed: as ``settle``, but what waits for the disk is left to do.
@@ -288,7 +301,10 @@ class Journal:
             # it is to be said again that they are noted
             self._chronicle.has_begun = self._chronicle.has_begun or commit.begins
             why = str(commit.error) if isinstance(commit.error, JournalError) else repr(commit.error)
-            self._give_up(why, None if isinstance(commit.error, Exception) else -math.inf)
+            if isinstance(commit.error, Exception):
+                self._give_up(why)
+            else:
+                self.take_back(why)
             return False
         for name, last in commit.told.items():
             self._chronicle.written(name, last)
@@ -340,12 +356,15 @@ class Journal:
         return True
 
     def take_back(self, why: str) -> None:
-        """Read the accounts as they were written down last: how far what was interrupted came, nobody knows."""
+        """Read the accounts as they were written down last: how far what was interrupted came, only the database knows."""
+        under_way, self._under_way = self._under_way, {}
         try:
             self._await()
             if not (self.failure or self._is_forked):
                 self._give_up(why, -math.inf)
             self._try_again()
+            if under_way and not (self.failure or self._is_forked):
+                self.came_through = all(self._books[name].seq >= seq for name, seq in under_way.items())
         except BaseException:
             # once more: then it is for the next one who asks to begin anew
             self.failure = why
@@ -372,6 +391,7 @@ class Journal:
         entries = [book.follow(step) for book, step in steps]
         due = [book for book, _ in steps if book.is_due]
         told = {book.row.name: each for book, _ in steps if (each := self._told(book)) is not None}
+        self._under_way = {book.row.name: book.seq for book, _ in steps}
         write(entries, [*told.values()], [book.fold for book in due])
         self._chronicle.has_begun = False
         for book in due:
@@ -475,25 +495,3 @@ class Journal:
         self._recorder.close()
         self._chronicle.release()
         self.store.close()
-
-
-def read_numbers(row: Row, where: str) -> dict[str, Any]:
-    """
-    An account's numbers.
-
-    Raises:
-        JournalError: when they cannot be read, or a newer version wrote them.
-    """
-    try:
-        numbers: dict[str, Any] = unseal(row.state)
-        version = numbers["version"]
-    except (JournalError, ValueError, KeyError, TypeError) as error:
-        raise JournalError(
-            f"account {row.name!r} in {where} is damaged and left as it is; see exec-plugin account verify"
-        ) from error
-    if version > STATE_VERSION:
-        raise JournalError(
-            f"account {row.name!r} in {where} was written by a newer exec_plugin; it is left as it is. "
-            "Upgrade exec_plugin, or name another account or db_url"
-        )
-    return numbers

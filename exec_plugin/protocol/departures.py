@@ -69,12 +69,18 @@ class Departures:
         """How many wait."""
         return len(self._waiting)
 
-    def turn_back(self, most: int | None = None) -> None:
-        """Send what stands for all that waits, or for the first so many: it has not happened."""
+    def turn_back(self, most: int | None = None, *, is_written: bool = False) -> None:
+        """
+        Send what stands for all that waits, or for the first so many: it has not happened.
+
+        ``is_written`` is whether what was there when it was closed has happened all the same.
+        """
+        kept = (self._closed or 0) if is_written else 0
         self._closed = None
         most = len(self) if most is None else most
         waiting, self._waiting = self._waiting[:most], self._waiting[most:]
-        self._leaving.extend(instead for _, instead in waiting)
+        self._leaving.extend(go for go, _ in waiting[:kept])
+        self._leaving.extend(instead for _, instead in waiting[kept:])
         self._tell()
 
     def _tell(self) -> None:

@@ -98,6 +98,26 @@ async def test_interrupted(account, disk, others):
     assert (await place(account))[0] == 200
 
 
+async def test_interrupted_late(account, disk, others):
+    """Where Ctrl-C comes when the disk is done, which is when Python lets it, who shares the commit is told that it has happened."""
+    first = place(account)
+    await disk.is_reached()
+    more = [place(account) for _ in range(2)]
+    await orders(account, 3)
+    disk.goes_on()
+    await disk.is_reached()
+    late = place(account)
+    await orders(account, 4)
+    disk.goes_on(Interruption(), late=True)
+    assert await first == (200, 1)
+    found = await asyncio.gather(*more, return_exceptions=True)
+    (answer,) = (each for each in found if not isinstance(each, Interruption))
+    assert answer in {(200, 2), (200, 3)}
+    # what came meanwhile was not written
+    assert await late == LOST
+    assert await ask(account) == (200, 3)
+
+
 async def test_fork(account, disk, others, monkeypatch):
     """A child process is refused, and does not wait for a thread that only its parent has."""
     order = place(account)

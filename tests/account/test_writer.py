@@ -105,8 +105,9 @@ async def test_no_thread(account, disk):
     assert len(entries(account)) == 2
 
 
-@pytest.mark.parametrize("at", ["hand_over", "finish"])
-async def test_interrupted(account, disk, monkeypatch, caplog, at):
+@pytest.mark.parametrize("late", [False, True])
+@pytest.mark.parametrize("at", ["start", "hand_over", "finish"])
+async def test_interrupted(account, disk, monkeypatch, caplog, at, late):
     """Where Ctrl-C comes beside the commit, who waits for it is told what became of it, and the account goes on at once."""
     where = writer_module if at == "hand_over" else account.exchange.journal
     work, calls = getattr(where, at), []
@@ -114,16 +115,43 @@ async def test_interrupted(account, disk, monkeypatch, caplog, at):
     def interrupted(*what):
         calls.append(what)
         # at first there is nothing to finish
-        if len(calls) == (1 if at == "hand_over" else 2):
+        is_it = len(calls) == (2 if at == "finish" else 1)
+        if is_it and not late:
             raise Interruption
-        return work(*what)
+        found = work(*what)
+        if is_it:
+            raise Interruption
+        return found
 
     monkeypatch.setattr(where, at, interrupted)
     disk.goes_on(times=2)
-    assert await place(account) == (200, 1)
-    assert await place(account) == (200, 2)
-    assert len(account.account.open_orders) == 2
+    is_there = late or at != "start"
+    assert await place(account) == ((200, 1) if is_there else LOST)
+    assert (await place(account))[0] == 200
+    assert len(account.account.open_orders) == 1 + is_there
     assert "Interruption" in caplog.text
+
+
+async def test_interrupted_thread(account, monkeypatch):
+    """Where Ctrl-C interrupts a thread that writes down what a loop waits for as well, the loop is told what became of it."""
+    order = place(account)
+    await asyncio.sleep(0)
+    backend = account.exchange.journal.store.backend
+    run = backend.run
+
+    def interrupted(sql, *params):
+        # as Python does: a statement that is under way comes to its end
+        found = run(sql, *params)
+        if sql.startswith("INSERT INTO entries"):
+            raise Interruption
+        return found
+
+    with monkeypatch.context() as patch:
+        patch.setattr(backend, "run", interrupted)
+        with pytest.raises(Interruption):
+            account.request(*asked(account, "POST", "/api/v3/order", **ORDER))
+    assert await order == (200, 1)
+    assert await ask(account) == (200, 2)
 
 
 async def test_slow(account, disk, monkeypatch):
