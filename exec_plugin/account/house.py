@@ -156,8 +156,7 @@ class PaperExchange:
     @property
     def has_failed(self) -> bool:
         """Whether accounts are refused until they can be written down again, which whoever settles tries."""
-        journal = self.journal
-        return journal is not None and bool(journal.failure)
+        return (journal := self.journal) is not None and bool(journal.failure)
 
     def settle(self) -> bool:
         """
@@ -165,7 +164,8 @@ class PaperExchange:
 
         False when that cannot be: it has not happened then, and they are told so.
         """
-        self.finish_settling()
+        if not self.finish_settling():
+            return False
         self._set_out()
         try:
             kept = self.journal is None or self.journal.settle()
@@ -196,16 +196,17 @@ class PaperExchange:
             self._tell(not journal.failure)
         return commit
 
-    def finish_settling(self) -> None:
-        """Wait for what ``start_settling`` left to do, and tell it; without that, nothing."""
+    def finish_settling(self) -> bool:
+        """Wait for what ``start_settling`` left to do, and tell it; False when it is lost, and what has changed since as well."""
         journal, departures = self.journal, self.gateway.departures
         if journal is None or not journal.is_writing:
-            return
+            return True
         waiting = len(departures)
-        if journal.finish() and not journal.failure:
+        if kept := journal.finish() and not journal.failure:
             self._tell(True, departures.depart if journal.is_dirty else departures.release)  # noqa: FBT003
         else:
             self._lose(waiting)
+        return kept
 
     def _set_out(self) -> None:
         """What waits now is to be written down."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 
 import pytest
 
@@ -14,8 +16,9 @@ from exec_plugin.journal import books as books_module
 
 @pytest.fixture
 def others(account):
-    """Somebody else is asking all the time."""
-    with account.exchange.turns.asking():
+    """Another thread is asking all the time."""
+    with ThreadPoolExecutor(1) as thread, ExitStack() as until:
+        thread.submit(until.enter_context, account.exchange.turns.asking()).result()
         yield
 
 
@@ -153,3 +156,20 @@ async def test_within(account, disk, others):
     await orders(account, 2)
     disk.goes_on(times=2)
     assert await asyncio.gather(order, within) == [(200, 1), (200, 2)]
+
+
+async def test_within_lost(account, disk, others):
+    """Who asks while it has the exchange is told so where the commit that it waits for takes its order with it."""
+    order = place(account)
+    await disk.is_reached()
+
+    def work():
+        with account.exchange.lock:
+            return told(account.request(*asked(account, "POST", "/api/v3/order", **ORDER)))
+
+    within = asyncio.ensure_future(asyncio.to_thread(work))
+    await orders(account, 2)
+    disk.goes_on(Interruption())
+    assert await within == LOST
+    assert isinstance((await asyncio.gather(order, return_exceptions=True))[0], Interruption)
+    assert await ask(account) == (200, 0)
