@@ -18,6 +18,7 @@ class Turns:
 
     Who comes first does it for all who have asked by then; who asks while it waits for the disk shares the next commit. One
     that is alone has nobody to do it for, and keeps the exchange to itself until it is done: that takes fewer statements.
+    The main thread does so as well.
     """
 
     def __init__(self, exchange: PaperExchange) -> None:
@@ -28,12 +29,13 @@ class Turns:
 
     @contextmanager
     def asking(self) -> Iterator[bool]:
-        """A thread asks something within; answers whether others do."""
+        """A thread asks something within; answers whether it may do that in turn with others, where there are any."""
         me = threading.get_ident()
         # each of these is done in one piece, whatever thread comes next
         self._asking.add(me)
         try:
-            yield len(self._asking) > 1
+            # a signal handler comes in between in the main thread, and cannot wait for the turn that it has interrupted
+            yield len(self._asking) > 1 and me != threading.main_thread().ident
         finally:
             self._asking.discard(me)
 

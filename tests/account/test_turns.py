@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
@@ -173,3 +174,29 @@ async def test_within_lost(account, disk, others):
     assert await within == LOST
     assert isinstance((await asyncio.gather(order, return_exceptions=True))[0], Interruption)
     assert await ask(account) == (200, 0)
+
+
+def test_signal(account, others, monkeypatch):
+    """A signal handler that trades while the main thread writes something down does not wait for what it has interrupted."""
+    backend, answers = account.exchange.journal.store.backend, []
+    run, commit = backend.run, backend.commit
+
+    def trade():
+        return told(account.request(*asked(account, "POST", "/api/v3/order", **ORDER)))
+
+    def signalled(sql, *params):
+        found = run(sql, *params)
+        if sql.startswith("INSERT INTO entries") and not answers:
+            answers.append("signalled")
+            signal.raise_signal(signal.SIGUSR1)
+        return found
+
+    monkeypatch.setattr(backend, "run", signalled)
+    monkeypatch.setattr(backend, "commit", lambda: (commit(), pytest.fail("it waits without the exchange")))
+    former = signal.signal(signal.SIGUSR1, lambda *_: answers.append(trade()))
+    try:
+        answers.append(trade())
+    finally:
+        signal.signal(signal.SIGUSR1, former)
+    assert answers == ["signalled", (200, 2), (200, 1)]
+    assert len(entries(account)) == 2
