@@ -8,7 +8,7 @@ from contextlib import suppress
 from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, ref
 
 from exec_plugin.journal.commit import hand_over
 
@@ -135,10 +135,14 @@ class Writer:
             self._note(self._clock() - self._began)
 
     def _tell(self, loop: asyncio.AbstractEventLoop) -> Callable[[object], None]:
+        # one that ends before cannot go as long as its writer holds it, nor the writer before it
+        found = ref(loop)
+
         def tell(_: object) -> None:
             # where the loop is closed, whoever comes next finds what became of it
-            with suppress(RuntimeError):
-                loop.call_soon_threadsafe(self._written)
+            if (loop := found()) is not None:
+                with suppress(RuntimeError):
+                    loop.call_soon_threadsafe(self._written)
 
         return tell
 

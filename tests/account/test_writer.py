@@ -213,6 +213,24 @@ def test_loop_gone(account):
     assert (loop(), writer()) == (None, None)
 
 
+def test_loop_gone_before(account, disk):
+    """Nor of one that has ended while the disk was waited for."""
+
+    async def leave():
+        place(account)
+        await disk.is_reached()
+        return weakref.ref(asyncio.get_running_loop()), Writer.of(account.exchange)
+
+    loop, writer = asyncio.run(leave())
+    disk.goes_on()
+    assert asyncio.run(ask(account)) == (200, 1)
+    # its thread is through
+    writer._thread.shutdown()
+    writer = weakref.ref(writer)
+    gc.collect()
+    assert (loop(), writer()) == (None, None)
+
+
 async def test_websocket(account, disk):
     """An order of the WebSocket API in process is answered once it is written, and the loop goes on."""
     frames = []
