@@ -139,14 +139,12 @@ class PaperExchange:
     @property
     def is_dirty(self) -> bool:
         """Whether something has changed that nobody has begun to write down."""
-        journal = self.journal
-        return journal is not None and journal.is_dirty
+        return (journal := self.journal) is not None and journal.is_dirty
 
     @property
     def waits(self) -> bool:
         """Whether those who ask wait for a disk or a server, and for nothing else: a replay moves while it is asked."""
-        journal = self.journal
-        return journal is not None and journal.waits and not self.is_replay
+        return (journal := self.journal) is not None and journal.waits and not self.is_replay
 
     @property
     def is_behind(self) -> bool:
@@ -262,14 +260,16 @@ class PaperExchange:
             return clock()
         return self.feed.opens if isinstance(self.feed, SyntheticFeed) else self.feed.start
 
-    def close(self) -> None:
-        """End what its feed has running, and let go of its accounts; a live market says from then on that it is closed."""
+    def close(self, *, at_exit: bool = False) -> None:
+        """End what its feed has running, and let go of its accounts: they go on in memory, but are refused ``at_exit``."""
         with self.lock:
             if self.journal is not None:
                 self.settle()
                 self.journal.close()
-                self.journal = None
-                self.gateway.departures.is_held = None
+                self.gateway.is_shut = at_exit
+                if not at_exit:
+                    self.journal, self.gateway.departures.is_held = None, None
+        # a live market says from then on that it is closed
         if isinstance(self.feed, PushFeed):
             self.feed.close()
 
@@ -423,8 +423,8 @@ class House:
                 found = PaperExchange(settings, plugins=plugins)
                 found.keep_up()
                 if found.journal is not None:
-                    # a process that ends well writes down what moved last
-                    atexit.register(found.close)
+                    # a process that ends well writes down what moved last; threads may trade until the very end
+                    atexit.register(found.close, at_exit=True)
                 with self._lock:
                     self._exchanges[key] = found
             return found

@@ -495,3 +495,5 @@ class Journal:
         self._recorder.close()
         self._chronicle.release()
         self.store.close()
+        # for good
+        self.failure, self._failed_at = self.failure or "they are closed", math.inf

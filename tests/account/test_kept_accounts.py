@@ -191,6 +191,28 @@ def test_process_that_ends_well(tmp_path):
     store.close()
 
 
+def test_trades_until_the_end(tmp_path):
+    """What a thread asks while the process ends, when accounts are closed already, is refused: nobody could write it down."""
+    url = f"sqlite:///{tmp_path}/a.sqlite"
+    script = f"""
+import atexit, ccxt, exec_plugin
+
+def place():
+    try:
+        print(exchange.create_order('BTC/USDT', 'limit', 'buy', 0.001, 50000)['id'])
+    except ccxt.BaseError as error:
+        print(error)
+
+atexit.register(place)
+exec_plugin.install()
+exchange = ccxt.binancepaper({{'options': {{'paper': {{'db_url': {url!r}, 'symbols': 'BTCUSDT'}}}}}})
+place()
+"""
+    told = subprocess.check_output([sys.executable, "-W", "error", "-c", script], text=True).splitlines()
+    assert told[0] == "1"
+    assert "-1001" in told[1]
+
+
 def test_lost(start, monkeypatch):
     """A request whose effects cannot be written down is answered with -1001."""
     account = start()
