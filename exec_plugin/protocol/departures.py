@@ -87,11 +87,14 @@ class Departures:
         if self._is_telling:
             return
         self._is_telling = True
+        first: BaseException | None = None
         try:
             while self._leaving:
-                self._leaving.popleft()()
+                try:
+                    self._leaving.popleft()()
+                except BaseException as error:  # noqa: BLE001, PERF203 - raised below: the others are told all the same
+                    first = first or error
         finally:
             self._is_telling = False
-            if self._leaving:
-                # one of them has raised, as sys.exit does in a callback: the others are told all the same
-                self._tell()
+        if first is not None:
+            raise first

@@ -63,9 +63,10 @@ def test_raises():
     """Who raises when he is told keeps nobody else from being told."""
     departures, told = Departures(), []
     departures.is_held = lambda: True
-    for each in (1, 2, 3):
+    # more of them than calls may be within each other
+    for each in range(sys.getrecursionlimit()):
         departures.leave(partial(told.append, each))
-        departures.leave(sys.exit)
-    with pytest.raises(SystemExit):
+        departures.leave(partial(sys.exit, each))
+    with pytest.raises(SystemExit, match="^0$"):
         departures.release()
-    assert told == [1, 2, 3]
+    assert told == [*range(sys.getrecursionlimit())]
