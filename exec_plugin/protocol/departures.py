@@ -92,7 +92,7 @@ class Departures:
             while self._leaving:
                 try:
                     self._leaving.popleft()()
-                except BaseException as error:  # noqa: BLE001, PERF203 - raised below: the others are told all the same
+                except BaseException as error:  # noqa: BLE001 - raised below: the others are told all the same
                     first = first or error
         finally:
             self._is_telling = False

@@ -67,6 +67,6 @@ def test_raises():
     for each in range(sys.getrecursionlimit()):
         departures.leave(partial(told.append, each))
         departures.leave(partial(sys.exit, each))
-    with pytest.raises(SystemExit, match="^0$"):
+    with pytest.raises(SystemExit, match=r"^0$"):
         departures.release()
     assert told == [*range(sys.getrecursionlimit())]
