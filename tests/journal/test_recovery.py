@@ -93,7 +93,7 @@ def test_crash(fill_model, steps, end, fold_at):
 
 @settings(max_examples=20)
 @given(st.one_of(linked_streams, crossings), st.integers(0, 60), st.sampled_from([2, 7]), st.booleans())
-@example(crossing(978), 24, 2, done=False)
+@example(crossing(978), 24, 2, False)
 def test_crash_under_way(steps, end, fold_at, done):
     """Where accounts go on while a step is written down, a crash leaves what was written, and nothing of what came then."""
     with folders() as (first, second), pytest.MonkeyPatch.context() as patch:
