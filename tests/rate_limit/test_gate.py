@@ -6,6 +6,7 @@ import asyncio
 import gc
 import threading
 import time
+from functools import partial
 
 import pytest
 from hypothesis import given
@@ -14,6 +15,8 @@ from hypothesis import strategies as st
 from exec_plugin.rate_limit import RateLimitConfig, RateLimiter, RateLimitError
 from rate_limit.virtual import Clock, VirtualLoop, make, noting, run
 
+#: Seconds for what takes a moment, on a machine that is busy with other things.
+PATIENCE = 60
 #: (seconds before it asks, weight, seconds until it is cancelled or None)
 CALLERS = st.lists(
     st.tuples(st.integers(0, 20), st.integers(0, 60), st.none() | st.integers(0, 90)), min_size=1, max_size=25
@@ -169,8 +172,8 @@ def fast():
 
 
 def until(condition):
-    """Look until a condition holds, for at most ten seconds."""
-    end = time.monotonic() + 10
+    """Look until a condition holds."""
+    end = time.monotonic() + PATIENCE
     while not condition():
         assert time.monotonic() < end
 
@@ -189,7 +192,7 @@ def test_threads(fast):
         threads[-1].start()
         until(lambda number=number: len(fast._gate.line) + len(served) > number)
     for thread in threads:
-        thread.join(10)
+        thread.join(PATIENCE)
     assert served == list(range(8))
     assert fast.get_stats()["weight_used"] == 12_032
     assert len(fast._gate._threads) == 0
@@ -217,7 +220,7 @@ def test_threads_and_loops(fast):
         job.start()
     asyncio.run(main())
     for job in jobs:
-        job.join(10)
+        job.join(PATIENCE)
     assert sorted(served) == ["task"] * 20 + ["thread"] * 20
     assert (len(fast._gate.line), fast._gate._alarms, len(fast._gate._threads)) == (0, {}, 0)
 
@@ -229,7 +232,7 @@ def test_thread_woken(fast):
     thread.start()
     until(lambda: len(fast._gate.line))
     fast.reset_buckets()
-    thread.join(10)
+    thread.join(PATIENCE)
     assert not thread.is_alive()
 
 
@@ -264,7 +267,7 @@ def test_one_thread_looks(still, clock):
     clock.now = 40
     still._changed()
     for thread in threads:
-        thread.join(10)
+        thread.join(PATIENCE)
         assert not thread.is_alive()
 
 
@@ -283,19 +286,28 @@ def test_thread_sooner(still, clock):
     waits(still, 20)
     clock.now = 20
     still._changed()
-    thread.join(10)
+    thread.join(PATIENCE)
     assert not thread.is_alive()
 
 
-def test_thread_late(fast):
+def test_thread_late(still, clock):
     """A thread whose time is over is told when to come back."""
-    fast.acquire(12_000)
-    permit = fast.acquire(2)
-    ahead = threading.Thread(target=fast.wait_for_capacity, args=(6,), daemon=True)
-    ahead.start()
-    until(lambda: len(fast._gate.line))
-    with pytest.raises(RateLimitError) as caught:
-        permit.wait(max_wait=0.01)
-    assert 0 <= caught.value.retry_after < 0.03
-    ahead.join(10)
-    assert permit.wait()
+    late, told = still.acquire(2), []
+
+    def work():
+        with pytest.raises(RateLimitError) as caught:
+            late.wait(max_wait=1)
+        told.append(caught.value.retry_after)
+
+    threads = []
+    for target, whens in ((partial(still.wait_for_capacity, 6), (6,)), (work, (6, 1))):
+        threads.append(threading.Thread(target=target, daemon=True))
+        threads[-1].start()
+        waits(still, *whens)
+    clock.now = 1
+    threads[1].join(PATIENCE)
+    assert told == [5]
+    clock.now = 8
+    still._changed()
+    threads[0].join(PATIENCE)
+    assert late.wait(max_wait=0)

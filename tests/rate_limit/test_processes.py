@@ -13,6 +13,9 @@ pytestmark = pytest.mark.slow
 
 #: Whole windows that are looked at, and in the middle of which of them a process is killed.
 WINDOWS, KILLED = 3, 1
+#: Two of three spend more than this of a window only where the third's part is theirs as well. How near to all of it they
+#: come is for a clock that no other program can hold up: see test_members.
+NEARLY = 0.8
 STORES = ("file", "redis")
 
 
@@ -22,7 +25,7 @@ async def run(store):
     await exchange.start()
     processes = Processes(exchange.port, store)
     try:
-        await asyncio.wait_for(processes.ready(), 10)
+        await asyncio.wait_for(processes.ready(), 60)
         first = exchange.window() + 1
         await exchange.until(first + KILLED, 0.5)
         processes.kill(0)
@@ -54,10 +57,10 @@ def test_no_refusal(outcome, store):
 
 @pytest.mark.parametrize("store", STORES)
 def test_used(outcome, store):
-    """Together they use at least 97 % of the budget, also when one of them is killed."""
+    """Together they use each window's budget, also that of one who was killed."""
     exchange, first, _ = outcome[store]
     used = [exchange.accepted[window] for window in range(first, first + WINDOWS)]
-    assert sum(used) >= 0.97 * WINDOWS * WEIGHT, used
+    assert min(used) > NEARLY * WEIGHT, used
 
 
 @pytest.mark.parametrize("store", STORES)
