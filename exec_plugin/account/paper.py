@@ -69,11 +69,11 @@ class PaperAccount:
             tell(self._heard, reply, method, url, text)
         return reply
 
-    def converse(self, ask: Callable[[], _T], lost: Callable[[], _T] | None = None) -> _T:
+    def converse(self, ask: Callable[[], _T], lost: Callable[[_T], _T] | None = None) -> _T:
         """
         Ask the exchange something, with the time on the way that a replay at full speed gives it.
 
-        ``lost`` makes the answer where what was done could not be written down.
+        ``lost`` tells what stands for the answer where what was done could not be written down.
         """
         exchange = self.exchange
         with exchange.lock, exchange.whole:
@@ -82,7 +82,7 @@ class PaperAccount:
                 exchange.move_to(exchange.venue.now + exchange.leg())
             answer = ask()
             if not exchange.settle() and lost is not None:
-                answer = lost()
+                answer = lost(answer)
             if exchange.is_replay:
                 exchange.move_to(exchange.venue.now + max(exchange.leg(), REQUEST_MS))
         return answer

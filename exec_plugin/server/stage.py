@@ -114,32 +114,28 @@ class Stage:
 
     # ------------------------------------------------------------------ what is written down before it is told
 
-    def leave(self, write: Callable[[Reply | None], None], *, alone: bool = True) -> None:
+    def leave(self, reply: Reply, write: Callable[[Reply], None], *, alone: bool = True) -> None:
         """
         Have a reply written: at once, or once what it tells of is written down, together with all that comes until then.
 
-        ``write`` gets None for the reply that was made, or what is sent instead of it because it has not happened;
-        ``alone`` is whether its connection waits for no other one.
+        ``write`` gets it, or what is sent instead of it because it has not happened; ``alone`` is whether its connection
+        waits for no other one.
         """
         gateway = self.gateway
         with self.lock:
-            if gateway.is_shut and alone:
-                # it tells of nothing that has happened, and has nothing to wait for
-                write(None)
-                return
-            gateway.departures.leave(partial(write, None), lambda: write(gateway.lost()))
+            gateway.leave(partial(write, reply), lambda: write(gateway.lost(reply)), alone=alone)
         self.settle_soon()
 
     async def departure(self, reply: Reply) -> Reply:
         """Wait until a reply may leave; answers it, or what is sent instead."""
         left: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
 
-        def leave(other: Reply | None) -> None:
+        def leave(sent: Reply) -> None:
             # who asked may have gone meanwhile
             if not left.done():
-                left.set_result(other or reply)
+                left.set_result(sent)
 
-        self.leave(leave)
+        self.leave(reply, leave)
         return await left
 
     def settle_soon(self) -> None:
