@@ -21,6 +21,7 @@ from exec_plugin.core.venue import Venue
 from exec_plugin.core.venue.chronicle import Chronicle
 from exec_plugin.endpoints import RATE_LIMITS
 from exec_plugin.journal import LEVELS, Journal, open_store
+from exec_plugin.journal.commit import hand_over
 from exec_plugin.protocol.limits import Limits
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def begun(writer: ThreadPoolExecutor, journal: Journal) -> None:
     commit = journal.start()
     if commit is None:
         raise RuntimeError(journal.failure)
-    writer.submit(commit)
+    hand_over(commit, writer)
 
 
 def orders(

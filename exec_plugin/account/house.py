@@ -18,6 +18,7 @@ from exec_plugin.account.paper import PaperAccount
 from exec_plugin.account.pump import Pump, wall_clock
 from exec_plugin.account.script import ScriptedAccount, Scripts
 from exec_plugin.account.settings import Settings
+from exec_plugin.account.whole import Whole
 from exec_plugin.core.errors import ExecPluginError, FeedError
 from exec_plugin.core.fill_models import UniformLatency
 from exec_plugin.core.units import FAR, to_units
@@ -47,27 +48,6 @@ _log = logging.getLogger(__name__)
 LONGEST_OPENING, OPENING_STEP = 60_000, 10
 #: Rows that may wait for somebody to look at the market: some tens of seconds of a few busy symbols.
 MOST_ROWS = 10_000
-
-
-class Whole:
-    """
-    Has what is done to an exchange's accounts, under its lock, taken back if it does not come to its end.
-
-    Errors of our own are told before anything is done; any other one, and Ctrl-C, may come in the middle. The lock itself
-    is held by a ``with`` of its own, which Ctrl-C cannot leave it held by.
-    """
-
-    __slots__ = ("_exchange",)
-
-    def __init__(self, exchange: PaperExchange) -> None:
-        self._exchange = exchange
-
-    def __enter__(self) -> None:
-        """Nothing is done yet."""
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
-        if error is not None and not isinstance(error, ExecPluginError):
-            self._exchange.take_back(error)
 
 
 class PaperExchange:
@@ -158,6 +138,16 @@ class PaperExchange:
     def is_dirty(self) -> bool:
         """Whether something has changed that nobody has begun to write down."""
         return self.journal is not None and self.journal.is_dirty
+
+    @property
+    def waits(self) -> bool:
+        """Whether those who ask wait for a disk or a server, and for nothing else: a replay moves while it is asked."""
+        return self.journal is not None and self.journal.waits and not self.is_replay
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether something has changed that is not written down, or not told yet."""
+        return self.is_dirty or self.gateway.departures.is_closed
 
     def settle(self) -> bool:
         """

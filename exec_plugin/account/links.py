@@ -61,8 +61,8 @@ class Owner(Protocol):
     def name(self) -> str:
         """Its name."""
 
-    def converse(self, ask: Callable[[], T]) -> T:
-        """Ask the exchange something."""
+    def converse_soon(self, ask: Callable[[], object]) -> None:
+        """Ask the exchange something whose answer is pushed."""
 
     def open_api(self, push: Callable[[str], None], *, micros: bool = False) -> ApiSession:
         """A session of the WebSocket API."""
@@ -111,7 +111,7 @@ def is_known(url: str) -> bool:
 
 class Link:
     """
-    One connection of an account to its exchange; safe to use from any thread.
+    One connection of an account to its exchange; safe to use from any thread, in its event loop where accounts are kept.
 
     ``push`` is called under the exchange's lock by whoever moves the market, and must not block.
     """
@@ -127,7 +127,7 @@ class Link:
     def send(self, text: str) -> None:
         """Take a frame of the client; a request of the WebSocket API takes the time that one over HTTP does."""
         if self._is_api:
-            self._account.converse(lambda: self._session.receive(text))
+            self._account.converse_soon(lambda: self._session.receive(text))
             return
         with self.exchange.lock:
             self.exchange.catch_up()

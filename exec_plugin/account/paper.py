@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 
 from exec_plugin.account.links import Link, is_known
 from exec_plugin.account.listening import tell
+from exec_plugin.account.writer import Writer
 from exec_plugin.protocol import Key, Reply
 from exec_plugin.protocol.faults import CLEAR
 from exec_plugin.protocol.ws_api import ApiSession
@@ -58,16 +59,36 @@ class PaperAccount:
 
     def request(self, method: str, url: str, headers: Mapping[str, str], body: str | bytes | None) -> Reply:
         """Answer one signed request as Binance would."""
-        exchange = self.exchange
-        text = body.decode(errors="replace") if isinstance(body, bytes) else body or ""
-        lowered = {name.lower(): str(value) for name, value in headers.items()}
-        reply = self.converse(
-            lambda: exchange.gateway.handle(method, url, lowered, text, caller=self.account.name, key=self._key),
-            exchange.gateway.lost,
-        )
+        ask, text = self._asking(method, url, headers, body)
+        reply = self.converse(ask, self.exchange.gateway.lost)
         if self._heard is not None:
             tell(self._heard, reply, method, url, text)
         return reply
+
+    async def request_soon(self, method: str, url: str, headers: Mapping[str, str], body: str | bytes | None) -> Reply:
+        """As ``request``; the loop goes on while the disk is waited for, and who asks meanwhile shares the next commit."""
+        exchange = self.exchange
+        if not exchange.waits:
+            return self.request(method, url, headers, body)
+        writer = Writer.of(exchange)
+        writer.lose_patience()
+        ask, text = self._asking(method, url, headers, body)
+        with exchange.lock, exchange.whole:
+            exchange.catch_up()
+            left = writer.departure(ask())
+        reply = await left
+        if self._heard is not None:
+            tell(self._heard, reply, method, url, text)
+        return reply
+
+    def _asking(
+        self, method: str, url: str, headers: Mapping[str, str], body: str | bytes | None
+    ) -> tuple[Callable[[], Reply], str]:
+        """What has the exchange answer a request, and its body as a text."""
+        text = body.decode(errors="replace") if isinstance(body, bytes) else body or ""
+        lowered = {name.lower(): str(value) for name, value in headers.items()}
+        caller, key = self.account.name, self._key
+        return lambda: self.exchange.gateway.handle(method, url, lowered, text, caller=caller, key=key), text
 
     def converse(self, ask: Callable[[], _T], lost: Callable[[_T], _T] | None = None) -> _T:
         """
@@ -86,6 +107,19 @@ class PaperAccount:
             if exchange.is_replay:
                 exchange.move_to(exchange.venue.now + max(exchange.leg(), REQUEST_MS))
         return answer
+
+    def converse_soon(self, ask: Callable[[], object]) -> None:
+        """As ``converse``, in an event loop, where the answer is pushed once it may leave."""
+        exchange = self.exchange
+        if not exchange.waits:
+            self.converse(ask)
+            return
+        writer = Writer.of(exchange)
+        writer.lose_patience()
+        with exchange.lock, exchange.whole:
+            exchange.catch_up()
+            ask()
+            writer.settle_soon()
 
     def open_api(self, push: Callable[[str], None], *, micros: bool = False) -> ApiSession:
         """A session of the WebSocket API; used under the exchange's lock."""

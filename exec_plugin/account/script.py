@@ -55,6 +55,10 @@ class ScriptedAccount:
             tell(self._heard, reply, method, url, text)
         return reply
 
+    async def request_soon(self, method: str, url: str, headers: Mapping[str, str], body: str | bytes | None) -> Reply:
+        """As ``request``: nothing is waited for."""
+        return self.request(method, url, headers, body)
+
     @property
     def name(self) -> str:
         """Its name."""
@@ -65,6 +69,10 @@ class ScriptedAccount:
         with self.exchange.lock:
             self.exchange.catch_up()
             return ask()
+
+    def converse_soon(self, ask: Callable[[], object]) -> None:
+        """As ``converse``."""
+        self.converse(ask)
 
     def open_api(self, push: Callable[[str], None], *, micros: bool = False) -> ApiSession:
         """A session of the WebSocket API; used under the exchange's lock."""

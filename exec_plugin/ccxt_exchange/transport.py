@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ccxt.base.errors import (
     AuthenticationError,
-    BaseError,
     ExchangeClosedByUser,
     ExchangeError,
     ExchangeNotAvailable,
@@ -171,18 +170,14 @@ class PaperTransport(_Binance):
         self._next_request = due + self.rateLimit * (1 if cost is None else cost)
         return due - now
 
-    def _roundtrip(self, account: Near, url: str, method: str, headers: Any, body: Any) -> Any:
+    def _sent(self, url: str, method: str, headers: Any, body: Any) -> _Request:
+        """A request as it leaves, once ccxt has told of it what it tells."""
         sent = _Request(method, url, self.prepare_request_headers(headers), body)
         self.last_request_headers = sent.headers
         if self.verbose:
             self.log("\nfetch Request:", self.id, method, url, "RequestHeaders:", sent.headers, "RequestBody:", body)
         self.logger.debug("%s %s, Request: %s %s", *sent)
-        try:
-            reply = account.request(*sent)
-        except ExecPluginError as error:
-            msg = f"{self.id} {method} {url} {error}"
-            raise ExchangeError(msg) from error
-        return self._digest(reply, sent)
+        return sent
 
     @staticmethod
     def _travel(account: Near, url: str, method: str) -> tuple[Way, float]:
@@ -190,17 +185,20 @@ class PaperTransport(_Binance):
         way = account.way(method, url)
         return way, account.sleep_plan(way.delay) if way.delay else 0.0
 
-    def _carried(self, account: Near, way: Way, *asked: Any) -> Any:
-        """The answer to a request, unless the connection breaks before or after it is carried out."""
-        if not way.cut:
-            return self._roundtrip(account, *asked)
-        if way.executed:
-            # whatever came of it: the bot is not to know
-            with contextlib.suppress(BaseError):
-                self._roundtrip(account, *asked)
-        url, method = asked[:2]
-        msg = f"{self.id} {method} {url.partition('?')[0]} the connection broke, as a fault of the settings demands"
-        raise NetworkError(msg)
+    @contextlib.contextmanager
+    def _on_its_way(self, way: Way, sent: _Request) -> Iterator[None]:
+        """Break the connection after a request where it is to break; errors of our own become ccxt's."""
+        try:
+            yield
+        except ExecPluginError as error:
+            # where the connection breaks, whatever came of it: the bot is not to know
+            if not way.cut:
+                msg = f"{self.id} {sent.method} {sent.url} {error}"
+                raise ExchangeError(msg) from error
+        if way.cut:
+            asked = f"{sent.method} {sent.url.partition('?')[0]}"
+            msg = f"{self.id} {asked} the connection broke, as a fault of the settings demands"
+            raise NetworkError(msg)
 
     def _digest(self, reply: Reply, sent: _Request) -> Any:
         """What ccxt does with an answer, in its order: hooks in there see the same as on a real exchange."""
@@ -296,6 +294,14 @@ class SyncTransport(PaperTransport):
         finally:
             time.sleep(back)
 
+    def _carried(self, account: Near, way: Way, *asked: Any) -> Any:
+        """The answer to a request, unless the connection breaks before or after it is carried out."""
+        sent = self._sent(*asked)
+        with self._on_its_way(way, sent):
+            if not way.cut or way.executed:
+                reply = account.request(*sent)
+        return self._digest(reply, sent)
+
     def _ask_server(self, account: AttachedAccount, url: str, method: str, headers: Any, body: Any) -> Any:
         """The same from the server that has the account, by ccxt's own transport."""
         if account.door.certificate:
@@ -344,10 +350,18 @@ class AsyncTransport(PaperTransport):
         # at least one turn of the loop: a bot that only ever awaits requests must not starve its other tasks
         await asyncio.sleep(there + delay)
         try:
-            return self._carried(account, way, url, method, headers, body)
+            return await self._carried(account, way, url, method, headers, body)
         finally:
             if back:
                 await asyncio.sleep(back)
+
+    async def _carried(self, account: Near, way: Way, *asked: Any) -> Any:
+        """The same while the loop goes on."""
+        sent = self._sent(*asked)
+        with self._on_its_way(way, sent):
+            if not way.cut or way.executed:
+                reply = await account.request_soon(*sent)
+        return self._digest(reply, sent)
 
     async def sleep(self, milliseconds: float) -> None:
         """Let time pass at the venue; a replayed market moves at once."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from concurrent.futures import Executor, Future
 
 
 class Commit:
@@ -42,3 +43,22 @@ class Commit:
                     raise
             finally:
                 self._is_done = True
+
+
+def hand_over(commit: Commit, writer: Executor) -> Future[None]:
+    """
+    Have another thread wait for the disk; returns as soon as it does.
+
+    A thread that was only told to would get its turn when this one has worked on for 5 ms (Python's switch interval): the
+    disk would begin after what it is to be hidden behind.
+    """
+    has_begun = threading.Lock()
+    has_begun.acquire()
+
+    def wait() -> None:
+        has_begun.release()
+        commit()
+
+    future = writer.submit(wait)
+    has_begun.acquire()
+    return future

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from exec_plugin.account import PaperExchange
 from exec_plugin.account.pump import wall_clock
+from exec_plugin.account.writer import Writer
 from exec_plugin.core.errors import FeedError
 from exec_plugin.protocol.control import ScriptedExchange
 from exec_plugin.protocol.faults import CLEAR
@@ -39,8 +39,6 @@ class Session(Protocol):
 
 #: Seconds between two looks at a feed: what a live one has received should not wait for long.
 TICK, LIVE_TICK = 0.05, 0.01
-#: Seconds that a commit may wait for the disk before nothing more is taken on.
-PATIENCE = 10.0
 
 
 class Stage:
@@ -54,15 +52,10 @@ class Stage:
         self.exchange = exchange
         self.on_change: Callable[[], None] = lambda: None
         self._told = ""
-        self._is_due = False
-        #: what another thread writes down just now
-        self._writing: asyncio.Future[None] | None = None
-        self._began = 0.0
-        #: waits for the disk, while the loop goes on
-        self._writer = ThreadPoolExecutor(1, "exec_plugin-writer")
-        self._follow(exchange)
         #: how long it took to write down what had changed
         self.written = Times()
+        #: writes it down, where anything is kept
+        self.writer = self._follow(exchange)
 
     @property
     def gateway(self) -> Gateway:
@@ -97,7 +90,7 @@ class Stage:
         Raises:
             ConfigError: when a part of it cannot be used.
         """
-        former, self.exchange = self.exchange, ScriptedExchange(setup, wall_clock)
+        former, self.exchange, self.writer = self.exchange, ScriptedExchange(setup, wall_clock), None
         if isinstance(former, PaperExchange):
             former.close()
         self.on_change()
@@ -115,76 +108,41 @@ class Stage:
     # ------------------------------------------------------------------ what is written down before it is told
 
     def leave(self, reply: Reply, write: Callable[[Reply], None], *, alone: bool = True) -> None:
-        """
-        Have a reply written: at once, or once what it tells of is written down, together with all that comes until then.
-
-        ``write`` gets it, or what is sent instead of it because it has not happened; ``alone`` is whether its connection
-        waits for no other one.
-        """
-        gateway = self.gateway
+        """Have a reply written when it may leave; see ``Writer.leave``."""
+        if self.writer is not None:
+            self.writer.leave(reply, write, alone=alone)
+            return
         with self.lock:
-            gateway.leave(partial(write, reply), lambda: write(gateway.lost(reply)), alone=alone)
-        self.settle_soon()
+            self.gateway.departures.leave(partial(write, reply))
 
     async def departure(self, reply: Reply) -> Reply:
         """Wait until a reply may leave; answers it, or what is sent instead."""
-        left: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
-
-        def leave(sent: Reply) -> None:
-            # who asked may have gone meanwhile
-            if not left.done():
-                left.set_result(sent)
-
-        self.leave(reply, leave)
-        return await left
+        return reply if self.writer is None else await self.writer.departure(reply)
 
     def settle_soon(self) -> None:
         """Write down what has changed once all that has arrived by now is answered."""
-        exchange = self.exchange
-        if isinstance(exchange, PaperExchange) and exchange.is_dirty and not (self._is_due or self._writing):
-            asyncio.get_running_loop().call_soon(self.write)
-            self._is_due = True
+        if self.writer is not None:
+            self.writer.settle_soon()
 
     def write(self) -> None:
         """Write down what has changed, if anything has; where that waits for a disk, another thread does."""
-        self._is_due = False
-        exchange = self.exchange
-        if not isinstance(exchange, PaperExchange):
+        if self.writer is not None:
+            self.writer.write()
+        else:
             self.settle()
-            return
-        if self._writing is not None:
-            waited = clock() - self._began
-            if waited > PATIENCE:
-                with exchange.lock:
-                    exchange.refuse(f"a commit has waited for the disk for {waited:.0f} s")
-            return
-        self._began = clock()
-        with exchange.lock:
-            was_dirty = exchange.is_dirty
-            commit = exchange.start_settling()
-        if commit is not None:
-            self._writing = asyncio.get_running_loop().run_in_executor(self._writer, commit)
-            self._writing.add_done_callback(partial(self._written, exchange))
-        elif was_dirty:
-            self.written.add(clock() - self._began)
-
-    def _written(self, exchange: PaperExchange, _: object) -> None:
-        self._writing = None
-        with exchange.lock:
-            exchange.finish_settling()
-        self.written.add(clock() - self._began)
-        self.settle_soon()
 
     async def rest(self) -> None:
         """Write down all that has changed, and leave no thread behind."""
         self.settle()
-        if self._writing is not None:
-            await self._writing
+        if self.writer is not None:
+            await self.writer.rest()
 
-    def _follow(self, exchange: PaperExchange | ScriptedExchange) -> None:
+    def _follow(self, exchange: PaperExchange | ScriptedExchange) -> Writer | None:
         """Write down together with all else what the market changes by itself."""
-        if isinstance(exchange, PaperExchange):
-            exchange.on_dirty = self._note_dirt
+        if not isinstance(exchange, PaperExchange):
+            return None
+        exchange.on_dirty = self._note_dirt
+        return Writer(exchange, note=self.written.add)
 
     def _note_dirt(self) -> None:
         # a feed's own thread has no loop, and leaves it to the next look at the feed
@@ -193,7 +151,6 @@ class Stage:
 
     def settle(self) -> bool:
         """Write down what has changed, and let what waits for that leave; False when it has not happened after all."""
-        self._is_due = False
         exchange = self.exchange
         if not isinstance(exchange, PaperExchange):
             with exchange.lock:

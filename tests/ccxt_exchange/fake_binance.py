@@ -226,6 +226,9 @@ class FakeAccount:
             return answer
         return Reply(200, "OK", {"Content-Type": "application/json;charset=UTF-8"}, json.dumps(answer))
 
+    async def request_soon(self, method: str, url: str, headers: Any, body: str | bytes | None) -> Reply:
+        return self.request(method, url, headers, body)
+
     def milliseconds(self) -> int:
         """The time of the replay."""
         return self.now

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
-import threading
 
 import aiohttp
 import pytest
 from journal.desk import Clock
+from journal.stuck_disk import StuckDisk
 from protocol.signing_client import form
 
+import exec_plugin.account.writer as writer_module
 import exec_plugin.server.app as app_module
 import exec_plugin.server.doors as doors_module
 import exec_plugin.server.lane as lane_module
-import exec_plugin.server.stage as stage_module
 from exec_plugin.account import PaperExchange, Settings
 from exec_plugin.core.errors import JournalError
 from exec_plugin.journal.books import RETRY_AFTER
@@ -123,32 +123,9 @@ async def ask(http, method="POST", path="/api/v3/order", **params):
 @pytest.fixture
 def stuck_disk(exchange, monkeypatch):
     """Makes a commit wait for the disk until the test lets it go on, or fail."""
-
-    class Disk:
-        def __init__(self):
-            self.commit = exchange.journal.store.backend.commit
-            self.reached, self.free = threading.Semaphore(0), threading.Semaphore(0)
-            self.why = None
-
-        def __call__(self):
-            self.reached.release()
-            assert self.free.acquire(timeout=10)
-            if self.why is not None:
-                exchange.journal.store.backend.roll_back()
-                raise self.why
-            self.commit()
-
-        async def is_reached(self):
-            """A commit has come as far as the disk."""
-            assert await asyncio.to_thread(self.reached.acquire, timeout=5)
-
-        def goes_on(self, why=None, times=1):
-            """So many commits are done, or fail."""
-            self.why = why
-            self.free.release(times)
-
-    disk = Disk()
-    monkeypatch.setattr(exchange.journal.store.backend, "commit", disk)
+    backend = exchange.journal.store.backend
+    disk = StuckDisk(backend)
+    monkeypatch.setattr(backend, "commit", disk)
     yield disk
     disk.goes_on(None, 100)
 
@@ -199,7 +176,7 @@ async def test_question_meanwhile(exchange, raw, stuck_disk, monkeypatch):
 @pytest.fixture
 def impatient(monkeypatch):
     """No commit may wait for the disk."""
-    monkeypatch.setattr(stage_module, "PATIENCE", -1.0)
+    monkeypatch.setattr(writer_module, "PATIENCE", -1.0)
 
 
 async def test_slow_disk(exchange, http, raw, stuck_disk, impatient, caplog):
@@ -271,7 +248,7 @@ async def test_gone_while_not_listened_to(exchange, server, raw, stuck_disk, mon
     lane._transport.abort()
     await happens(lambda: not server._lanes)
     stuck_disk.goes_on()
-    await happens(lambda: server.stage._writing is None)
+    await happens(lambda: not server.stage.writer.is_writing)
     # what was called for soon has been
     await asyncio.sleep(0)
     await asyncio.sleep(0)
@@ -327,7 +304,7 @@ async def test_asked_while_it_stops(exchange, server, raw, stuck_disk, monkeypat
     monkeypatch.setattr(server.doors.sockets, "close", close_late)
     await server.stop()
     assert await answers(reader, 1) == [b"200"]
-    assert server.stage._writing is None
+    assert not server.stage.writer.is_writing
     assert len(entries(exchange)) == 1
 
 

@@ -1,0 +1,217 @@
+"""Accounts of a process that are kept, traded from an event loop: it goes on while the disk is waited for."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import weakref
+
+import pytest
+from journal.stuck_disk import StuckDisk
+from protocol.signing_client import form
+
+from exec_plugin.account import PaperAccount, PaperExchange, Settings
+from exec_plugin.account import writer as writer_module
+from exec_plugin.account.writer import Writer
+from exec_plugin.core.errors import JournalError
+from exec_plugin.journal.books import RETRY_AFTER
+
+ORDER = {
+    "symbol": "BTCUSDT",
+    "side": "BUY",
+    "type": "LIMIT",
+    "timeInForce": "GTC",
+    "quantity": "0.01",
+    "price": "50000",
+}
+FUNDS = {"USDT": "100000"}
+LOST = (503, -1001)
+
+
+def clock():
+    """The market stands still."""
+    return 1_767_614_400_000
+
+
+@pytest.fixture
+def account(tmp_path):
+    """A kept account on a market of this process."""
+    settings = Settings.read({"db_url": f"sqlite:///{tmp_path}/accounts.sqlite", "symbols": "BTCUSDT"})
+    exchange = PaperExchange(settings, clock)
+    exchange.open_accounts({"default": FUNDS})
+    yield PaperAccount(exchange, exchange.venue.accounts["default"], None)
+    exchange.close()
+
+
+@pytest.fixture
+def disk(account, monkeypatch):
+    """The disk, stuck."""
+    backend = account.exchange.journal.store.backend
+    disk = StuckDisk(backend)
+    monkeypatch.setattr(backend, "commit", disk)
+    yield disk
+    disk.goes_on(times=100)
+
+
+def asked(account, method="GET", path="/api/v3/openOrders", **params):
+    """A request as a face has signed it."""
+    query = form({**params, "timestamp": account.milliseconds(), "signature": "x"})
+    return method, f"{path}?{query}", {"X-MBX-APIKEY": "x"}, None
+
+
+async def ask(account, *what, **params):
+    """The status of an answer, and its order id or error code, or how many orders it tells of."""
+    async with asyncio.timeout(10):
+        reply = await account.request_soon(*asked(account, *what, **params))
+    found = json.loads(reply.text)
+    return reply.status, len(found) if isinstance(found, list) else found.get("orderId", found.get("code"))
+
+
+def place(account):
+    """Place the order, beside whatever else the loop does."""
+    return asyncio.ensure_future(ask(account, "POST", "/api/v3/order", **ORDER))
+
+
+def entries(account):
+    """What was written down."""
+    store = account.exchange.journal.store
+    return store.entries(store.rows()[0])
+
+
+async def test_together(account, disk):
+    """Orders that come while a commit waits for the disk are written down by the next one, all together."""
+    first = place(account)
+    await disk.is_reached()
+    others = [place(account) for _ in range(5)]
+    await asyncio.sleep(0)
+    assert len(account.account.open_orders) == 6
+    assert not first.done()
+    disk.goes_on(times=2)
+    assert await asyncio.gather(first, *others) == [(200, number) for number in range(1, 7)]
+    assert [len(json.loads(entry.body)["orders"]) for entry in entries(account)] == [1, 5]
+
+
+async def test_questions(account, disk):
+    """A question is answered at once, but not while it may tell of what is not written."""
+    assert await ask(account) == (200, 0)
+    order = place(account)
+    await disk.is_reached()
+    question = asyncio.ensure_future(ask(account))
+    await asyncio.sleep(0)
+    assert not question.done()
+    disk.goes_on()
+    assert await asyncio.gather(order, question) == [(200, 1), (200, 1)]
+
+
+async def test_fails(account, disk, monkeypatch):
+    """Where a commit fails, neither what it was to write has happened nor what came meanwhile."""
+    first = place(account)
+    await disk.is_reached()
+    second = place(account)
+    await asyncio.sleep(0)
+    disk.goes_on(JournalError("disk full"))
+    assert await asyncio.gather(first, second) == [LOST, LOST]
+    assert await ask(account) == LOST
+    assert entries(account) == []
+    # nobody else looks whether it can be written again
+    journal = account.exchange.journal
+    later = journal._failed_at + RETRY_AFTER
+    monkeypatch.setattr(journal, "_clock", lambda: later)
+    assert await ask(account) == LOST
+    await asyncio.sleep(0)
+    assert await ask(account) == (200, 0)
+
+
+async def test_market_data(account, disk):
+    """Market data that was asked while the commit waited, or is while it has failed, is told all the same, in its turn."""
+    told = []
+
+    async def look():
+        reply = await account.request_soon("GET", "/api/v3/depth?symbol=BTCUSDT", {}, None)
+        told.append(reply.status)
+
+    order = place(account)
+    await disk.is_reached()
+    public, private = asyncio.ensure_future(look()), asyncio.ensure_future(ask(account))
+    await asyncio.sleep(0)
+    assert told == []
+    disk.goes_on(JournalError("disk full"))
+    assert await asyncio.gather(order, public, private) == [LOST, None, LOST]
+    await look()
+    assert (told, await ask(account)) == ([200, 200], LOST)
+
+
+async def test_slow(account, disk, monkeypatch):
+    """While the disk takes too long nothing more happens, and who asks is told so at once."""
+    first = place(account)
+    await disk.is_reached()
+    monkeypatch.setattr(writer_module, "PATIENCE", -1.0)
+    assert await place(account) == LOST
+    disk.goes_on()
+    assert await first == (200, 1)
+    assert await ask(account) == (200, 1)
+
+
+async def test_cancelled(account, disk):
+    """Who gives up waiting leaves an order behind, as on an exchange that is far away."""
+    order = place(account)
+    await disk.is_reached()
+    order.cancel()
+    disk.goes_on()
+    assert await ask(account) == (200, 1)
+    assert order.cancelled()
+
+
+async def test_beside_a_thread(account, disk):
+    """A thread that asks meanwhile waits for the same commit, and whoever ends it has the loop told."""
+    order = place(account)
+    await disk.is_reached()
+    disk.goes_on(times=2)
+    reply = await asyncio.to_thread(account.request, *asked(account, "POST", "/api/v3/order", **ORDER))
+    assert json.loads(reply.text)["orderId"] == 2
+    assert await order == (200, 1)
+
+
+def test_loop_ends(account, disk, caplog):
+    """What a loop that has ended has not waited for has happened none the less; the next loop finds it, and no mistake is told."""
+
+    async def leave():
+        place(account)
+        await disk.is_reached()
+
+    async def look():
+        return await ask(account)
+
+    asyncio.run(leave())
+    disk.goes_on()
+    assert asyncio.run(look()) == (200, 1)
+    assert caplog.records == []
+
+
+def test_loop_gone(account):
+    """Nothing of a loop is held once it is gone."""
+
+    async def trade():
+        await place(account)
+        return weakref.ref(asyncio.get_running_loop()), weakref.ref(Writer.of(account.exchange))
+
+    loop, writer = asyncio.run(trade())
+    gc.collect()
+    assert (loop(), writer()) == (None, None)
+
+
+async def test_websocket(account, disk):
+    """An order of the WebSocket API in process is answered once it is written, and the loop goes on."""
+    frames = []
+    link = account.connect("wss://x/ws-api/v3", frames.append)
+    params = {**ORDER, "timestamp": account.milliseconds(), "apiKey": "x", "signature": "x"}
+    link.send(json.dumps({"id": 1, "method": "order.place", "params": params}))
+    await disk.is_reached()
+    assert frames == []
+    disk.goes_on()
+    while not frames:  # noqa: ASYNC110  nobody tells
+        await asyncio.sleep(0)
+    assert json.loads(frames[0])["result"]["orderId"] == 1
+    assert len(entries(account)) == 1
+    link.close()
