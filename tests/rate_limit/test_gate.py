@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exec_plugin.rate_limit import RateLimitConfig, RateLimiter, RateLimitError
+from exec_plugin.rate_limit.waiting import LoopWaiter
 from rate_limit.virtual import Clock, VirtualLoop, make, noting, run
 
 #: Seconds for what takes a moment, on a machine that is busy with other things.
@@ -171,6 +172,14 @@ def fast():
     return RateLimiter(RateLimitConfig(requests_per_minute=10**6, weight_per_minute=12_000))
 
 
+@pytest.fixture
+def still(clock):
+    """Time stands still, while threads really wait."""
+    limiter = RateLimiter(RateLimitConfig(weight_per_minute=60), clock=clock)
+    limiter.acquire(60)
+    return limiter
+
+
 def until(condition):
     """Look until a condition holds."""
     end = time.monotonic() + PATIENCE
@@ -178,24 +187,26 @@ def until(condition):
         assert time.monotonic() < end
 
 
-def test_threads(fast):
+def test_threads(still, clock):
     """Threads wait in line for real, each once."""
-    fast.acquire(12_000)
     served, threads = [], []
 
     def work(number):
-        fast.wait_for_capacity(4)
+        still.wait_for_capacity(4, 100)
         served.append(number)
 
     for number in range(8):
         threads.append(threading.Thread(target=work, args=(number,), daemon=True))
         threads[-1].start()
-        until(lambda number=number: len(fast._gate.line) + len(served) > number)
-    for thread in threads:
+        until(lambda number=number: len(still._gate.line) > number)
+    for number, thread in enumerate(threads):
+        assert served == list(range(number))
+        clock.now += 4
+        still._changed()
         thread.join(PATIENCE)
     assert served == list(range(8))
-    assert fast.get_stats()["weight_used"] == 12_032
-    assert len(fast._gate._threads) == 0
+    assert still.get_stats()["weight_used"] == 60 + 32
+    assert len(still._gate._threads) == 0
 
 
 def test_threads_and_loops(fast):
@@ -225,6 +236,28 @@ def test_threads_and_loops(fast):
     assert (len(fast._gate.line), fast._gate._alarms, len(fast._gate._threads)) == (0, {}, 0)
 
 
+def test_woken_too_soon(still, clock, monkeypatch):
+    """A task that runs on as soon as a thread wakes it does not take for refused what the thread is granting it."""
+    ran_on, wake = threading.Event(), LoopWaiter.wake
+
+    def wake_first(waiter):
+        done = wake(waiter)
+        # it waits for the thread that is here, or runs on without it
+        ran_on.wait(0.3)
+        return done
+
+    async def main():
+        task = asyncio.ensure_future(still.wait_if_needed("x", 20))
+        task.add_done_callback(lambda _: ran_on.set())
+        await asyncio.sleep(0)
+        clock.now = 20
+        await asyncio.gather(task, asyncio.to_thread(still._changed))
+
+    monkeypatch.setattr(LoopWaiter, "wake", wake_first)
+    asyncio.run(main())
+    assert still.get_stats()["weight_used"] == 80
+
+
 def test_thread_woken(fast):
     """A thread that waits for long is woken when the buckets are filled, or when who is before it has gone."""
     fast.acquire(12_000)
@@ -234,14 +267,6 @@ def test_thread_woken(fast):
     fast.reset_buckets()
     thread.join(PATIENCE)
     assert not thread.is_alive()
-
-
-@pytest.fixture
-def still(clock):
-    """Time stands still, while threads really wait."""
-    limiter = RateLimiter(RateLimitConfig(weight_per_minute=60), clock=clock)
-    limiter.acquire(60)
-    return limiter
 
 
 def waits(limiter, *whens):
