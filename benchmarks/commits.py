@@ -1,22 +1,26 @@
 """Orders that are written down, with what their account is told of them: what a commit costs by durability and by how many
-orders share it, and how long it takes to open an account with a long past.
+orders share it, what a bot's tasks or threads gain by sharing, and how long it takes to open an account with a long past.
 """
 
 from __future__ import annotations
 
+import asyncio
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from statistics import median
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import _market as market
 import _peers
+import ccxt.async_support
 import click
 from _table import Case, Sample, measure, show
 
+import exec_plugin
+from exec_plugin.account import HOUSE
 from exec_plugin.core.venue import Venue
 from exec_plugin.core.venue.chronicle import Chronicle
 from exec_plugin.endpoints import RATE_LIMITS
@@ -25,6 +29,8 @@ from exec_plugin.journal.commit import hand_over
 from exec_plugin.protocol.limits import Limits
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from exec_plugin.core.ledger import Account
 
 #: How many orders share a commit: one, as in a bot's own process, and as many as reach a busy server together.
@@ -109,6 +115,59 @@ def orders(
     return Sample(count, seconds)
 
 
+def bot_tasks(url: str, count: int, tasks: int) -> float:
+    """Seconds that an asyncio bot takes for so many orders, placed by so many tasks at a time."""
+
+    async def trade() -> float:
+        exchange = ccxt.async_support.binancepaper(bot(url))
+        numbers = iter(range(count))
+
+        async def place() -> None:
+            for _ in numbers:
+                await exchange.create_order("BTC/USDT", "market", "buy", 0.001)
+
+        await exchange.load_markets()
+        began = perf_counter()
+        await asyncio.gather(*[place() for _ in range(tasks)])
+        seconds = perf_counter() - began
+        await exchange.close()
+        return seconds
+
+    return asyncio.run(trade())
+
+
+def bot_threads(url: str, count: int, threads: int) -> float:
+    """The same of threads, with an exchange each."""
+    exchanges = [ccxt.binancepaper(bot(url)) for _ in range(threads)]
+    for exchange in exchanges:
+        exchange.load_markets()
+
+    def place(exchange: ccxt.Exchange) -> None:
+        for _ in range(count // threads):
+            exchange.create_order("BTC/USDT", "market", "buy", 0.001)
+
+    with ThreadPoolExecutor(threads) as pool:
+        began = perf_counter()
+        for _ in pool.map(place, exchanges):
+            pass
+        return perf_counter() - began
+
+
+def bot(url: str) -> dict[str, Any]:
+    """What a bot is configured with."""
+    paper = {"db_url": url, "free_orders": True, "balances": {"USDT": "1000000000"}}
+    return {"apiKey": "benchmark", "secret": "s", "enableRateLimit": False, "options": {"paper": paper}}
+
+
+def bots(run: Callable[[str, int, int], float], at_a_time: int, count: int, *, is_kept: bool) -> Sample:
+    """Orders of a bot through ccxt in its own process."""
+    with tempfile.TemporaryDirectory() as folder:
+        seconds = run(f"sqlite:///{folder}/accounts.sqlite" if is_kept else "sqlite://", count, at_a_time)
+        # nothing of it is left for the next one
+        HOUSE.clear()
+    return Sample(count, seconds)
+
+
 def openings(count: int, rounds: int) -> str:
     """How long it takes to open an account with so many orders, of which a hundred rest."""
     with tempfile.TemporaryDirectory() as folder:
@@ -146,6 +205,7 @@ def openings(count: int, rounds: int) -> str:
 @_peers.options
 def main(peers: _peers.Peers, rounds: int, count: int, past: int) -> None:  # noqa: ARG001  options are those of every table
     """Measure and print."""
+    exec_plugin.install()
     cases = []
     for kind in ("market", "limit"):
         title = f"{kind}, {'filled' if kind == 'market' else 'cancelled'}"
@@ -162,6 +222,13 @@ def main(peers: _peers.Peers, rounds: int, count: int, past: int) -> None:  # no
             cases.append(Case(f"{title}: full, {batch} a commit, going on meanwhile", run, ratios))
         run = partial(orders, kind, "full", BATCHES[-1], count // 64 * 64, told=True)
         cases.append(Case(f"{title}: full, {BATCHES[-1]} a commit, with events", run, ratios))
+    for name, run, most in (("tasks", bot_tasks, 64), ("threads", bot_threads, 16)):
+        memory = f"ccxt, {most} {name}: in memory"
+        few = count // 10 // most * most
+        cases.append(Case(memory, partial(bots, run, most, few, is_kept=False), {"to memory": memory}))
+        for at_a_time in (1, most):
+            told = f"ccxt, {at_a_time} {name}: full"
+            cases.append(Case(told, partial(bots, run, at_a_time, few, is_kept=True), {"to memory": memory}))
     results, skipped = measure(cases, rounds)
     show("Commits", "orders", results, [*skipped, openings(past, rounds)])
 

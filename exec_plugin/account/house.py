@@ -18,6 +18,7 @@ from exec_plugin.account.paper import PaperAccount
 from exec_plugin.account.pump import Pump, wall_clock
 from exec_plugin.account.script import ScriptedAccount, Scripts
 from exec_plugin.account.settings import Settings
+from exec_plugin.account.turns import Turns
 from exec_plugin.account.whole import Whole
 from exec_plugin.core.errors import ExecPluginError, FeedError
 from exec_plugin.core.fill_models import UniformLatency
@@ -64,6 +65,7 @@ class PaperExchange:
         self.lock = threading.RLock()
         #: within it, for what changes accounts: it is done as a whole, or taken back
         self.whole = Whole(self)
+        self.turns = Turns(self)
         #: whoever is active when it opens stays so for it
         self.plugins = plugins or current()
         store = open_store(settings.db_url, settings.durability)

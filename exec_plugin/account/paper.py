@@ -96,6 +96,14 @@ class PaperAccount:
 
         ``lost`` tells what stands for the answer where what was done could not be written down.
         """
+        turns = self.exchange.turns
+        if not self.exchange.waits or turns.is_within:
+            return self._keep_to(ask, lost)
+        with turns.asking() as beside_others:
+            return self._take_turns(ask, lost) if beside_others else self._keep_to(ask, lost)
+
+    def _keep_to(self, ask: Callable[[], _T], lost: Callable[[], _T] | None) -> _T:
+        """As ``converse``, where nobody else may ask until all is done."""
         exchange = self.exchange
         with exchange.lock, exchange.whole:
             exchange.catch_up()
@@ -107,6 +115,21 @@ class PaperAccount:
             if exchange.is_replay:
                 exchange.move_to(exchange.venue.now + max(exchange.leg(), REQUEST_MS))
         return answer
+
+    def _take_turns(self, ask: Callable[[], _T], lost: Callable[[], _T] | None) -> _T:
+        """As ``converse``, where other threads may ask while this one waits for the disk."""
+        exchange, told = self.exchange, list[_T]()
+        gateway = exchange.gateway
+        with exchange.lock, exchange.whole:
+            exchange.catch_up()
+            answer = ask()
+            if gateway.is_shut or not exchange.is_behind:
+                return answer
+            gateway.departures.leave(
+                lambda: told.append(answer), lambda: told.append(answer if lost is None else lost())
+            )
+        exchange.turns.settle_until(told)
+        return told[0]
 
     def converse_soon(self, ask: Callable[[], object]) -> None:
         """As ``converse``, in an event loop, where the answer is pushed once it may leave."""

@@ -182,8 +182,8 @@ class Journal:
             msg = f"account {name[:_LONGEST_NAME]!r} is no name: 1 to {_LONGEST_NAME} printable characters"
             raise ConfigError(msg)
         row = self.store.enrol(self._venue_name, name, self._venue.now)
-        since = datetime.now(tz=UTC).isoformat(timespec="seconds")
-        self._holder = f"process {os.getpid()} on {this_machine()} since {since}"
+        now = datetime.now(tz=UTC)
+        self._holder = f"process {os.getpid()} on {this_machine()} since {now.isoformat(timespec='seconds')}"
         opened.append(row)
         self.store.claim(row, self._holder)
         # it may have gone on until just now
@@ -287,7 +287,8 @@ class Journal:
         if commit.error is not None:
             # it is to be said again that they are noted
             self._chronicle.has_begun = self._chronicle.has_begun or commit.begins
-            self._give_up(str(commit.error) if isinstance(commit.error, JournalError) else repr(commit.error))
+            why = str(commit.error) if isinstance(commit.error, JournalError) else repr(commit.error)
+            self._give_up(why, None if isinstance(commit.error, Exception) else -math.inf)
             return False
         for name, last in commit.told.items():
             self._chronicle.written(name, last)
@@ -340,12 +341,10 @@ class Journal:
 
     def take_back(self, why: str) -> None:
         """Read the accounts as they were written down last: how far what was interrupted came, nobody knows."""
-        if self.failure or self._is_forked:
-            return
         try:
             self._await()
-            self._give_up(why)
-            self._failed_at = -math.inf
+            if not (self.failure or self._is_forked):
+                self._give_up(why, -math.inf)
             self._try_again()
         except BaseException:
             # once more: then it is for the next one who asks to begin anew
@@ -418,10 +417,10 @@ class Journal:
 
     # ------------------------------------------------------------------ failing
 
-    def _give_up(self, why: str) -> None:
-        """Take the accounts out of the market: nothing may happen to them that cannot be written down."""
+    def _give_up(self, why: str, since: float | None = None) -> None:
+        """Take the accounts out of the market, since when: nothing may happen to them that cannot be written down."""
         _log.error("paper accounts cannot be written down and are refused until they can: %s", why)
-        self.failure, self._failed_at, self._unread = why, self._clock(), ""
+        self.failure, self._failed_at, self._unread = why, self._clock() if since is None else since, ""
         self._clear()
 
     def _clear(self) -> None:

@@ -10,7 +10,7 @@ from exec_plugin.journal.store import MIGRATIONS, SCHEMA_VERSION, TABLES
 from exec_plugin.journal.urls import masked
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     import psycopg
 
@@ -122,7 +122,7 @@ class PostgresBackend:
         with self._told():
             yield from self._db.execute(sql.replace("?", "%s"), params)
 
-    def run_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
+    def run_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
         """Run a statement for each of some rows."""
         with self._told(), self._db.cursor() as cursor:
             cursor.executemany(sql.replace("?", "%s"), rows)

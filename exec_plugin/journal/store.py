@@ -147,7 +147,7 @@ class Backend(Protocol):
     def stream(self, sql: str, params: Sequence[Any] = ()) -> Iterator[tuple[Any, ...]]:
         """The rows of a statement one by one."""
 
-    def run_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
+    def run_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
         """Run a statement for each of some rows."""
 
     def run_soon(self, sql: str, params: Sequence[Any] = ()) -> None:

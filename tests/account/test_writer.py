@@ -7,76 +7,22 @@ import gc
 import json
 import weakref
 
-import pytest
-from journal.stuck_disk import StuckDisk
-from protocol.signing_client import form
-
-from exec_plugin.account import PaperAccount, PaperExchange, Settings
+from account.stuck_desk import LOST, ORDER, asked, entries, told
 from exec_plugin.account import writer as writer_module
 from exec_plugin.account.writer import Writer
 from exec_plugin.core.errors import JournalError
 from exec_plugin.journal.books import RETRY_AFTER
 
-ORDER = {
-    "symbol": "BTCUSDT",
-    "side": "BUY",
-    "type": "LIMIT",
-    "timeInForce": "GTC",
-    "quantity": "0.01",
-    "price": "50000",
-}
-FUNDS = {"USDT": "100000"}
-LOST = (503, -1001)
-
-
-def clock():
-    """The market stands still."""
-    return 1_767_614_400_000
-
-
-@pytest.fixture
-def account(tmp_path):
-    """A kept account on a market of this process."""
-    settings = Settings.read({"db_url": f"sqlite:///{tmp_path}/accounts.sqlite", "symbols": "BTCUSDT"})
-    exchange = PaperExchange(settings, clock)
-    exchange.open_accounts({"default": FUNDS})
-    yield PaperAccount(exchange, exchange.venue.accounts["default"], None)
-    exchange.close()
-
-
-@pytest.fixture
-def disk(account, monkeypatch):
-    """The disk, stuck."""
-    backend = account.exchange.journal.store.backend
-    disk = StuckDisk(backend)
-    monkeypatch.setattr(backend, "commit", disk)
-    yield disk
-    disk.goes_on(times=100)
-
-
-def asked(account, method="GET", path="/api/v3/openOrders", **params):
-    """A request as a face has signed it."""
-    query = form({**params, "timestamp": account.milliseconds(), "signature": "x"})
-    return method, f"{path}?{query}", {"X-MBX-APIKEY": "x"}, None
-
 
 async def ask(account, *what, **params):
-    """The status of an answer, and its order id or error code, or how many orders it tells of."""
+    """What an answer tells."""
     async with asyncio.timeout(10):
-        reply = await account.request_soon(*asked(account, *what, **params))
-    found = json.loads(reply.text)
-    return reply.status, len(found) if isinstance(found, list) else found.get("orderId", found.get("code"))
+        return told(await account.request_soon(*asked(account, *what, **params)))
 
 
 def place(account):
     """Place the order, beside whatever else the loop does."""
     return asyncio.ensure_future(ask(account, "POST", "/api/v3/order", **ORDER))
-
-
-def entries(account):
-    """What was written down."""
-    store = account.exchange.journal.store
-    return store.entries(store.rows()[0])
 
 
 async def test_together(account, disk):

@@ -17,8 +17,8 @@ from journal.desk import Kept, picture
 import exec_plugin.journal.sqlite as sqlite_module
 from exec_plugin.core.errors import JournalError
 from exec_plugin.journal import open_store
-from exec_plugin.journal.sqlite import APPLICATION_ID, SqliteBackend
-from exec_plugin.journal.store import SCHEMA_VERSION, Store
+from exec_plugin.journal.sqlite import APPLICATION_ID, MOST_ROWS, SqliteBackend
+from exec_plugin.journal.store import _WRITE, SCHEMA_VERSION, Store
 
 
 @pytest.fixture
@@ -377,4 +377,30 @@ def test_signal(path):
     finally:
         signal.signal(signal.SIGTERM, former)
     assert seen == [[(1,)]]
+    backend.close()
+
+
+@pytest.mark.parametrize("count", [0, 1, MOST_ROWS - 1, MOST_ROWS, MOST_ROWS + 1, 2 * MOST_ROWS, 2 * MOST_ROWS + 2])
+@pytest.mark.parametrize("table", ["fills", "lists"])
+def test_many_rows(path, table, count):
+    """However many rows are written at a time, each is there as it was given; one that is there already is replaced."""
+    backend = SqliteBackend(path)
+    given = [
+        (1, "BTCUSDT", n, f"fill {n}") if table == "fills" else (1, n, "", n, 1, n, f"list {n}") for n in range(count)
+    ]
+    if table == "lists" and count:
+        backend.run(_WRITE[table], (*given[-1][:-1], "as it was"))
+    backend.run_many(_WRITE[table], given)
+    found = backend.run(f"SELECT state FROM {table} WHERE account = 1 ORDER BY {'n' if table == 'fills' else 'id'}")
+    assert found == [(row[-1],) for row in given]
+    backend.close()
+
+
+def test_many_changes(path):
+    """A statement that changes rows is run for each of them."""
+    backend = SqliteBackend(path)
+    count = MOST_ROWS + 1
+    backend.run_many(_WRITE["fills"], [(1, "BTCUSDT", n, "") for n in range(count)])
+    backend.run_many("UPDATE fills SET state = ? WHERE account = 1 AND n = ?", [(f"fill {n}", n) for n in range(count)])
+    assert backend.run("SELECT state FROM fills ORDER BY n") == [(f"fill {n}",) for n in range(count)]
     backend.close()

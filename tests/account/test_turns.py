@@ -1,0 +1,115 @@
+"""Accounts of a process that are kept, traded from several threads: who waits for the disk holds up nobody else."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import pytest
+
+from account.stuck_desk import LOST, ORDER, asked, entries, told
+from exec_plugin.core.errors import JournalError
+
+
+class Interruption(BaseException):
+    """As Ctrl-C, which would end the event loop of the test as well."""
+
+
+@pytest.fixture
+def others(account):
+    """Somebody else is asking all the time."""
+    with account.exchange.turns.asking():
+        yield
+
+
+def ask(account, *what, **params):
+    """What a thread is told."""
+
+    def work():
+        return told(account.request(*asked(account, *what, **params)))
+
+    return asyncio.ensure_future(asyncio.to_thread(work))
+
+
+def place(account):
+    """Place the order in a thread of its own."""
+    return ask(account, "POST", "/api/v3/order", **ORDER)
+
+
+async def orders(account, count):
+    """Wait until so many orders are open, written down or not."""
+    async with asyncio.timeout(10):
+        while len(account.account.open_orders) < count:  # noqa: ASYNC110  nobody tells
+            await asyncio.sleep(0)
+
+
+async def test_together(account, disk, others):
+    """Orders that come while a thread waits for the disk are written down by the next commit, all together."""
+    first = place(account)
+    await disk.is_reached()
+    more = [place(account) for _ in range(3)]
+    await orders(account, 4)
+    disk.goes_on(times=2)
+    assert sorted(await asyncio.gather(first, *more)) == [(200, number) for number in range(1, 5)]
+    assert [len(json.loads(entry.body)["orders"]) for entry in entries(account)] == [1, 3]
+
+
+async def test_alone(account, disk):
+    """A thread that is alone writes with the fewest statements: an order is one, without a transaction."""
+    ran, run = [], account.exchange.journal.store.backend.run
+    account.exchange.journal.store.backend.run = lambda sql, *params: (ran.append(sql), run(sql, *params))[1]
+    assert await place(account) == (200, 1)
+    assert [sql.partition(" ")[0] for sql in ran] == ["INSERT"]
+
+
+async def test_fails(account, disk, others):
+    """Where a commit fails, neither what it was to write has happened nor what came meanwhile."""
+    first = place(account)
+    await disk.is_reached()
+    second = place(account)
+    await orders(account, 2)
+    disk.goes_on(JournalError("disk full"), times=2)
+    assert await asyncio.gather(first, second) == [LOST, LOST]
+    assert await ask(account) == LOST
+    assert entries(account) == []
+
+
+async def test_interrupted(account, disk, others):
+    """What Ctrl-C interrupts at the disk has not happened, nor what came meanwhile; the account goes on at once."""
+    first = place(account)
+    await disk.is_reached()
+    second = place(account)
+    await orders(account, 2)
+    disk.goes_on(Interruption())
+    found = await asyncio.gather(first, second, return_exceptions=True)
+    assert isinstance(found[0], Interruption)
+    assert found[1] == LOST
+    assert entries(account) == []
+    assert await ask(account) == (200, 0)
+    disk.goes_on()
+    assert (await place(account))[0] == 200
+
+
+async def test_question(account, disk, others):
+    """A question is answered at once, but not while it may tell of what is not written."""
+    assert await ask(account) == (200, 0)
+    order = place(account)
+    await disk.is_reached()
+    question = ask(account)
+    disk.goes_on()
+    assert await asyncio.gather(order, question) == [(200, 1), (200, 1)]
+
+
+async def test_within(account, disk, others):
+    """Who asks while it has the exchange, as a plugin that is told something, waits for nobody who waits for it."""
+    order = place(account)
+    await disk.is_reached()
+
+    def work():
+        with account.exchange.lock:
+            return told(account.request(*asked(account, "POST", "/api/v3/order", **ORDER)))
+
+    within = asyncio.ensure_future(asyncio.to_thread(work))
+    await orders(account, 2)
+    disk.goes_on(times=2)
+    assert await asyncio.gather(order, within) == [(200, 1), (200, 2)]
