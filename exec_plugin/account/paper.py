@@ -102,7 +102,7 @@ class PaperAccount:
         with turns.asking() as beside_others:
             return self._take_turns(ask, lost) if beside_others else self._keep_to(ask, lost)
 
-    def _keep_to(self, ask: Callable[[], _T], lost: Callable[[], _T] | None) -> _T:
+    def _keep_to(self, ask: Callable[[], _T], lost: Callable[[_T], _T] | None) -> _T:
         """As ``converse``, where nobody else may ask until all is done."""
         exchange = self.exchange
         with exchange.lock, exchange.whole:
@@ -116,17 +116,20 @@ class PaperAccount:
                 exchange.move_to(exchange.venue.now + max(exchange.leg(), REQUEST_MS))
         return answer
 
-    def _take_turns(self, ask: Callable[[], _T], lost: Callable[[], _T] | None) -> _T:
+    def _take_turns(self, ask: Callable[[], _T], lost: Callable[[_T], _T] | None) -> _T:
         """As ``converse``, where other threads may ask while this one waits for the disk."""
         exchange, told = self.exchange, list[_T]()
         gateway = exchange.gateway
         with exchange.lock, exchange.whole:
             exchange.catch_up()
             answer = ask()
+            if gateway.is_shut and not exchange.slow:
+                # nobody else looks whether it can be written again
+                exchange.settle()
             if gateway.is_shut or not exchange.is_behind:
                 return answer
             gateway.departures.leave(
-                lambda: told.append(answer), lambda: told.append(answer if lost is None else lost())
+                lambda: told.append(answer), lambda: told.append(answer if lost is None else lost(answer))
             )
         exchange.turns.settle_until(told)
         return told[0]
