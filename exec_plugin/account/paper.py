@@ -90,11 +90,11 @@ class PaperAccount:
         caller, key = self.account.name, self._key
         return lambda: self.exchange.gateway.handle(method, url, lowered, text, caller=caller, key=key), text
 
-    def converse(self, ask: Callable[[], _T], lost: Callable[[], _T] | None = None) -> _T:
+    def converse(self, ask: Callable[[], _T], lost: Callable[[_T], _T] | None = None) -> _T:
         """
         Ask the exchange something, with the time on the way that a replay at full speed gives it.
 
-        ``lost`` makes the answer where what was done could not be written down.
+        ``lost`` tells what stands for the answer where what was done could not be written down.
         """
         turns = self.exchange.turns
         if not self.exchange.waits or turns.is_within:
@@ -102,7 +102,7 @@ class PaperAccount:
         with turns.asking() as beside_others:
             return self._take_turns(ask, lost) if beside_others else self._keep_to(ask, lost)
 
-    def _keep_to(self, ask: Callable[[], _T], lost: Callable[[], _T] | None) -> _T:
+    def _keep_to(self, ask: Callable[[], _T], lost: Callable[[_T], _T] | None) -> _T:
         """As ``converse``, where nobody else may ask until all is done."""
         exchange = self.exchange
         with exchange.lock, exchange.whole:
@@ -111,12 +111,12 @@ class PaperAccount:
                 exchange.move_to(exchange.venue.now + exchange.leg())
             answer = ask()
             if not exchange.settle() and lost is not None:
-                answer = lost()
+                answer = lost(answer)
             if exchange.is_replay:
                 exchange.move_to(exchange.venue.now + max(exchange.leg(), REQUEST_MS))
         return answer
 
-    def _take_turns(self, ask: Callable[[], _T], lost: Callable[[], _T] | None) -> _T:
+    def _take_turns(self, ask: Callable[[], _T], lost: Callable[[_T], _T] | None) -> _T:
         """As ``converse``, where other threads may ask while this one waits for the disk."""
         exchange, told = self.exchange, list[_T]()
         gateway = exchange.gateway
@@ -125,11 +125,11 @@ class PaperAccount:
             answer = ask()
             if exchange.has_failed:
                 # the next one may find it mended
-                return answer if exchange.settle() or lost is None else lost()
+                return answer if exchange.settle() or lost is None else lost(answer)
             if gateway.is_shut or not exchange.is_behind:
                 return answer
             gateway.departures.leave(
-                lambda: told.append(answer), lambda: told.append(answer if lost is None else lost())
+                lambda: told.append(answer), lambda: told.append(answer if lost is None else lost(answer))
             )
         exchange.turns.settle_until(told)
         return told[0]

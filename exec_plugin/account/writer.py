@@ -69,21 +69,16 @@ class Writer:
         """Whether another thread waits for the disk."""
         return self._writing is not None
 
-    def leave(self, write: Callable[[Reply | None], None], *, alone: bool = True) -> None:
+    def leave(self, reply: Reply, write: Callable[[Reply], None], *, alone: bool = True) -> None:
         """
         Have a reply written: at once, or once what it tells of is written down, together with all that comes until then.
 
-        ``write`` gets None for the reply that was made, or what is sent instead of it because it has not happened;
-        ``alone`` is whether nobody waits for it behind others. Whoever else has the exchange, in whatever thread, may be
-        the one who calls it.
+        ``write`` gets it, or what is sent instead of it because it has not happened; ``alone`` is whether nobody waits for it
+        behind others. Whoever else has the exchange, in whatever thread, may be the one who calls it.
         """
         exchange, gateway = self._exchange, self._exchange.gateway
         with exchange.lock:
-            if gateway.is_shut and alone:
-                # it tells of nothing that has happened, and has nothing to wait for
-                write(None)
-            else:
-                gateway.departures.leave(partial(write, None), lambda: write(gateway.lost()))
+            gateway.leave(partial(write, reply), lambda: write(gateway.lost(reply)), alone=alone)
         self.settle_soon()
 
     def departure(self, reply: Reply) -> asyncio.Future[Reply]:
@@ -96,15 +91,15 @@ class Writer:
             if not left.done():
                 left.set_result(found)
 
-        def leave(other: Reply | None) -> None:
+        def leave(sent: Reply) -> None:
             if asyncio._get_running_loop() is loop:
-                arrive(other or reply)
+                arrive(sent)
                 return
             # a loop that is closed has nobody left who waits
             with suppress(RuntimeError):
-                loop.call_soon_threadsafe(arrive, other or reply)
+                loop.call_soon_threadsafe(arrive, sent)
 
-        self.leave(leave)
+        self.leave(reply, leave)
         return left
 
     def settle_soon(self) -> None:

@@ -202,7 +202,7 @@ class PaperTransport(_Binance):
 
     def _digest(self, reply: Reply, sent: _Request) -> Any:
         """What ccxt does with an answer, in its order: hooks in there see the same as on a real exchange."""
-        status, reason, headers, text = reply
+        status, reason, headers, text = reply[:4]
         method, url = sent[:2]
         text = self.on_rest_response(status, reason, url, method, headers, text, sent.headers, sent.body)
         parsed = self.parse_json(text)
@@ -225,7 +225,7 @@ class PaperTransport(_Binance):
             self.last_response_headers = headers
 
     def _check(self, reply: Reply, parsed: Any, sent: _Request) -> None:
-        status, reason, headers, text = reply
+        status, reason, headers, text = reply[:4]
         method, url = sent[:2]
         self.handle_errors(status, reason, url, method, headers, text, parsed, sent.headers, sent.body)
         self.handle_http_status_code(status, reason, url, method, text)

@@ -100,6 +100,8 @@ class Reply(NamedTuple):
     reason: str
     headers: dict[str, str]
     text: str
+    #: whether it tells of no account: it stands whatever becomes of what is being written down
+    is_public: bool = False
 
 
 class Gateway:
@@ -200,6 +202,7 @@ class Gateway:
         if endpoint is None:
             return self._not_found(method, parts.path)
         extra: dict[str, str] = {}
+        is_public = endpoint.security != SIGNED
         micros, call = False, None
         try:
             sent, micros = self._read(endpoint, parts.query, body, headers, caller)
@@ -219,11 +222,11 @@ class Gateway:
             # of a request in two halves one may have been done
             extra.update(self._order_counts(call))
             told = in_micros(endpoint, error_body(error)) if micros else error_body(error)
-            return self._reply(http_status(error), told, caller, extra)
+            return self._reply(http_status(error), told, caller, extra, is_public=is_public)
         extra.update(self._order_counts(call))
         if micros:
             value = in_micros(endpoint, value)
-        return self._reply(HTTPStatus.OK, value, caller, extra)
+        return self._reply(HTTPStatus.OK, value, caller, extra, is_public=is_public)
 
     def _order_counts(self, call: Call | None) -> dict[str, str]:
         """The headers of a request that may place orders, once it is known whose."""
@@ -321,17 +324,30 @@ class Gateway:
     def _symbol(self, name: str) -> Symbol:
         return self.venue.market(name).symbol
 
-    def _reply(self, status: HTTPStatus, value: Any, caller: str, headers: dict[str, str]) -> Reply:
+    def _reply(self, status: HTTPStatus, value: Any, caller: str, headers: dict[str, str], *, is_public: bool) -> Reply:
         now = self.venue.now
         headers["Content-Type"] = "application/json;charset=UTF-8"
         headers["Date"] = self._http_date(now)
         headers.update(self.limits.weight_headers(caller, now))
-        return Reply(status.value, status.phrase, headers, to_json(value))
+        return Reply(status.value, status.phrase, headers, to_json(value), is_public)
 
-    def lost(self) -> Reply:
-        """The answer to a request whose effects could not be written down, and so were taken back."""
+    def leave(self, go: Callable[[], None], instead: Callable[[], None], *, alone: bool = True) -> None:
+        """
+        Send an answer now or when it may leave, or ``instead`` what stands for it; ``alone`` if it comes after no other one.
+
+        While accounts are refused it tells of nothing that has happened, and has nothing to wait for.
+        """
+        if self.is_shut and alone:
+            go()
+        else:
+            self.departures.leave(go, instead)
+
+    def lost(self, reply: Reply) -> Reply:
+        """What stands for a reply where what has changed by then was taken back, because it could not be written down."""
+        if reply.is_public:
+            return reply
         error = failed(NOT_WRITTEN)
-        return self._reply(http_status(error), error_body(error), "", {})
+        return self._reply(http_status(error), error_body(error), "", {}, is_public=False)
 
     def _not_found(self, method: str, path: str) -> Reply:
         known = any(path == row.path for row in ENDPOINTS.values())
@@ -341,7 +357,7 @@ class Gateway:
         if row is not None and row.security == KEYED:
             status = HTTPStatus.GONE
             text = f"{method} {path} has left Binance; use userDataStream.subscribe.signature of the WebSocket API"
-        return self._reply(status, {"code": -1, "msg": text}, "", {})
+        return self._reply(status, {"code": -1, "msg": text}, "", {}, is_public=True)
 
     def _http_date(self, now: int) -> str:
         second = now // SECOND

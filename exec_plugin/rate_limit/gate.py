@@ -82,8 +82,10 @@ class Gate:
         with self._waiting(permit, waiter):
             if not permit.granted:
                 await waiter.future
-            if not permit.granted:
-                raise self._late(permit)
+            # a thread that grants it holds the lock from before it wakes this one until it has said so
+            with self._lock:
+                if not permit.granted:
+                    raise self._late(permit)
 
     def block(self, permit: Permit, max_wait: float | None) -> None:
         """Block this thread until a permit is granted."""

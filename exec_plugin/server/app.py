@@ -182,9 +182,9 @@ class PaperServer:
         """Count a client that was cut off because it does not read."""
         self.doors.tally.drop()
 
-    def leave(self, write: Callable[[Reply | None], None], *, alone: bool) -> None:
+    def leave(self, reply: Reply, write: Callable[[Reply], None], *, alone: bool) -> None:
         """Have a reply written when it may leave."""
-        self.stage.leave(write, alone=alone)
+        self.stage.leave(reply, write, alone=alone)
 
     def settle(self) -> None:
         """Let all replies leave now."""

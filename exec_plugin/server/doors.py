@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, unquote
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from exec_plugin.account import PaperExchange
     from exec_plugin.protocol import StreamHub
     from exec_plugin.protocol.control import ScriptedExchange
+    from exec_plugin.protocol.ws_api.session import Last
     from exec_plugin.server.settings import ServerSettings
     from exec_plugin.server.stage import Session
 
@@ -164,22 +166,15 @@ class Doors:
                 session.close()
         return response
 
-    def _note_reply(
-        self, exchange: PaperExchange | ScriptedExchange, peer: str, last: tuple[str, int], began: float
-    ) -> None:
+    def _note_reply(self, exchange: PaperExchange | ScriptedExchange, peer: str, last: Last, began: float) -> None:
         """Count a request of the WebSocket API right behind its answer, which may have to wait."""
-        name, status = last
 
         def note(status: int) -> None:
             seconds = clock() - began
-            self.tally.note_frame(name, status, seconds)
-            log_frame(peer, name, status, seconds)
+            self.tally.note_frame(last.name, status, seconds)
+            log_frame(peer, last.name, status, seconds)
 
-        lost = HTTPStatus.SERVICE_UNAVAILABLE.value
-        if exchange.gateway.is_shut:
-            note(status)
-        else:
-            exchange.gateway.departures.leave(lambda: note(status), lambda: note(lost))
+        exchange.gateway.leave(partial(note, last.status), partial(note, last.lost))
 
     @staticmethod
     def _breaks(exchange: PaperExchange | ScriptedExchange, path: str) -> Callable[[], bool] | None:

@@ -86,9 +86,9 @@ class Desk(Protocol):
     def answer(self, plain: Plain, body: str, peer: str) -> Reply | None:
         """The reply to a request; None when it takes time to answer."""
 
-    def leave(self, write: Callable[[Reply | None], None], *, alone: bool) -> None:
+    def leave(self, reply: Reply, write: Callable[[Reply], None], *, alone: bool) -> None:
         """
-        Have a reply written when it may leave: None for the one that was made, else what is sent instead of it.
+        Have a reply written when it may leave, or what is sent instead of it.
 
         ``alone`` is whether the connection waits for no other one.
         """
@@ -192,7 +192,7 @@ class Lane(asyncio.Protocol):
             self._read = data = data[plain.end :]
             self._unwritten += 1
             note = partial(self._desk.note, plain, began, self.peer)
-            self._desk.leave(partial(self._write, transport, note, reply), alone=self._unwritten == 1)
+            self._desk.leave(reply, partial(self._write, transport, note), alone=self._unwritten == 1)
             if not self._goes_on(transport):
                 return
 
@@ -203,16 +203,13 @@ class Lane(asyncio.Protocol):
             transport.pause_reading()
         return not (self._is_paused or transport.is_closing())
 
-    def _write(
-        self, transport: asyncio.Transport, note: Callable[[int], None], reply: Reply, other: Reply | None
-    ) -> None:
-        """Write a reply, or another one instead of it."""
+    def _write(self, transport: asyncio.Transport, note: Callable[[int], None], sent: Reply) -> None:
+        """Write a reply."""
         self._unwritten -= 1
         if self._is_paused and not self._unwritten:
             self._is_paused = False
             transport.resume_reading()
             self._loop.call_soon(self.data_received, b"")
-        sent = other or reply
         note(sent.status)
         if transport.is_closing():
             # it has gone while its answer waited

@@ -107,13 +107,13 @@ class Stage:
 
     # ------------------------------------------------------------------ what is written down before it is told
 
-    def leave(self, write: Callable[[Reply | None], None], *, alone: bool = True) -> None:
+    def leave(self, reply: Reply, write: Callable[[Reply], None], *, alone: bool = True) -> None:
         """Have a reply written when it may leave; see ``Writer.leave``."""
         if self.writer is not None:
-            self.writer.leave(write, alone=alone)
+            self.writer.leave(reply, write, alone=alone)
             return
         with self.lock:
-            self.gateway.departures.leave(partial(write, None))
+            self.gateway.departures.leave(partial(write, reply))
 
     async def departure(self, reply: Reply) -> Reply:
         """Wait until a reply may leave; answers it, or what is sent instead."""

@@ -7,7 +7,8 @@ import subprocess
 import sys
 
 import pytest
-from journal.desk import picture
+from journal.desk import Clock as Seconds
+from journal.desk import Failing, picture
 from protocol.signing_client import form
 
 from exec_plugin.account import House, PaperAccount, PaperExchange, Settings
@@ -191,6 +192,11 @@ def test_process_that_ends_well(tmp_path):
     store.close()
 
 
+def full(*_):
+    """What cannot be written."""
+    raise JournalError("full")
+
+
 def test_trades_until_the_end(tmp_path):
     """What a thread asks while the process ends, when accounts are closed already, is refused: nobody could write it down."""
     url = f"sqlite:///{tmp_path}/a.sqlite"
@@ -216,14 +222,54 @@ place()
 def test_lost(start, monkeypatch):
     """A request whose effects cannot be written down is answered with -1001."""
     account = start()
-
-    def full(*_):
-        raise JournalError("full")
-
     monkeypatch.setattr(account.exchange.journal.store, "append", full)
     query = form({**ORDER, "price": "50000", "timestamp": account.milliseconds(), "signature": "x"})
     reply = account.request("POST", f"/api/v3/order?{query}", {"X-MBX-APIKEY": "x"}, None)
     assert (reply.status, json.loads(reply.text)["code"]) == (503, -1001)
+
+
+def public(account, path="/api/v3/ticker/price"):
+    """The status of a request that tells of no account."""
+    return account.request("GET", f"{path}?symbol=BTCUSDT", {}, None).status
+
+
+def test_market_fills(start):
+    """Who asks for market data gets it although the market fills an order of his that cannot be written down: it did not."""
+    account = start(feed="push")
+    exchange = account.exchange
+    exchange.journal._clock = clock = Seconds()
+    disk = exchange.journal.store.backend = Failing(exchange.journal.store.backend)
+    told = []
+    exchange.feed.push((QUOTE, START, "BTCUSDT", 50_000 * SCALE, SCALE, 50_010 * SCALE, SCALE))
+    ask(account, "POST", "/api/v3/order", **ORDER, price="50000")
+    exchange.gateway.user_data.subscribe("default", lambda event: told.append(event.get("x")))
+    disk.is_full = True
+    exchange.feed.push((QUOTE, START, "BTCUSDT", 49_000 * SCALE, SCALE, 49_010 * SCALE, SCALE))
+    assert public(account) == 200
+    assert exchange.journal.failure
+    query = form({"symbol": "BTCUSDT", "timestamp": account.milliseconds(), "signature": "x"})
+    reply = account.request("GET", f"/api/v3/openOrders?{query}", {"X-MBX-APIKEY": "x"}, None)
+    assert (reply.status, json.loads(reply.text)["code"]) == (503, -1001)
+    assert (public(account), told) == (200, [])
+    disk.is_full = False
+    clock.now += RETRY_AFTER
+    assert public(account) == 200
+    # the book that it is put back to is one that it trades with
+    assert [order["status"] for order in ask(account, path="/api/v3/allOrders", symbol="BTCUSDT")] == ["FILLED"]
+    assert "TRADE" in told
+
+
+def test_note_fails(start, monkeypatch):
+    """Nor does market data wait for where the market is to be noted, when that is what cannot be written down first."""
+    account = start()
+    journal = account.exchange.journal
+    now = journal._noted + NOTE_EVERY
+    monkeypatch.setattr(journal, "_clock", lambda: now)
+    monkeypatch.setattr(journal.store, "note_market", full)
+    start.clock.now += 1000
+    assert public(account) == 200
+    assert journal.failure
+    assert [public(account, "/api/v3/depth"), public(account, "/api/v3/order")] == [200, 503]
 
 
 def test_interrupted(start, monkeypatch):

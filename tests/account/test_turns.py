@@ -13,6 +13,7 @@ import pytest
 from account.stuck_desk import LOST, ORDER, Interruption, asked, entries, told
 from exec_plugin.core.errors import JournalError
 from exec_plugin.journal import books as books_module
+from exec_plugin.journal.books import RETRY_AFTER
 
 
 @pytest.fixture
@@ -63,7 +64,7 @@ async def test_alone(account, disk):
     assert [sql.partition(" ")[0] for sql in ran] == ["INSERT"]
 
 
-async def test_fails(account, disk, others):
+async def test_fails(account, disk, others, monkeypatch):
     """Where a commit fails, neither what it was to write has happened nor what came meanwhile."""
     first = place(account)
     await disk.is_reached()
@@ -73,6 +74,30 @@ async def test_fails(account, disk, others):
     assert await asyncio.gather(first, second) == [LOST, LOST]
     assert await ask(account) == LOST
     assert entries(account) == []
+    # nobody else looks whether it can be written again
+    journal = account.exchange.journal
+    later = journal._failed_at + RETRY_AFTER
+    monkeypatch.setattr(journal, "_clock", lambda: later)
+    assert await ask(account) == LOST
+    assert await ask(account) == (200, 0)
+
+
+async def test_market_data(account, disk, others):
+    """Market data that was asked while the commit waited, or is while it has failed, is told all the same."""
+
+    def look():
+        return account.request("GET", "/api/v3/depth?symbol=BTCUSDT", {}, None).status
+
+    order = place(account)
+    await disk.is_reached()
+    public = asyncio.ensure_future(asyncio.to_thread(look))
+    departures = account.exchange.gateway.departures
+    async with asyncio.timeout(10):
+        while len(departures) < 2:  # noqa: ASYNC110  nobody tells
+            await asyncio.sleep(0)
+    disk.goes_on(JournalError("disk full"), times=2)
+    assert await asyncio.gather(order, public) == [LOST, 200]
+    assert (await asyncio.to_thread(look), await ask(account)) == (200, LOST)
 
 
 async def test_tried_again(account, disk, others, later):

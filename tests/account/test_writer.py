@@ -13,6 +13,7 @@ from account.stuck_desk import LOST, ORDER, Interruption, asked, entries, told
 from exec_plugin.account import writer as writer_module
 from exec_plugin.account.writer import Writer
 from exec_plugin.core.errors import JournalError
+from exec_plugin.journal.books import RETRY_AFTER
 
 
 async def ask(account, *what, **params):
@@ -51,7 +52,7 @@ async def test_questions(account, disk):
     assert await asyncio.gather(order, question) == [(200, 1), (200, 1)]
 
 
-async def test_fails(account, disk):
+async def test_fails(account, disk, monkeypatch):
     """Where a commit fails, neither what it was to write has happened nor what came meanwhile."""
     first = place(account)
     await disk.is_reached()
@@ -61,6 +62,32 @@ async def test_fails(account, disk):
     assert await asyncio.gather(first, second) == [LOST, LOST]
     assert await ask(account) == LOST
     assert entries(account) == []
+    # nobody else looks whether it can be written again
+    journal = account.exchange.journal
+    later = journal._failed_at + RETRY_AFTER
+    monkeypatch.setattr(journal, "_clock", lambda: later)
+    assert await ask(account) == LOST
+    await asyncio.sleep(0)
+    assert await ask(account) == (200, 0)
+
+
+async def test_market_data(account, disk):
+    """Market data that was asked while the commit waited, or is while it has failed, is told all the same, in its turn."""
+    told = []
+
+    async def look():
+        reply = await account.request_soon("GET", "/api/v3/depth?symbol=BTCUSDT", {}, None)
+        told.append(reply.status)
+
+    order = place(account)
+    await disk.is_reached()
+    public, private = asyncio.ensure_future(look()), asyncio.ensure_future(ask(account))
+    await asyncio.sleep(0)
+    assert told == []
+    disk.goes_on(JournalError("disk full"))
+    assert await asyncio.gather(order, public, private) == [LOST, None, LOST]
+    await look()
+    assert (told, await ask(account)) == ([200, 200], LOST)
 
 
 async def test_tried_again(account, disk, later):

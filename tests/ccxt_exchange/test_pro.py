@@ -171,7 +171,8 @@ async def test_cancelled():
     await exchange.watch_ticker(BTC)
     with pytest.raises(asyncio.TimeoutError):
         await asyncio.wait_for(exchange.watch_orders(), 0.05)
-    await asyncio.sleep(0.01)
+    for _ in range(2 * driver.TURNS):
+        await asyncio.sleep(0)
     now = exchange.milliseconds()
     await asyncio.sleep(0.05)
     assert exchange.milliseconds() == now

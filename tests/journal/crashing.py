@@ -223,6 +223,13 @@ class Trial:
         writers[0].join(self._random.uniform(0.02, longest))
         self.end_life(server, writers)
 
+    def lives(self, least, what, enough):
+        """So many lives of up to a second, and more on a machine so busy that not ``enough`` has come of them."""
+        for life in range(20 * least):
+            if life >= least and self.tally[what] >= enough:
+                return
+            self.life(1.0)
+
     def _make_room(self, server):
         """Cancel all orders of an account that soon may have no more: nobody would trade any longer."""
         for name, known in self.known.items():

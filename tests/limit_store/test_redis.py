@@ -6,7 +6,7 @@ import logging
 import socket
 import subprocess
 import sys
-from threading import Event, Thread
+from threading import Event, Thread, Timer, current_thread
 from time import perf_counter
 
 import pytest
@@ -15,12 +15,21 @@ from hypothesis import strategies as st
 from limit_store.redis_server import redis_server
 
 from exec_plugin.core.errors import ConfigError
-from exec_plugin.limit_store import CELLS, open_store
+from exec_plugin.limit_store import CELLS, open_store, shared_redis
 from exec_plugin.limit_store.redis_link import HISTORY, Unreachable
+from exec_plugin.limit_store.shared_clock import DRIFT
 from exec_plugin.limit_store.shared_redis import LONGEST_TRY, RedisStore
 from exec_plugin.rate_limit import AdaptiveRateLimiter
 
 LOGGER = "exec_plugin.limit_store.shared_redis"
+#: Seconds for what takes a moment, on a machine that is busy with other things.
+PATIENCE = 60
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch):
+    """A turn that comes late on a busy machine is no turn that never comes."""
+    monkeypatch.setattr(shared_redis, "LONGEST_TRY", PATIENCE)
 
 
 @pytest.fixture(scope="module")
@@ -62,13 +71,32 @@ def connect(client, server):
 
 
 class Clock:
-    """A monotonic clock that goes on when it is told to."""
+    """A monotonic clock that goes on when it is told to, and by ``step`` whenever it is looked at."""
 
-    def __init__(self):
-        self.time = 1000.0
+    def __init__(self, step=0.0):
+        self.time, self.step = 1000.0, step
 
     def __call__(self):
+        self.time += self.step
         return self.time
+
+
+def exchanges(store):
+    """How often this thread has asked Redis from now on, by what came of it."""
+    exchange, told, me = store._link.exchange, [], current_thread()
+
+    def counted(*args, **options):
+        kind = b"nothing"
+        try:
+            reply = exchange(*args, **options)
+            kind = reply.kind
+        finally:
+            if current_thread() is me:
+                told.append(kind)
+        return reply
+
+    store._link.exchange = counted
+    return told
 
 
 def add(cells, index, amount):
@@ -200,32 +228,48 @@ def test_turn(connect, client):
         return add(cells, 1, 1.0)
 
     assert slow.update(change) == 1.0
-    assert not client.exists(slow._link.keys[2])
-    client.set(slow._link.keys[2], b"somebody", px=100)
-    began = perf_counter()
+    turn = slow._link.keys[2]
+    assert not client.exists(turn)
+    assert fast.update(read)[:2] == [3.0, 1.0]
+    client.set(turn, b"somebody", px=1000 * PATIENCE)
+    exchange, kinds = fast._link.exchange, []
+
+    def asked(*args, **options):
+        reply = exchange(*args, **options)
+        kinds.append((reply.kind, client.exists(turn)))
+        if len(kinds) == 5:
+            client.pexpire(turn, 1)
+        return reply
+
+    fast._link.exchange = asked
     fast.update(add, 0, 1.0)
-    assert 0.05 < perf_counter() - began < LONGEST_TRY
+    assert kinds[:5] == [(b"wait", 1)] * 5
+    assert kinds[-1] == (b"stands", 0)
     assert slow.update(read)[:2] == [4.0, 1.0]
 
 
-def test_turn_kept(connect, client, caplog):
+def test_turn_kept(connect, client, caplog, monkeypatch):
     """Where no turn comes, the change is made alone rather than never."""
-    store = connect()
+    monkeypatch.setattr(shared_redis, "LONGEST_TRY", LONGEST_TRY)
+    clock = Clock(step=0.01)
+    store = connect(clock=clock)
     client.set(store._link.keys[2], b"somebody")
-    began = perf_counter()
+    began = clock.time
     assert store.update(add, 0, 1.0) == 1.0
-    assert perf_counter() - began < 2 * LONGEST_TRY
+    assert LONGEST_TRY < clock.time - began < 2 * LONGEST_TRY
     assert not store.is_shared
     assert "came too late" in caplog.text
 
 
-def test_clock(connect, client):
-    """The stores' clocks are Redis's, to within what a round trip takes."""
-    first, second = connect(), connect(wall=lambda: 12345.0)
-    seconds, micros = client.time()
-    assert max(first.clock.error, second.clock.error) < 0.05
-    assert first.now() == pytest.approx(seconds + micros / 1e6, abs=0.2)
-    assert second.now() == pytest.approx(first.now(), abs=first.clock.error + second.clock.error + 0.01)
+@pytest.mark.parametrize("arguments", [{}, {"wall": lambda: 12345.0}])
+def test_clock(connect, client, arguments):
+    """A store's clock is Redis's, to within what a round trip takes."""
+    began = perf_counter()
+    store = connect(**arguments)
+    assert store.clock.error <= (perf_counter() - began) * (0.5 + DRIFT)
+    before, now, after = client.time(), store.now(), client.time()
+    error = store.clock.error
+    assert before[0] + before[1] / 1e6 - error <= now <= after[0] + after[1] / 1e6 + error
 
 
 def test_killed(mortal, caplog):
@@ -296,12 +340,16 @@ def test_absent_at_start(mortal, caplog):
 
 def test_frozen(mortal):
     """A server that does not answer holds nobody up for longer than the timeout, and only once."""
-    store = RedisStore(f"{mortal.url}?timeout=0.1", "test")
+    store = RedisStore(f"{mortal.url}?timeout=1", "test")
+    asked = exchanges(store)
     mortal.freeze()
-    began = perf_counter()
-    for _ in range(20):
-        store.update(add, 0, 1.0)
-    assert perf_counter() - began < 0.5
+    thaw = Timer(PATIENCE, mortal.thaw)
+    thaw.start()
+    assert [store.update(add, 0, 1.0) for _ in range(20)] == list(range(1, 21))
+    # not for as long as the server was frozen
+    assert thaw.is_alive()
+    thaw.cancel()
+    assert asked == [b"nothing"]
     assert not store.is_shared
     mortal.thaw()
     store._seeker.join()
@@ -311,20 +359,19 @@ def test_frozen(mortal):
 def test_no_address(monkeypatch, caplog):
     """A host whose address the system looks for in vain for seconds holds nobody up."""
     pytest.importorskip("redis", reason="the redis package is not installed: pip install 'exec-plugin[redis]'")
-    found = Event()
+    done, waited = Event(), []
 
     def look(*_args, **_options):
-        found.wait(10)
+        waited.append(done.wait(PATIENCE))
         raise OSError("no such host")
 
     monkeypatch.setattr(socket, "getaddrinfo", look)
-    began = perf_counter()
     store = RedisStore("redis://redis.example?timeout=0.05", "test")
     assert store.update(add, 0, 1.0) == 1.0
-    assert perf_counter() - began < 2
+    assert waited == []
     assert "connecting takes longer than 0.1 s" in caplog.text
     store.close()
-    found.set()
+    done.set()
 
 
 def test_answer_lost(connect):

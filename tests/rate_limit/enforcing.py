@@ -128,8 +128,11 @@ async def main(port, store, limits):
     """Ask for as much as the limiter lets through."""
     import os
 
+    from exec_plugin.limit_store import shared_redis
     from exec_plugin.rate_limit import AdaptiveRateLimiter
 
+    # a busy machine is no Redis that is gone
+    shared_redis.LONGEST_TRY = 30.0
     limiter = AdaptiveRateLimiter(host="127.0.0.1", store=store, limits=limits)
     told = iter(("ready",))
 

@@ -243,7 +243,7 @@ def test_threads():
         pass
     limiter.withdraw(big)
     for thread in threads:
-        thread.join(5)
+        thread.join(60)
     assert len(left) == 4
 
 

@@ -6,14 +6,18 @@ import asyncio
 import gc
 import threading
 import time
+from functools import partial
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from exec_plugin.rate_limit import RateLimitConfig, RateLimiter, RateLimitError
+from exec_plugin.rate_limit.waiting import LoopWaiter
 from rate_limit.virtual import Clock, VirtualLoop, make, noting, run
 
+#: Seconds for what takes a moment, on a machine that is busy with other things.
+PATIENCE = 60
 #: (seconds before it asks, weight, seconds until it is cancelled or None)
 CALLERS = st.lists(
     st.tuples(st.integers(0, 20), st.integers(0, 60), st.none() | st.integers(0, 90)), min_size=1, max_size=25
@@ -168,31 +172,41 @@ def fast():
     return RateLimiter(RateLimitConfig(requests_per_minute=10**6, weight_per_minute=12_000))
 
 
+@pytest.fixture
+def still(clock):
+    """Time stands still, while threads really wait."""
+    limiter = RateLimiter(RateLimitConfig(weight_per_minute=60), clock=clock)
+    limiter.acquire(60)
+    return limiter
+
+
 def until(condition):
-    """Look until a condition holds, for at most ten seconds."""
-    end = time.monotonic() + 10
+    """Look until a condition holds."""
+    end = time.monotonic() + PATIENCE
     while not condition():
         assert time.monotonic() < end
 
 
-def test_threads(fast):
+def test_threads(still, clock):
     """Threads wait in line for real, each once."""
-    fast.acquire(12_000)
     served, threads = [], []
 
     def work(number):
-        fast.wait_for_capacity(4)
+        still.wait_for_capacity(4, 100)
         served.append(number)
 
     for number in range(8):
         threads.append(threading.Thread(target=work, args=(number,), daemon=True))
         threads[-1].start()
-        until(lambda number=number: len(fast._gate.line) + len(served) > number)
-    for thread in threads:
-        thread.join(10)
+        until(lambda number=number: len(still._gate.line) > number)
+    for number, thread in enumerate(threads):
+        assert served == list(range(number))
+        clock.now += 4
+        still._changed()
+        thread.join(PATIENCE)
     assert served == list(range(8))
-    assert fast.get_stats()["weight_used"] == 12_032
-    assert len(fast._gate._threads) == 0
+    assert still.get_stats()["weight_used"] == 60 + 32
+    assert len(still._gate._threads) == 0
 
 
 def test_threads_and_loops(fast):
@@ -217,9 +231,31 @@ def test_threads_and_loops(fast):
         job.start()
     asyncio.run(main())
     for job in jobs:
-        job.join(10)
+        job.join(PATIENCE)
     assert sorted(served) == ["task"] * 20 + ["thread"] * 20
     assert (len(fast._gate.line), fast._gate._alarms, len(fast._gate._threads)) == (0, {}, 0)
+
+
+def test_woken_too_soon(still, clock, monkeypatch):
+    """A task that runs on as soon as a thread wakes it does not take for refused what the thread is granting it."""
+    ran_on, wake = threading.Event(), LoopWaiter.wake
+
+    def wake_first(waiter):
+        done = wake(waiter)
+        # it waits for the thread that is here, or runs on without it
+        ran_on.wait(0.3)
+        return done
+
+    async def main():
+        task = asyncio.ensure_future(still.wait_if_needed("x", 20))
+        task.add_done_callback(lambda _: ran_on.set())
+        await asyncio.sleep(0)
+        clock.now = 20
+        await asyncio.gather(task, asyncio.to_thread(still._changed))
+
+    monkeypatch.setattr(LoopWaiter, "wake", wake_first)
+    asyncio.run(main())
+    assert still.get_stats()["weight_used"] == 80
 
 
 def test_thread_woken(fast):
@@ -229,16 +265,8 @@ def test_thread_woken(fast):
     thread.start()
     until(lambda: len(fast._gate.line))
     fast.reset_buckets()
-    thread.join(10)
+    thread.join(PATIENCE)
     assert not thread.is_alive()
-
-
-@pytest.fixture
-def still(clock):
-    """Time stands still, while threads really wait."""
-    limiter = RateLimiter(RateLimitConfig(weight_per_minute=60), clock=clock)
-    limiter.acquire(60)
-    return limiter
 
 
 def waits(limiter, *whens):
@@ -264,7 +292,7 @@ def test_one_thread_looks(still, clock):
     clock.now = 40
     still._changed()
     for thread in threads:
-        thread.join(10)
+        thread.join(PATIENCE)
         assert not thread.is_alive()
 
 
@@ -283,19 +311,28 @@ def test_thread_sooner(still, clock):
     waits(still, 20)
     clock.now = 20
     still._changed()
-    thread.join(10)
+    thread.join(PATIENCE)
     assert not thread.is_alive()
 
 
-def test_thread_late(fast):
+def test_thread_late(still, clock):
     """A thread whose time is over is told when to come back."""
-    fast.acquire(12_000)
-    permit = fast.acquire(2)
-    ahead = threading.Thread(target=fast.wait_for_capacity, args=(6,), daemon=True)
-    ahead.start()
-    until(lambda: len(fast._gate.line))
-    with pytest.raises(RateLimitError) as caught:
-        permit.wait(max_wait=0.01)
-    assert 0 <= caught.value.retry_after < 0.03
-    ahead.join(10)
-    assert permit.wait()
+    late, told = still.acquire(2), []
+
+    def work():
+        with pytest.raises(RateLimitError) as caught:
+            late.wait(max_wait=1)
+        told.append(caught.value.retry_after)
+
+    threads = []
+    for target, whens in ((partial(still.wait_for_capacity, 6), (6,)), (work, (6, 1))):
+        threads.append(threading.Thread(target=target, daemon=True))
+        threads[-1].start()
+        waits(still, *whens)
+    clock.now = 1
+    threads[1].join(PATIENCE)
+    assert told == [5]
+    clock.now = 8
+    still._changed()
+    threads[0].join(PATIENCE)
+    assert late.wait(max_wait=0)

@@ -11,6 +11,7 @@ from exec_plugin.limit_store import CELLS, MappedStore
 from exec_plugin.rate_limit.cells import ACCOUNT_ROWS, FLIGHT, MEMBER_ROWS, ORDERS, REQUESTS
 from exec_plugin.rate_limit.members import Member
 from exec_plugin.rate_limit.queue import Reservation
+from rate_limit.counting import MINUTE
 from rate_limit.test_ledger import ask, make, trip, weight
 from rate_limit.virtual import Clock
 
@@ -81,6 +82,25 @@ def test_all_killed():
     server.clock.now += 60
     assert ask(limiter, 20)
     assert weight(limiter)["in_flight"] == 20
+
+
+def test_used():
+    """Together members use at least 97 % of each window, also after one was killed with much of it in flight."""
+    limiter, server = make(second=0.0)
+    killed, *others = members = [make(store=limiter.store)[0] for _ in range(3)]
+    while server.now < MINUTE + 180:
+        # each has up to four requests on their way, and all are answered 50 ms later
+        sent = [(one, taken) for one in members * 4 if (taken := ask(one, 50, kind="market"))]
+        if killed in members and server.now > MINUTE + 60 and len(sent) == 12:
+            members = others
+        server.clock.now += 0.05
+        answers = [server.answer(50) for _ in sent]
+        for (one, taken), answer in zip(sent, answers, strict=True):
+            if one in members:
+                one.settle(taken, *answer)
+    used = [server.weight[MINUTE // 60 + minute] for minute in range(3)]
+    assert killed not in members
+    assert all(0.97 * 6_000 <= spent <= 6_000 for spent in used), used
 
 
 def test_torn():

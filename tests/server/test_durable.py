@@ -328,6 +328,21 @@ async def test_full_disk(exchange, http, fill_disk):
     assert (await ask(http, **ORDER))[1]["orderId"] == 3
 
 
+MARKET = b"GET /api/v3/depth?symbol=BTCUSDT HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+async def test_market_behind(exchange, raw, stuck_disk):
+    """Market data that comes behind what cannot be written down is told in its turn, as it was."""
+    reader, writer = await raw()
+    writer.write(request(**ORDER) + MARKET + request("GET", "/api/v3/account"))
+    await stuck_disk.is_reached()
+    stuck_disk.goes_on(JournalError("disk full"))
+    assert await answers(reader, 3) == [b"503", b"200", b"503"]
+    assert exchange.gateway.is_shut
+    writer.write(MARKET)
+    assert await answers(reader, 1) == [b"200"]
+
+
 @pytest.fixture
 async def api(server):
     """A connection to the WebSocket API that hears the account's events."""
@@ -480,10 +495,15 @@ async def test_lost_is_counted(server, http, fill_disk):
     assert ("POST", "/api/v3/order", 200) not in server.doors.tally.requests
 
 
-async def test_lost_is_counted_on_a_socket(server, api, fill_disk):
-    """The same over the WebSocket API."""
-    fill_disk(True)
+async def test_lost_is_counted_on_a_socket(server, api, stuck_disk):
+    """The same over the WebSocket API, where market data that came behind it is told all the same."""
     await say(api, "order.place", **ORDER)
-    assert (await api.receive_json(timeout=5))["status"] == 503
-    assert server.doors.tally.requests["WS", "order.place", 503] == 1
-    assert ("WS", "order.place", 200) not in server.doors.tally.requests
+    await stuck_disk.is_reached()
+    await api.send_json({"id": 1, "method": "time"})
+    requests = server.doors.tally.requests
+    await happens(lambda: len(server.stage.gateway.departures) >= 4)
+    stuck_disk.goes_on(JournalError("disk full"))
+    assert [(await api.receive_json(timeout=5))["status"] for _ in range(2)] == [503, 200]
+    assert (requests["WS", "order.place", 503], requests["WS", "time", 200]) == (1, 1)
+    assert ("WS", "order.place", 200) not in requests
+    assert ("WS", "time", 503) not in requests

@@ -135,7 +135,7 @@ class Served:
         self.thread.join()
         self.loop.close()
 
-    def send(self, data, *, ends=False):
+    def send(self, data, *, ends=False, quiet=QUIET):
         """What the server answers to some bytes; with ``ends`` the client says at once that it says no more."""
         with socket.create_connection(self.address, timeout=10) as client:
             # a server that has heard enough may hang up before it has heard all
@@ -143,7 +143,7 @@ class Served:
                 client.sendall(data)
                 if ends:
                     client.shutdown(socket.SHUT_WR)
-            client.settimeout(QUIET)
+            client.settimeout(quiet)
             heard = b""
             with suppress(ConnectionError, TimeoutError):
                 while part := client.recv(65536):
@@ -251,7 +251,9 @@ def check_well(served, records):
     """The server answers others, has logged no failure, and its exchange is as it was."""
     assert served.failures == []
     assert [record.getMessage() for record in records if record.levelno >= logging.ERROR] == []
-    assert served.send(b"GET /api/v3/ping HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").endswith(b"{}")
+    ping = b"GET /api/v3/ping HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    # it hangs up itself when it has answered
+    assert served.send(ping, quiet=60).endswith(b"{}")
     assert served.exchange.account.desks == {} or not any(
         desk.orders for desk in served.exchange.account.desks.values()
     )

@@ -7,7 +7,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from exec_plugin.core.errors import RequestRejected, VenueError, failed
-from exec_plugin.endpoints import ENDPOINTS
+from exec_plugin.endpoints import ENDPOINTS, SIGNED
 from exec_plugin.protocol.gateway import NOT_WRITTEN, Call, error_body, http_status, in_micros
 from exec_plugin.protocol.limits import TooMany
 from exec_plugin.protocol.params import Spec, illegal
@@ -61,6 +61,16 @@ class _Done(NamedTuple):
     status: HTTPStatus
     part: dict[str, Any]
     account: Account | None = None
+    #: whether it tells of no account
+    is_public: bool = False
+
+
+class Last(NamedTuple):
+    """The request that was answered last: its name, the status of its reply, and of what is sent where that is lost."""
+
+    name: str
+    status: int
+    lost: int
 
 
 class ApiSession:
@@ -99,8 +109,7 @@ class ApiSession:
         self._hang_up = hang_up
         self._connected = gateway.venue.now
         self._logon: _Logon | None = None
-        #: the name of the request that was answered last, and the status of its reply
-        self.last: tuple[str, int] = ("", 0)
+        self.last = Last("", 0, 0)
         self._subscriptions = Subscriptions(gateway, self._push_event, paced=paced)
         self._methods: dict[str, Callable[[dict[str, str]], Any]] = {
             "session.logon": self._log_on,
@@ -122,7 +131,7 @@ class ApiSession:
             request = read_frame(text)
         except BadFrame as bad:
             done = self._failed(self._charged(bad.error))
-            self.last = (_UNKNOWN, int(done.status))
+            self.last = _last(_UNKNOWN, done)
             self._reply(bad.id, done, shown=self._return_rate_limits)
             return
         shown = self._return_rate_limits
@@ -132,7 +141,7 @@ class ApiSession:
         except VenueError as error:
             done = self._failed(self._charged(error))
         known = request.method in _ENDPOINTS or request.method in self._methods
-        self.last = (request.method if known else _UNKNOWN, int(done.status))
+        self.last = _last(request.method if known else _UNKNOWN, done)
         self._reply(request.id, done, shown=shown)
         for number in ended:
             event = {"e": "eventStreamTerminated", "E": self._gateway.venue.now}
@@ -167,7 +176,7 @@ class ApiSession:
             done = self._failed(error)
         if endpoint.orders:
             account = call.account
-        return done._replace(account=account)
+        return done._replace(account=account, is_public=endpoint.security != SIGNED)
 
     def _answer_about_session(self, request: Request) -> _Done:
         method = self._methods.get(request.method)
@@ -268,15 +277,13 @@ class ApiSession:
         return _Done(http_status(error), {"error": body})
 
     def _reply(self, number: int | str | None, done: _Done, *, shown: bool) -> None:
-        text = self._text(number, done, shown=shown)
-        if self._gateway.is_shut:
-            # it tells of nothing that has happened; clients find their answers by the id
-            self._push(text)
-            return
-        self._gateway.departures.leave(
-            partial(self._push, text),
-            lambda: self._push(self._text(number, self._failed(failed(NOT_WRITTEN)), shown=shown)),
-        )
+        go = partial(self._push, self._text(number, done, shown=shown))
+
+        def instead() -> None:
+            self._push(self._text(number, self._failed(failed(NOT_WRITTEN)), shown=shown))
+
+        # clients find their answers by the id, in whatever order they come
+        self._gateway.leave(go, go if done.is_public else instead)
 
     def _text(self, number: int | str | None, done: _Done, *, shown: bool) -> str:
         reply: dict[str, Any] = {"id": number, "status": int(done.status), **done.part}
@@ -292,6 +299,11 @@ class ApiSession:
 
     def _timed(self, value: Any) -> Any:
         return event_in_micros(value) if self._micros else value
+
+
+def _last(name: str, done: _Done) -> Last:
+    status = int(done.status)
+    return Last(name, status, status if done.is_public else HTTPStatus.SERVICE_UNAVAILABLE.value)
 
 
 def _after(params: dict[str, str]) -> int | None:
