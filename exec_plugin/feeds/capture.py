@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from .base import OnBad, Wanted
     from .shapes import Found
 
-#: How a level without a price begins, which the general path refuses.
-_NO_PRICE = '["0.00000000"'
 #: Lines that are read at opening to learn the symbols, their tick and step, and the clocks' offset.
 HEAD_LINES = 300
 #: Prices remembered as units; enough for a day of one symbol, little memory for any number of symbols.
@@ -155,7 +153,7 @@ class CaptureFeed:
     def _other(self, found: Found, text: str, place: int) -> Row | None:
         """What is not a usual ticker or trade of a symbol that is wanted."""
         depth, first_id, last_id, text_of_sides = found[-4:]
-        both = sides(text_of_sides) if depth and _NO_PRICE not in text_of_sides else None
+        both = sides(text_of_sides) if depth else None
         if depth in self._wanted and both is not None:
             self._count("depthUpdate")
             self._now = max(self._now, int(found[0]) + self._head.offset)

@@ -64,16 +64,18 @@ _SIDES = re.compile(rf'{_SIDE}\],"a":\[{_SIDE}').fullmatch
 
 
 def sides(text: str) -> tuple[str, str] | None:
-    """A diff's bids and asks as texts; None when they are not exactly in the usual form."""
-    found = _SIDES(text)
+    """A diff's bids and asks as texts; None when they are not exactly in the usual form, or a level may have no price."""
+    found = None if _has_no_price(text) else _SIDES(text)
     return (found[1], found[2]) if found is not None else None
+
+
+def _has_no_price(text: str) -> bool:
+    return '["0.00000000"' in text or '["00' in text
 
 
 def has_zero(found: Found) -> bool:
     """Whether a trade or a level has a price, or a trade a quantity, that may be zero and needs a closer look."""
-    return any(text and not text.strip("0.") for text in found[9:11]) or any(
-        '["0.00000000"' in text or '["00' in text for text in found[-1:]
-    )
+    return any(text and not text.strip("0.") for text in found[9:11]) or any(map(_has_no_price, found[-1:]))
 
 
 def levels(text: str) -> dict[int, int]:

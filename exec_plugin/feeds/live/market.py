@@ -26,9 +26,6 @@ if TYPE_CHECKING:
 #: The streams of a symbol that a venue needs: it makes its own tickers and candles (web-socket-streams.md).
 STREAMS = ("trade", "bookTicker", "depth@100ms")
 
-# a level of no price is left to the path that says what is wrong
-_NO_PRICE = '["0.00000000"'
-
 
 class LiveMarket:
     """
@@ -129,7 +126,7 @@ def _usual_diff(text: str, now: int) -> Message | None:
 
     These are most of what is received: hundreds of levels ten times a second.
     """
-    if '"depthUpdate"' not in text or _NO_PRICE in text:
+    if '"depthUpdate"' not in text:
         return None
     found = find_lines(f"{now}000000 {text}\n")[0]
     both = sides(found[-1]) if found[-4] else None
