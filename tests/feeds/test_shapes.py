@@ -32,7 +32,7 @@ def test_other_lines(line):
     assert not any(found)
 
 
-LEVELS = st.lists(st.tuples(amounts, amounts), max_size=3)
+LEVELS = st.lists(st.tuples(amounts.filter(bool), amounts), max_size=3)
 
 
 def _side(levels):
@@ -43,6 +43,13 @@ def _side(levels):
 def test_sides(bids, asks):
     """Bids and asks in the usual form are told apart."""
     assert shapes.sides(f'{_side(bids)}],"a":[{_side(asks)}') == (_side(bids), _side(asks))
+
+
+@pytest.mark.parametrize("price", ["0.00000000", "00.00000000", "00.50000000"])
+@pytest.mark.parametrize("side", ['%s],"a":[["1.00000000","1.00000000"]', '],"a":[%s'])
+def test_no_price(price, side):
+    """A level that may have no price is left to those who say what is wrong with it."""
+    assert shapes.sides(side % f'["{price}","1.00000000"]') is None
 
 
 @given(LEVELS, LEVELS, st.data())
