@@ -190,7 +190,7 @@ def _json(status, code, msg):
 def _parse(ccxt, reply, request):
     """What ccxt does with an answer, in its order."""
     method, url, headers, body = request
-    status, reason, told, text = reply
+    status, reason, told, text = reply[:4]
     text = ccxt.on_rest_response(status, reason, url, method, told, text, headers, body)
     parsed = ccxt.parse_json(text)
     ccxt.handle_errors(status, reason, url, method, told, text, parsed, headers, body)
