@@ -24,7 +24,7 @@ APPLICATION_ID = 0x65786570
 #: What SQLite raises. Where its message quotes a damaged file that is no text, Python cannot read the message; and such a
 #: file may say that it needs more memory than there is.
 _ERRORS = (sqlite3.DatabaseError, UnicodeDecodeError, MemoryError)
-#: How many rows one statement inserts: half the work of as many statements. SQLite before 3.32 takes 999 parameters.
+#: How many rows one statement inserts: a third less work than as many statements. SQLite before 3.32 takes 999 parameters.
 MOST_ROWS = 64
 #: The row of a statement that inserts one.
 _VALUES = re.compile(r"VALUES (\([?, ]+\))")

@@ -13,7 +13,6 @@ import pytest
 from account.stuck_desk import LOST, ORDER, Interruption, asked, entries, told
 from exec_plugin.core.errors import JournalError
 from exec_plugin.journal import books as books_module
-from exec_plugin.journal.books import RETRY_AFTER
 
 
 @pytest.fixture
@@ -36,6 +35,23 @@ def ask(account, *what, **params):
 def place(account):
     """Place the order in a thread of its own."""
     return ask(account, "POST", "/api/v3/order", **ORDER)
+
+
+def place_within(account):
+    """The same of a thread that has the exchange."""
+
+    def work():
+        with account.exchange.lock:
+            return told(account.request(*asked(account, "POST", "/api/v3/order", **ORDER)))
+
+    return asyncio.ensure_future(asyncio.to_thread(work))
+
+
+async def answers(account, count):
+    """Wait until so many answers wait until they may leave."""
+    async with asyncio.timeout(10):
+        while len(account.exchange.gateway.departures) < count:  # noqa: ASYNC110  nobody tells
+            await asyncio.sleep(0)
 
 
 async def orders(account, count):
@@ -64,7 +80,7 @@ async def test_alone(account, disk):
     assert [sql.partition(" ")[0] for sql in ran] == ["INSERT"]
 
 
-async def test_fails(account, disk, others, monkeypatch):
+async def test_fails(account, disk, others):
     """Where a commit fails, neither what it was to write has happened nor what came meanwhile."""
     first = place(account)
     await disk.is_reached()
@@ -74,12 +90,6 @@ async def test_fails(account, disk, others, monkeypatch):
     assert await asyncio.gather(first, second) == [LOST, LOST]
     assert await ask(account) == LOST
     assert entries(account) == []
-    # nobody else looks whether it can be written again
-    journal = account.exchange.journal
-    later = journal._failed_at + RETRY_AFTER
-    monkeypatch.setattr(journal, "_clock", lambda: later)
-    assert await ask(account) == LOST
-    assert await ask(account) == (200, 0)
 
 
 async def test_market_data(account, disk, others):
@@ -91,10 +101,7 @@ async def test_market_data(account, disk, others):
     order = place(account)
     await disk.is_reached()
     public = asyncio.ensure_future(asyncio.to_thread(look))
-    departures = account.exchange.gateway.departures
-    async with asyncio.timeout(10):
-        while len(departures) < 2:  # noqa: ASYNC110  nobody tells
-            await asyncio.sleep(0)
+    await answers(account, 2)
     disk.goes_on(JournalError("disk full"), times=2)
     assert await asyncio.gather(order, public) == [LOST, 200]
     assert (await asyncio.to_thread(look), await ask(account)) == (200, LOST)
@@ -165,6 +172,8 @@ async def test_question(account, disk, others):
     order = place(account)
     await disk.is_reached()
     question = ask(account)
+    await answers(account, 2)
+    assert not question.done()
     disk.goes_on()
     assert await asyncio.gather(order, question) == [(200, 1), (200, 1)]
 
@@ -173,12 +182,7 @@ async def test_within(account, disk, others):
     """Who asks while it has the exchange, as a plugin that is told something, waits for nobody who waits for it."""
     order = place(account)
     await disk.is_reached()
-
-    def work():
-        with account.exchange.lock:
-            return told(account.request(*asked(account, "POST", "/api/v3/order", **ORDER)))
-
-    within = asyncio.ensure_future(asyncio.to_thread(work))
+    within = place_within(account)
     await orders(account, 2)
     disk.goes_on(times=2)
     assert await asyncio.gather(order, within) == [(200, 1), (200, 2)]
@@ -188,12 +192,7 @@ async def test_within_lost(account, disk, others):
     """Who asks while it has the exchange is told so where the commit that it waits for takes its order with it."""
     order = place(account)
     await disk.is_reached()
-
-    def work():
-        with account.exchange.lock:
-            return told(account.request(*asked(account, "POST", "/api/v3/order", **ORDER)))
-
-    within = asyncio.ensure_future(asyncio.to_thread(work))
+    within = place_within(account)
     await orders(account, 2)
     disk.goes_on(Interruption())
     assert await within == LOST

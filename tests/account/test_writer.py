@@ -13,7 +13,6 @@ from account.stuck_desk import LOST, ORDER, Interruption, asked, entries, told
 from exec_plugin.account import writer as writer_module
 from exec_plugin.account.writer import Writer
 from exec_plugin.core.errors import JournalError
-from exec_plugin.journal.books import RETRY_AFTER
 
 
 async def ask(account, *what, **params):
@@ -52,7 +51,7 @@ async def test_questions(account, disk):
     assert await asyncio.gather(order, question) == [(200, 1), (200, 1)]
 
 
-async def test_fails(account, disk, monkeypatch):
+async def test_fails(account, disk):
     """Where a commit fails, neither what it was to write has happened nor what came meanwhile."""
     first = place(account)
     await disk.is_reached()
@@ -62,13 +61,6 @@ async def test_fails(account, disk, monkeypatch):
     assert await asyncio.gather(first, second) == [LOST, LOST]
     assert await ask(account) == LOST
     assert entries(account) == []
-    # nobody else looks whether it can be written again
-    journal = account.exchange.journal
-    later = journal._failed_at + RETRY_AFTER
-    monkeypatch.setattr(journal, "_clock", lambda: later)
-    assert await ask(account) == LOST
-    await asyncio.sleep(0)
-    assert await ask(account) == (200, 0)
 
 
 async def test_market_data(account, disk):
